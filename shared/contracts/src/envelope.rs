@@ -1,0 +1,108 @@
+//! The envelope of every event: CloudEvents 1.0 in its JSON format.
+
+use jiff::Timestamp;
+use kernel::{Cause, EventId};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// What an event of one type carries.
+pub trait EventData: Serialize + DeserializeOwned {
+    /// The CloudEvents `type`: what happened, in the past tense.
+    const TYPE: &'static str;
+    /// The CloudEvents `source`: the service that says so.
+    const SOURCE: &'static str;
+
+    /// The CloudEvents `subject`: the id of what it happened to.
+    fn subject(&self) -> String;
+}
+
+/// An event as it is stored and sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// With `source`, what makes the event itself: consumers count each pair once.
+    pub id: EventId,
+    /// The service, as `emporium/orders`.
+    pub source: String,
+    /// What happened, as `order.placed`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The id of what it happened to.
+    pub subject: String,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Where the schema of `data` stands.
+    pub dataschema: String,
+    /// Always `application/json`.
+    pub datacontenttype: String,
+    /// The id that goes from the first request to the last e-mail.
+    pub correlationid: String,
+    /// The event or request that led directly to this one.
+    pub causationid: String,
+    /// Who acted.
+    pub actor: String,
+    /// What the type says it carries.
+    pub data: Value,
+}
+
+/// An event whose data is not what its type promises.
+#[derive(Debug, thiserror::Error)]
+#[error("the data of {event_type} {id} does not read")]
+pub struct ReadEventError {
+    event_type: String,
+    id: EventId,
+    #[source]
+    source: serde_json::Error,
+}
+
+impl Envelope {
+    /// An event that happens now, because of `cause`.
+    pub fn new<T: EventData>(data: &T, time: Timestamp, cause: &Cause) -> Self {
+        Self {
+            specversion: "1.0".into(),
+            id: EventId::generate(),
+            source: T::SOURCE.into(),
+            event_type: T::TYPE.into(),
+            subject: data.subject(),
+            time,
+            dataschema: format!("/schemas/{}.json", T::TYPE),
+            datacontenttype: "application/json".into(),
+            correlationid: cause.correlation_id.clone(),
+            causationid: cause.causation_id.clone(),
+            actor: cause.actor.to_string(),
+            data: serde_json::to_value(data).unwrap_or_default(),
+        }
+    }
+
+    /// Whether the event is of type `T`.
+    pub fn is<T: EventData>(&self) -> bool {
+        self.event_type == T::TYPE
+    }
+
+    /// The data as type `T`.
+    ///
+    /// # Errors
+    /// When it does not read: such a message goes to the dead-letter queue.
+    pub fn read<T: EventData>(&self) -> Result<T, ReadEventError> {
+        T::deserialize(&self.data).map_err(|source| ReadEventError {
+            event_type: self.event_type.clone(),
+            id: self.id,
+            source,
+        })
+    }
+
+    /// What a consumer records to count the event once.
+    pub fn dedup_key(&self) -> String {
+        format!("{}#{}", self.source, self.id)
+    }
+
+    /// The cause of what `actor` does about this event.
+    pub fn cause(&self, actor: &'static str) -> Cause {
+        Cause {
+            correlation_id: self.correlationid.clone(),
+            causation_id: self.id.to_string(),
+            actor: kernel::Actor::Function(actor),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! One intention, one effect: the record behind `Idempotency-Key`.
+//!
+//! A request first claims its key. The claim names the resource that the
+//! request will make, so that whoever takes an abandoned claim over makes the
+//! same one. The reply is stored in the transaction of the effect.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::SignedDuration;
+use kernel::Timestamp;
+use runtime::http::{ApiError, IdempotencyKey, StatusCode, StoredReply};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{CommitError, Expression, Key, StoreError, Table, Transaction};
+
+/// How long a reply is kept, from the claim on.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How long a claim holds without a reply. Over the timeout of a function
+/// (10 s), so that whoever takes it over knows that the first is dead.
+const CLAIM_HELD: SignedDuration = SignedDuration::from_secs(15);
+/// What a second request is told to wait while the first runs, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    pk: String,
+    sk: String,
+    claim: Uuid,
+    subject: Uuid,
+    fingerprint: String,
+    #[serde(default)]
+    claimed_until: i64,
+    /// The [`StoredReply`] as JSON, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<String>,
+    expires_at: i64,
+}
+
+/// The right to act on a key.
+#[derive(Debug)]
+pub struct Claim {
+    pk: String,
+    id: Uuid,
+    /// The id of the resource to make: the same one for whoever takes an
+    /// abandoned claim over.
+    pub subject: Uuid,
+}
+
+/// What there is under a key.
+#[derive(Debug)]
+pub enum Claimed {
+    /// Nothing yet: act.
+    Mine(Claim),
+    /// The reply of the first time.
+    Replay(StoredReply),
+}
+
+/// Why a key cannot be acted on.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// It was used for another body.
+    #[error("the key was used for another body")]
+    Reused,
+    /// The first request is still running.
+    #[error("the first request is still running")]
+    Running,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ClaimError> for ApiError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Reused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "this Idempotency-Key was used for another body",
+            ),
+            ClaimError::Running => Self::conflict(
+                "idempotency_in_progress",
+                "the first request with this Idempotency-Key is still running",
+            )
+            .with_retry_after(RETRY_AFTER_SECONDS),
+            ClaimError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Claims `key` within `scope` (the user and the route) for a request with
+/// this `fingerprint`, to make the resource `subject`.
+///
+/// # Errors
+/// [`ClaimError`].
+pub async fn claim(
+    table: &Table,
+    scope: &str,
+    key: &IdempotencyKey,
+    fingerprint: &str,
+    subject: Uuid,
+    now: Timestamp,
+) -> Result<Claimed, ClaimError> {
+    let id = Uuid::new_v4();
+    let record = Record {
+        pk: partition(scope, key),
+        sk: SORT_KEY.into(),
+        claim: id,
+        subject,
+        fingerprint: fingerprint.into(),
+        claimed_until: later(now, CLAIM_HELD).as_millisecond(),
+        reply: None,
+        expires_at: later(now, KEPT).as_second(),
+    };
+    // DynamoDB deletes expired items when it likes: the condition decides.
+    let free = Expression::when("attribute_not_exists(pk) OR expires_at <= :now")
+        .value(":now", now.as_second());
+    let found: Option<Record> = match table.put(&record, free).await {
+        Ok(()) => {
+            return Ok(Claimed::Mine(Claim {
+                pk: record.pk,
+                id,
+                subject,
+            }));
+        }
+        Err(CommitError::Refused(refused)) => refused.item("item")?,
+        Err(CommitError::Store(error)) => return Err(error.into()),
+    };
+    match found {
+        // The reply to this very put was lost, and the SDK repeated it.
+        Some(found) if found.claim == id => Ok(Claimed::Mine(Claim {
+            pk: record.pk,
+            id,
+            subject,
+        })),
+        Some(found) if found.fingerprint != fingerprint => Err(ClaimError::Reused),
+        Some(Record {
+            reply: Some(reply), ..
+        }) => read_reply(&reply),
+        Some(found) if found.claimed_until <= now.as_millisecond() => {
+            take_over(table, found, id, now).await
+        }
+        _ => Err(ClaimError::Running),
+    }
+}
+
+/// Takes over the claim of a request that must have died.
+async fn take_over(
+    table: &Table,
+    found: Record,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Claimed, ClaimError> {
+    let claim = Claim {
+        pk: found.pk.clone(),
+        id,
+        subject: found.subject,
+    };
+    let expression = Expression::update("SET claim = :mine, claimed_until = :until")
+        .only_when("claim = :theirs AND attribute_not_exists(reply)")
+        .value(":mine", id)
+        .value(":theirs", found.claim)
+        .value(":until", later(now, CLAIM_HELD).as_millisecond());
+    match table
+        .update::<Record>(Key::new(found.pk, SORT_KEY), expression)
+        .await
+    {
+        Ok(_) => Ok(Claimed::Mine(claim)),
+        Err(CommitError::Store(error)) => Err(error.into()),
+        Err(CommitError::Refused(refused)) => match refused.item::<Record>("item")? {
+            Some(found) if found.claim == id => Ok(Claimed::Mine(claim)),
+            Some(Record {
+                reply: Some(reply), ..
+            }) => read_reply(&reply),
+            _ => Err(ClaimError::Running),
+        },
+    }
+}
+
+fn read_reply(json: &str) -> Result<Claimed, ClaimError> {
+    let reply: StoredReply = serde_json::from_str(json)
+        .map_err(|error| StoreError::call("read a stored reply", error))?;
+    Ok(Claimed::Replay(reply.replayed()))
+}
+
+/// Gives a claim up: nothing was done under it, so the key is free again.
+/// When this fails, the claim runs out by itself.
+///
+/// # Errors
+/// When the store fails.
+pub async fn release(table: &Table, claim: Claim) -> Result<(), StoreError> {
+    let mine =
+        Expression::when("claim = :mine AND attribute_not_exists(reply)").value(":mine", claim.id);
+    match table.delete(Key::new(claim.pk, SORT_KEY), mine).await {
+        Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+        Err(CommitError::Store(error)) => Err(error),
+    }
+}
+
+impl Transaction {
+    /// Stores the reply in the transaction of the effect. Refused under the
+    /// label `claim` when somebody else took the claim over.
+    #[must_use]
+    pub fn complete(self, claim: &Claim, reply: &StoredReply) -> Self {
+        let json = match serde_json::to_string(reply) {
+            Ok(json) => json,
+            Err(error) => return self.with_fault(StoreError::call("TransactWriteItems", error)),
+        };
+        let expression = Expression::update("SET reply = :reply REMOVE claimed_until")
+            .only_when("claim = :mine AND attribute_not_exists(reply)")
+            .value(":reply", json)
+            .value(":mine", claim.id);
+        self.update("claim", Key::new(&claim.pk, SORT_KEY), expression)
+    }
+}
+
+const SORT_KEY: &str = "IDEMPOTENCY";
+
+/// Keys are hashed: they are the client's text, and as long as the client likes.
+fn partition(scope: &str, key: &IdempotencyKey) -> String {
+    let hash = Sha256::new()
+        .chain_update(scope)
+        .chain_update([0])
+        .chain_update(key.as_str())
+        .finalize();
+    format!("IDEMPOTENCY#{}", URL_SAFE_NO_PAD.encode(hash))
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,19 @@
+//! What every store does the same way, above the SDK: one-table keys,
+//! conditions that decide, transactions that name the condition that failed,
+//! the outbox, idempotency records and cursors.
+
+mod cursor;
+mod error;
+mod expression;
+pub mod idempotency;
+mod outbox;
+pub mod relay;
+mod table;
+mod transaction;
+
+pub use cursor::CursorKey;
+pub use error::StoreError;
+pub use expression::Expression;
+pub use outbox::{Keep, OutboxItem, UNSENT_INDEX};
+pub use table::{Index, IndexKey, Item, Key, Shape, Table};
+pub use transaction::{CommitError, Refused, Transaction};

@@ -1,0 +1,88 @@
+//! The outbox: an event is an item of the same table as what it tells of,
+//! written in the same transaction. The table's stream brings it to the
+//! service's relay ([`crate::relay`]), which publishes it.
+
+use contracts::Envelope;
+use jiff::SignedDuration;
+use kernel::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, StoreError, Transaction};
+
+/// The index of events that are not known to be published.
+pub const UNSENT_INDEX: &str = "unsent";
+/// Partitions of that index, so that a busy shop does not meet the limit of one.
+pub(crate) const UNSENT_SHARDS: u8 = 4;
+/// How long an event is kept that is nobody's history.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long an event stays in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// It is part of a history.
+    Forever,
+    /// Thirty days: long past every queue's retention.
+    ThirtyDays,
+}
+
+/// An event as an item.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutboxItem {
+    /// The partition key of what it tells of.
+    pub pk: String,
+    /// The sort key; unique among the events of that.
+    pub sk: String,
+    /// The CloudEvents JSON, as it is published.
+    pub event: String,
+    /// The shard of [`UNSENT_INDEX`] that it is in, until it is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<String>,
+    /// Since when, in milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsent_since: Option<i64>,
+    /// When it may go, in seconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+impl OutboxItem {
+    /// The event as an item that waits to be published.
+    ///
+    /// # Errors
+    /// When the event does not serialise, which is a defect.
+    pub fn new(key: Key, event: &Envelope, keep: Keep) -> Result<Self, serde_json::Error> {
+        let shard = event.id.as_uuid().as_bytes()[15] % UNSENT_SHARDS;
+        let expires = |time: Timestamp| time.saturating_add(KEPT).map(Timestamp::as_second);
+        Ok(Self {
+            pk: key.pk,
+            sk: key.sk,
+            event: serde_json::to_string(event)?,
+            unsent: Some(shard.to_string()),
+            unsent_since: Some(event.time.as_millisecond()),
+            expires_at: match keep {
+                Keep::Forever => None,
+                Keep::ThirtyDays => expires(event.time).ok(),
+            },
+        })
+    }
+
+    /// The event.
+    ///
+    /// # Errors
+    /// When it does not read.
+    pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
+        serde_json::from_str(&self.event)
+    }
+}
+
+impl Transaction {
+    /// Announces an event together with what it tells of. `pk` is the
+    /// partition of what it tells of; `sk` must be new there.
+    #[must_use]
+    pub fn announce(self, pk: &str, sk: &str, event: &Envelope, keep: Keep) -> Self {
+        match OutboxItem::new(Key::new(pk, sk), event, keep) {
+            Ok(item) => self.insert("event", &item),
+            Err(error) => self.with_fault(StoreError::call("TransactWriteItems", error)),
+        }
+    }
+}

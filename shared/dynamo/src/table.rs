@@ -1,0 +1,379 @@
+//! One table of the one-table kind.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{
+        delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
+    },
+    types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use runtime::{Environment, Error, aws::Aws};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{CommitError, Expression, StoreError, Transaction, transaction::Refused};
+
+/// An item as DynamoDB has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// How long the connection may take to open at the start of a function; the
+/// first request would take as long without it.
+const WARM_UP_TIMEOUT: Duration = Duration::from_millis(800);
+/// Tries for the keys that a BatchGetItem left over.
+const BATCH_ATTEMPTS_MAX: u32 = 5;
+/// Keys in one BatchGetItem (a limit of DynamoDB).
+const BATCH_KEYS_MAX: usize = 100;
+
+/// The key of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The partition key.
+    pub pk: String,
+    /// The sort key.
+    pub sk: String,
+}
+
+impl Key {
+    /// A key of both parts.
+    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
+    }
+
+    pub(crate) fn into_attributes(self) -> Item {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+/// The shape of a service's table; a test compares it with the template.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Its indexes beside `unsent`, which every table has.
+    pub indexes: &'static [Index],
+}
+
+/// A global secondary index.
+#[derive(Clone, Copy, Debug)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// Its partition key, a string.
+    pub partition: &'static str,
+    /// Its sort key.
+    pub sort: IndexKey,
+    /// Whether it has the items' other attributes too.
+    pub projects_all: bool,
+}
+
+/// The sort key of an index, by type.
+#[derive(Clone, Copy, Debug)]
+pub enum IndexKey {
+    /// A string.
+    Text(&'static str),
+    /// A number.
+    Number(&'static str),
+}
+
+/// A service's table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: Arc<str>,
+}
+
+impl Table {
+    /// The table that the variable `TABLE` names, with its connection open.
+    ///
+    /// # Errors
+    /// When a variable is missing.
+    pub async fn open(environment: &Environment) -> Result<Self, Error> {
+        let client = Aws::from_environment(environment)?.dynamodb();
+        let table = Self::new(client, environment.require("TABLE")?);
+        table.warm_up().await;
+        Ok(table)
+    }
+
+    /// A table by its name.
+    pub fn new(client: Client, name: &str) -> Self {
+        Self {
+            client,
+            name: name.into(),
+        }
+    }
+
+    /// The client, for what only one service does.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens the connection while the function is still being started, when
+    /// it has a full processor: a read of nothing, whose result does not matter.
+    async fn warm_up(&self) {
+        let read = self.get_item(Key::new("-", "-"), false);
+        let _ = tokio::time::timeout(WARM_UP_TIMEOUT, read).await;
+    }
+
+    /// An item, strongly consistent: what every decision needs.
+    ///
+    /// # Errors
+    /// When the store fails or the item does not read.
+    pub async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key, true)
+            .await?
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(Into::into)
+    }
+
+    /// An item, eventually consistent at half the price: for showing.
+    ///
+    /// # Errors
+    /// When the store fails or the item does not read.
+    pub async fn peek<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key, false)
+            .await?
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(Into::into)
+    }
+
+    async fn get_item(&self, key: Key, consistent: bool) -> Result<Option<Item>, StoreError> {
+        self.client
+            .get_item()
+            .table_name(&*self.name)
+            .set_key(Some(key.into_attributes()))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map(|output| output.item)
+            .map_err(|error| StoreError::call("GetItem", error))
+    }
+
+    /// Items by their keys, in no order; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the store fails, keeps leaving keys over, or an item does not read.
+    pub async fn get_many<T: DeserializeOwned>(
+        &self,
+        keys: Vec<Key>,
+        consistent: bool,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        let keys: Vec<Item> = keys.into_iter().map(Key::into_attributes).collect();
+        for chunk in keys.chunks(BATCH_KEYS_MAX) {
+            self.get_chunk(chunk.to_vec(), consistent, &mut found)
+                .await?;
+        }
+        found
+            .into_iter()
+            .map(|item| serde_dynamo::from_item(item).map_err(Into::into))
+            .collect()
+    }
+
+    async fn get_chunk(
+        &self,
+        mut keys: Vec<Item>,
+        consistent: bool,
+        found: &mut Vec<Item>,
+    ) -> Result<(), StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        for attempt in 0..BATCH_ATTEMPTS_MAX {
+            if attempt > 0 {
+                crate::transaction::back_off(attempt).await;
+            }
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(consistent)
+                .build()
+                .map_err(|error| StoreError::call(OPERATION, error))?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&*self.name, wanted)
+                .send()
+                .await
+                .map_err(|error| StoreError::call(OPERATION, error))?;
+            found.extend(
+                output
+                    .responses
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|(_, items)| items),
+            );
+            keys = output
+                .unprocessed_keys
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, rest)| rest.keys)
+                .collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended {
+            operation: OPERATION,
+            attempts: BATCH_ATTEMPTS_MAX,
+        })
+    }
+
+    /// All items of a partition whose sort key begins with `prefix`, in order,
+    /// `limit` at most.
+    ///
+    /// # Errors
+    /// When the store fails or an item does not read.
+    pub async fn list<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+        limit: i32,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&*self.name)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+                .consistent_read(true)
+                .limit(limit)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| StoreError::call("Query", error))?;
+            items.extend(output.items.unwrap_or_default());
+            start = output.last_evaluated_key;
+            if start.is_none() || items.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                return Ok(serde_dynamo::from_items(items)?);
+            }
+        }
+    }
+
+    /// Writes one item under a condition. A put that repeats itself writes the
+    /// same item, so a lost reply does no harm; when the condition fails, the
+    /// item that stands there is in the refusal: it may be your own.
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`] with label `item`, or the store's failure.
+    pub async fn put<T: Serialize>(
+        &self,
+        item: &T,
+        condition: Expression,
+    ) -> Result<(), CommitError> {
+        if let Some(fault) = condition.fault {
+            return Err(fault.into());
+        }
+        let result = self
+            .client
+            .put_item()
+            .table_name(&*self.name)
+            .set_item(Some(serde_dynamo::to_item(item).map_err(StoreError::from)?))
+            .set_condition_expression(condition.condition.map(str::to_owned))
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(context)) => match context.into_err() {
+                PutItemError::ConditionalCheckFailedException(failed) => {
+                    Err(Refused::one(failed.item).into())
+                }
+                error => Err(StoreError::call("PutItem", error).into()),
+            },
+            Err(error) => Err(StoreError::call("PutItem", error).into()),
+        }
+    }
+
+    /// Changes one item, and gives it as it then is. The change must be safe
+    /// to make twice: the SDK repeats it when a reply is lost. One that is not
+    /// (`stock = stock - :n`) goes into a [`Transaction`].
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`] with label `item`, or the store's failure.
+    pub async fn update<T: DeserializeOwned>(
+        &self,
+        key: Key,
+        expression: Expression,
+    ) -> Result<T, CommitError> {
+        if let Some(fault) = expression.fault {
+            return Err(fault.into());
+        }
+        let result = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key.into_attributes()))
+            .set_update_expression(expression.update.map(str::to_owned))
+            .set_condition_expression(expression.condition.map(str::to_owned))
+            .set_expression_attribute_names(expression.names)
+            .set_expression_attribute_values(expression.values)
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(output) => {
+                let item = output.attributes.unwrap_or_default();
+                Ok(serde_dynamo::from_item(item).map_err(StoreError::from)?)
+            }
+            Err(SdkError::ServiceError(context)) => match context.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(failed) => {
+                    Err(Refused::one(failed.item).into())
+                }
+                error => Err(StoreError::call("UpdateItem", error).into()),
+            },
+            Err(error) => Err(StoreError::call("UpdateItem", error).into()),
+        }
+    }
+
+    /// Removes one item under a condition.
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`] with label `item`, or the store's failure.
+    pub async fn delete(&self, key: Key, condition: Expression) -> Result<(), CommitError> {
+        if let Some(fault) = condition.fault {
+            return Err(fault.into());
+        }
+        let result = self
+            .client
+            .delete_item()
+            .table_name(&*self.name)
+            .set_key(Some(key.into_attributes()))
+            .set_condition_expression(condition.condition.map(str::to_owned))
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(context)) => match context.into_err() {
+                DeleteItemError::ConditionalCheckFailedException(failed) => {
+                    Err(Refused::one(failed.item).into())
+                }
+                error => Err(StoreError::call("DeleteItem", error).into()),
+            },
+            Err(error) => Err(StoreError::call("DeleteItem", error).into()),
+        }
+    }
+
+    /// Begins a transaction.
+    pub fn transaction(&self) -> Transaction {
+        Transaction::new(self.client.clone(), self.name.clone())
+    }
+}

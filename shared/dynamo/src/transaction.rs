@@ -1,0 +1,268 @@
+//! Transactions that say which condition failed.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem, Update,
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Expression, Item, Key, StoreError};
+
+/// Tries of a transaction that meets others on the same items. The SDK does
+/// not try these again itself.
+const ATTEMPTS_MAX: u32 = 8;
+/// The first wait, in milliseconds; each next one is twice as long, with full
+/// jitter, so that those who met do not meet again.
+const BACK_OFF_MS: u64 = 10;
+
+pub(crate) async fn back_off(attempt: u32) {
+    let most = BACK_OFF_MS << attempt.min(6);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=most))).await;
+}
+
+/// Writes that happen all together or not at all. Each has a label, by which
+/// a refusal names it.
+///
+/// The SDK sends a client request token, so a repetition after a lost reply
+/// (within ten minutes) is the same transaction and not a second one.
+pub struct Transaction {
+    client: Client,
+    table: Arc<str>,
+    writes: Vec<(&'static str, TransactWriteItem)>,
+    fault: Option<StoreError>,
+}
+
+/// A transaction, or a conditional write, did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// A condition failed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The conditions that failed, with the items that made them fail.
+#[derive(Debug)]
+pub struct Refused(Vec<(&'static str, Option<Item>)>);
+
+impl Refused {
+    pub(crate) fn one(item: Option<Item>) -> Self {
+        Self(vec![("item", item)])
+    }
+
+    /// Whether the condition of that write failed.
+    pub fn names(&self, label: &str) -> bool {
+        self.0.iter().any(|(failed, _)| *failed == label)
+    }
+
+    /// The item that stood where that write was to go.
+    ///
+    /// # Errors
+    /// When it does not read.
+    pub fn item<T: DeserializeOwned>(&self, label: &str) -> Result<Option<T>, StoreError> {
+        let item = self.0.iter().find(|(failed, _)| *failed == label);
+        let item = item.and_then(|(_, item)| item.clone());
+        Ok(item.map(serde_dynamo::from_item).transpose()?)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels: Vec<_> = self.0.iter().map(|(label, _)| *label).collect();
+        write!(f, "the condition of {} failed", labels.join(", "))
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Transaction {
+    pub(crate) fn new(client: Client, table: Arc<str>) -> Self {
+        Self {
+            client,
+            table,
+            writes: Vec::new(),
+            fault: None,
+        }
+    }
+
+    /// Puts an item where none may stand.
+    #[must_use]
+    pub fn insert<T: Serialize>(self, label: &'static str, item: &T) -> Self {
+        self.put(label, item, Expression::when("attribute_not_exists(pk)"))
+    }
+
+    /// Puts an item under a condition.
+    #[must_use]
+    pub fn put<T: Serialize>(
+        mut self,
+        label: &'static str,
+        item: &T,
+        condition: Expression,
+    ) -> Self {
+        let item = serde_dynamo::to_item(item).map_err(StoreError::from);
+        let write = item.and_then(|item| {
+            let put = Put::builder()
+                .table_name(&*self.table)
+                .set_item(Some(item))
+                .set_condition_expression(condition.condition.map(str::to_owned))
+                .set_expression_attribute_names(condition.names)
+                .set_expression_attribute_values(condition.values)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
+                .build()
+                .map_err(|error| StoreError::call("TransactWriteItems", error))?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        });
+        self.add(label, condition.fault, write);
+        self
+    }
+
+    /// Changes an item under a condition.
+    #[must_use]
+    pub fn update(mut self, label: &'static str, key: Key, expression: Expression) -> Self {
+        let write = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(key.into_attributes()))
+            .set_update_expression(expression.update.map(str::to_owned))
+            .set_condition_expression(expression.condition.map(str::to_owned))
+            .set_expression_attribute_names(expression.names)
+            .set_expression_attribute_values(expression.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map(|update| TransactWriteItem::builder().update(update).build())
+            .map_err(|error| StoreError::call("TransactWriteItems", error));
+        self.add(label, expression.fault, write);
+        self
+    }
+
+    /// Requires a condition of an item that is left as it is.
+    #[must_use]
+    pub fn check(mut self, label: &'static str, key: Key, condition: Expression) -> Self {
+        let write = ConditionCheck::builder()
+            .table_name(&*self.table)
+            .set_key(Some(key.into_attributes()))
+            .condition_expression(condition.condition.unwrap_or("attribute_exists(pk)"))
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map(|check| TransactWriteItem::builder().condition_check(check).build())
+            .map_err(|error| StoreError::call("TransactWriteItems", error));
+        self.add(label, condition.fault, write);
+        self
+    }
+
+    /// Removes an item under a condition.
+    #[must_use]
+    pub fn delete(mut self, label: &'static str, key: Key, condition: Expression) -> Self {
+        let write = Delete::builder()
+            .table_name(&*self.table)
+            .set_key(Some(key.into_attributes()))
+            .set_condition_expression(condition.condition.map(str::to_owned))
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map(|delete| TransactWriteItem::builder().delete(delete).build())
+            .map_err(|error| StoreError::call("TransactWriteItems", error));
+        self.add(label, condition.fault, write);
+        self
+    }
+
+    pub(crate) fn with_fault(mut self, fault: StoreError) -> Self {
+        self.fault.get_or_insert(fault);
+        self
+    }
+
+    fn add(
+        &mut self,
+        label: &'static str,
+        fault: Option<StoreError>,
+        write: Result<TransactWriteItem, StoreError>,
+    ) {
+        match (fault, write) {
+            (None, Ok(write)) => self.writes.push((label, write)),
+            (Some(fault), _) | (None, Err(fault)) => {
+                self.fault.get_or_insert(fault);
+            }
+        }
+    }
+
+    /// Makes the writes. Tries again, bounded, when others write the same
+    /// items at the same time.
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`] when a condition failed, else the store's failure.
+    pub async fn commit(self) -> Result<(), CommitError> {
+        const OPERATION: &str = "TransactWriteItems";
+        if let Some(fault) = self.fault {
+            return Err(fault.into());
+        }
+        let (labels, writes): (Vec<_>, Vec<_>) = self.writes.into_iter().unzip();
+        for attempt in 1..=ATTEMPTS_MAX {
+            let sent = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(writes.clone()))
+                .send();
+            let error = match sent.await {
+                Ok(_) => return Ok(()),
+                Err(SdkError::ServiceError(context)) => context.into_err(),
+                Err(error) => return Err(StoreError::call(OPERATION, error).into()),
+            };
+            match error {
+                TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+                    let reasons = cancelled.cancellation_reasons.unwrap_or_default();
+                    if let Some(refused) = refusal(&labels, &reasons) {
+                        return Err(refused.into());
+                    }
+                    if !reasons.iter().any(is_passing) {
+                        let text = format!("cancelled: {reasons:?}");
+                        return Err(StoreError::call(OPERATION, text).into());
+                    }
+                }
+                TransactWriteItemsError::TransactionInProgressException(_) => {}
+                error => return Err(StoreError::call(OPERATION, error).into()),
+            }
+            back_off(attempt).await;
+        }
+        Err(StoreError::Contended {
+            operation: OPERATION,
+            attempts: ATTEMPTS_MAX,
+        }
+        .into())
+    }
+}
+
+/// The conditions that failed, if any did.
+fn refusal(labels: &[&'static str], reasons: &[CancellationReason]) -> Option<Refused> {
+    let failed: Vec<_> = labels
+        .iter()
+        .zip(reasons)
+        .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
+        .map(|(label, reason)| (*label, reason.item.clone()))
+        .collect();
+    if failed.is_empty() {
+        None
+    } else {
+        Some(Refused(failed))
+    }
+}
+
+/// Whether trying again may help.
+fn is_passing(reason: &CancellationReason) -> bool {
+    matches!(
+        reason.code(),
+        Some("TransactionConflict" | "ProvisionedThroughputExceeded" | "ThrottlingError")
+    )
+}

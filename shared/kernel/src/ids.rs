@@ -1,0 +1,105 @@
+//! One type for each kind of id, so that none is taken for another.
+
+use std::{fmt, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::input::{FromInput, Refusals, Value};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id: a UUIDv7 (RFC 9562), so that ids sort by the time they were made.
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The id as a UUID.
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            /// Takes the hyphenated form only: the others that a UUID may be
+            /// written in would make two texts of one id.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let id = Uuid::try_parse(text)?;
+                if text.len() == uuid::fmt::Hyphenated::LENGTH { Ok(Self(id)) } else { Uuid::try_parse("").map(Self) }
+            }
+        }
+
+        impl FromInput for $name {
+            fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+                value.text()?.parse().map_err(|_| Refusals::here("must be a UUID"))
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A person with an account.
+    UserId,
+    /// One sign-in on one device.
+    SessionId,
+    /// A category of the catalogue.
+    CategoryId,
+    /// A product of the catalogue.
+    ProductId,
+    /// An order, and the reservation that holds its goods.
+    OrderId,
+    /// A payment.
+    PaymentId,
+    /// A message to a person.
+    NotificationId,
+    /// An event.
+    EventId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_form_is_an_id() {
+        let id = OrderId::generate();
+        assert_eq!(id.to_string().parse::<OrderId>().unwrap(), id);
+        assert!(
+            id.as_uuid()
+                .simple()
+                .to_string()
+                .parse::<OrderId>()
+                .is_err()
+        );
+        assert!(format!("{{{id}}}").parse::<OrderId>().is_err());
+    }
+
+    #[test]
+    fn ids_sort_by_the_time_they_were_made() {
+        let ids: Vec<String> = (0..100).map(|_| OrderId::generate().to_string()).collect();
+        assert!(ids.is_sorted());
+    }
+}

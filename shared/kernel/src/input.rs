@@ -1,0 +1,401 @@
+//! Reading what a client sent into types that are proof.
+//!
+//! A body is read once, field by field. Every fault is collected with its
+//! JSON pointer (RFC 6901), so that a client learns of all of them at once,
+//! and unknown fields are refused, so that a misspelt one is not ignored.
+//! Numbers keep the text they were written with: see [`crate::Decimal`].
+//! Why not a derive: `docs/decisions/0003-reading-input.md`.
+
+use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// One thing that is wrong with the input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Where: a JSON pointer into a body, or the name of a query parameter.
+    pub field: String,
+    /// What, as a sentence that follows the field's name.
+    pub message: String,
+}
+
+/// Everything that is wrong with the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusals(pub Vec<Refusal>);
+
+impl Refusals {
+    /// The value itself is wrong.
+    pub fn here(message: impl Into<String>) -> Self {
+        Self(vec![Refusal {
+            field: String::new(),
+            message: message.into(),
+        }])
+    }
+
+    /// A field of a body is wrong, found after it was read.
+    pub fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self(vec![Refusal {
+            field: field.into(),
+            message: message.into(),
+        }])
+    }
+
+    fn under(mut self, prefix: &str) -> Self {
+        for refusal in &mut self.0 {
+            refusal.field.insert_str(0, prefix);
+        }
+        self
+    }
+}
+
+/// A type that can be read from input.
+pub trait FromInput: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with where.
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals>;
+}
+
+/// One value of the input: a piece of JSON, or the text of a query parameter.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// JSON.
+    Json(&'a RawValue),
+    /// A query parameter.
+    Text(&'a str),
+}
+
+impl<'a> Value<'a> {
+    /// The value as text.
+    ///
+    /// # Errors
+    /// When it is not a string.
+    pub fn text(self) -> Result<Cow<'a, str>, Refusals> {
+        match self {
+            Self::Text(text) => Ok(Cow::Borrowed(text)),
+            Self::Json(raw) => serde_json::from_str::<String>(raw.get())
+                .map(Cow::Owned)
+                .map_err(|_| Refusals::here("must be a string")),
+        }
+    }
+
+    /// The value as text without the white space around it, with so many
+    /// characters (Unicode scalar values) and no control character but
+    /// newlines and tabs.
+    ///
+    /// # Errors
+    /// When it is not, with the bounds.
+    pub fn trimmed(self, characters: RangeInclusive<usize>) -> Result<String, Refusals> {
+        let text = self.text()?.trim().to_owned();
+        if text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        {
+            return Err(Refusals::here("must not have control characters"));
+        }
+        let (least, most) = characters.clone().into_inner();
+        match text.chars().count() {
+            0 if least > 0 => Err(Refusals::here("must not be empty")),
+            n if characters.contains(&n) => Ok(text),
+            _ => Err(Refusals::here(format!(
+                "must have {least} to {most} characters"
+            ))),
+        }
+    }
+
+    /// The text of a number, as it was written.
+    ///
+    /// # Errors
+    /// When it is not a number.
+    pub fn number(self) -> Result<&'a str, Refusals> {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Json(raw) => raw.get(),
+        };
+        match text.bytes().next() {
+            Some(b'-' | b'0'..=b'9') => Ok(text),
+            _ => Err(Refusals::here("must be a number")),
+        }
+    }
+
+    /// A whole number in a range.
+    ///
+    /// # Errors
+    /// When it is not one, or not in the range.
+    pub fn whole_number(self, range: RangeInclusive<i64>) -> Result<i64, Refusals> {
+        let text = self.number()?;
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if !digits.bytes().all(|b| b.is_ascii_digit()) || digits.is_empty() {
+            return Err(Refusals::here("must be a whole number"));
+        }
+        match text.parse::<i64>() {
+            Ok(n) if range.contains(&n) => Ok(n),
+            _ => Err(Refusals::here(format!(
+                "must be from {} to {}",
+                range.start(),
+                range.end()
+            ))),
+        }
+    }
+
+    /// True or false.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn boolean(self) -> Result<bool, Refusals> {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Json(raw) => raw.get(),
+        };
+        text.parse()
+            .map_err(|_| Refusals::here("must be true or false"))
+    }
+
+    /// The members of an object.
+    ///
+    /// # Errors
+    /// When it is not an object.
+    pub fn fields(self) -> Result<Fields<'a>, Refusals> {
+        let refused = || Refusals::here("must be an object");
+        let Self::Json(raw) = self else {
+            return Err(refused());
+        };
+        let members: BTreeMap<String, &'a RawValue> =
+            serde_json::from_str(raw.get()).map_err(|_| refused())?;
+        let members = members
+            .into_iter()
+            .map(|(name, raw)| (name, Value::Json(raw)))
+            .collect();
+        Ok(Fields {
+            members,
+            prefix: "/",
+            refusals: Vec::new(),
+        })
+    }
+
+    /// A list with so many items.
+    ///
+    /// # Errors
+    /// When it is not a list, has too few or too many, and whatever is wrong
+    /// with its items.
+    pub fn list<T: FromInput>(self, lengths: RangeInclusive<usize>) -> Result<Vec<T>, Refusals> {
+        let refused = || Refusals::here("must be a list");
+        let Self::Json(raw) = self else {
+            return Err(refused());
+        };
+        let values: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| refused())?;
+        if !lengths.contains(&values.len()) {
+            let (least, most) = lengths.into_inner();
+            return Err(Refusals::here(format!("must have {least} to {most} items")));
+        }
+        let (mut items, mut refusals) = (Vec::with_capacity(values.len()), Vec::new());
+        for (index, value) in values.into_iter().enumerate() {
+            match T::from_input(Value::Json(value)) {
+                Ok(item) => items.push(item),
+                Err(wrong) => refusals.extend(wrong.under(&format!("/{index}")).0),
+            }
+        }
+        if refusals.is_empty() {
+            Ok(items)
+        } else {
+            Err(Refusals(refusals))
+        }
+    }
+
+    fn is_null(self) -> bool {
+        matches!(self, Self::Json(raw) if raw.get() == "null")
+    }
+}
+
+/// The members of an object while they are read.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    members: BTreeMap<String, Value<'a>>,
+    /// Before a member's name in a refusal: `/` in a body, nothing in a query.
+    prefix: &'static str,
+    refusals: Vec<Refusal>,
+}
+
+impl<'a> Fields<'a> {
+    /// The parameters of a query string; the last of a name counts.
+    pub fn of_query(parameters: &'a [(String, String)]) -> Self {
+        let members = parameters
+            .iter()
+            .map(|(name, text)| (name.clone(), Value::Text(text)))
+            .collect();
+        Self {
+            members,
+            prefix: "",
+            refusals: Vec::new(),
+        }
+    }
+
+    /// A member that must be there.
+    pub fn required<T: FromInput>(&mut self, name: &str) -> Option<T> {
+        self.required_with(name, T::from_input)
+    }
+
+    /// A member that may be missing, or null.
+    pub fn optional<T: FromInput>(&mut self, name: &str) -> Option<T> {
+        self.optional_with(name, T::from_input)
+    }
+
+    /// A member that must be there, read by a function.
+    pub fn required_with<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value<'a>) -> Result<T, Refusals>,
+    ) -> Option<T> {
+        match self.members.remove(name) {
+            Some(value) if !value.is_null() => self.keep(name, read(value)),
+            _ => self.keep(name, Err(Refusals::here("is required"))),
+        }
+    }
+
+    /// A member that may be missing, or null, read by a function.
+    pub fn optional_with<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value<'a>) -> Result<T, Refusals>,
+    ) -> Option<T> {
+        match self.members.remove(name) {
+            Some(value) if !value.is_null() => self.keep(name, read(value)),
+            _ => None,
+        }
+    }
+
+    /// Keeps a value that was made from members already read, or the reason
+    /// why it could not be, under a member's name.
+    pub fn keep<T>(&mut self, name: &str, read: Result<T, Refusals>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                self.refusals
+                    .extend(wrong.under(&format!("{}{name}", self.prefix)).0);
+                None
+            }
+        }
+    }
+
+    /// Ends the reading: refuses what was not asked for, and makes the result
+    /// when nothing was wrong.
+    ///
+    /// # Errors
+    /// Everything that was wrong.
+    pub fn finish<T>(mut self, make: impl FnOnce() -> Option<T>) -> Result<T, Refusals> {
+        for name in self.members.keys() {
+            let field = format!(
+                "{}{}",
+                self.prefix,
+                name.replace('~', "~0").replace('/', "~1")
+            );
+            self.refusals.push(Refusal {
+                field,
+                message: "is not a known field".into(),
+            });
+        }
+        match make() {
+            Some(made) if self.refusals.is_empty() => Ok(made),
+            _ => Err(Refusals(self.refusals)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Line {
+        quantity: i64,
+        note: Option<String>,
+    }
+
+    impl FromInput for Line {
+        fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+            let mut fields = value.fields()?;
+            let quantity = fields.required_with("quantity", |v| v.whole_number(1..=100));
+            let note = fields.optional_with("note", |v| v.trimmed(1..=5));
+            fields.finish(|| {
+                Some(Self {
+                    quantity: quantity?,
+                    note,
+                })
+            })
+        }
+    }
+
+    fn read(json: &str) -> Result<Vec<Line>, Vec<(String, String)>> {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        Value::Json(raw)
+            .list::<Line>(1..=4)
+            .map_err(|wrong| wrong.0.into_iter().map(|r| (r.field, r.message)).collect())
+    }
+
+    #[test]
+    fn good_input_is_read_and_trimmed() {
+        let lines = read(r#"[{"quantity":2,"note":" hi "},{"quantity":1,"note":null}]"#).unwrap();
+        assert_eq!(
+            lines[0],
+            Line {
+                quantity: 2,
+                note: Some("hi".into())
+            }
+        );
+        assert_eq!(
+            lines[1],
+            Line {
+                quantity: 1,
+                note: None
+            }
+        );
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_place() {
+        let wrong =
+            read(r#"[{"quantity":0},{"note":"123456","x/y":1},{"quantity":1.5},{"quantity":"2"}]"#);
+        let expected = [
+            ("/0/quantity", "must be from 1 to 100"),
+            ("/1/quantity", "is required"),
+            ("/1/note", "must have 1 to 5 characters"),
+            ("/1/x~1y", "is not a known field"),
+            ("/2/quantity", "must be a whole number"),
+            ("/3/quantity", "must be a number"),
+        ];
+        let expected = expected.map(|(f, m)| (f.to_owned(), m.to_owned())).to_vec();
+        assert_eq!(wrong, Err(expected));
+    }
+
+    #[test]
+    fn numbers_out_of_any_range_are_refused_and_never_wrap() {
+        for number in [
+            "-1",
+            "1e9",
+            "1000000000",
+            "99999999999999999999",
+            "1E2",
+            "-0.0",
+        ] {
+            assert!(
+                read(&format!(r#"[{{"quantity":{number}}}]"#)).is_err(),
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn query_parameters_are_read_the_same_way() {
+        let parameters = [
+            ("limit".to_owned(), "x".to_owned()),
+            ("odd".to_owned(), "1".to_owned()),
+        ];
+        let mut fields = Fields::of_query(&parameters);
+        let limit = fields.optional_with("limit", |v| v.whole_number(1..=100));
+        let wrong = fields.finish(|| Some(limit)).unwrap_err();
+        let fields: Vec<_> = wrong.0.iter().map(|r| r.field.as_str()).collect();
+        assert_eq!(fields, ["limit", "odd"]);
+    }
+}

@@ -1,0 +1,55 @@
+//! Pages of a list.
+
+use crate::input::{FromInput, Refusals, Value};
+
+/// Items in a page when the client does not say.
+pub const PAGE_LIMIT_DEFAULT: u32 = 20;
+/// Items in a page at most: what one BatchGetItem can fetch.
+pub const PAGE_LIMIT_MAX: u32 = 100;
+
+/// How many items a page may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(u32);
+
+impl Limit {
+    /// The number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(PAGE_LIMIT_DEFAULT)
+    }
+}
+
+impl FromInput for Limit {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        value
+            .whole_number(1..=i64::from(PAGE_LIMIT_MAX))
+            .map(|n| Self(u32::try_from(n).unwrap_or(1)))
+    }
+}
+
+/// One page of a list, and where the next begins.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// How many were asked for.
+    pub limit: Limit,
+    /// The cursor of the next page, when there is one.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The same page with each item turned into something else.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            limit: self.limit,
+            next_cursor: self.next_cursor,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! AWS clients, built by hand from the environment. `aws_config` would look in
+//! eight places for what Lambda puts in three variables, and adds 4 MB.
+//!
+//! Every client has timeouts (the SDK has none by default: a hung call hangs
+//! until Lambda kills the function) and bounded retry with jitter.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::BehaviorVersion;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{
+    SdkConfig,
+    region::Region,
+    sdk_config::{SharedCredentialsProvider, SharedHttpClient},
+};
+
+use crate::{Environment, EnvironmentError};
+
+/// Until a connection stands. AWS is in the same region: 300 ms is long.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+/// For one try of a call.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// For all tries of a call together; functions have 10 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
+/// Tries of a call.
+const ATTEMPTS_MAX: u32 = 3;
+/// For one try of a call to another function, which may have to start first.
+const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// For all tries of such a call together.
+const INVOKE_OPERATION_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// Where the clients of a function come from.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    config: SdkConfig,
+    environment: Environment,
+}
+
+macro_rules! clients {
+    ($($(#[$doc:meta])* $name:ident: $sdk:ident, $variable:literal;)+) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> $sdk::Client {
+            let mut config = $sdk::config::Builder::from(&self.config);
+            if let Some(url) = self.endpoint($variable) {
+                config = config.endpoint_url(url);
+            }
+            $sdk::Client::from_conf(config.build())
+        }
+    )+};
+}
+
+impl Aws {
+    /// Reads region, credentials and endpoints from the environment: the
+    /// variables that Lambda sets, and `AWS_ENDPOINT_URL[_<SERVICE>]`.
+    ///
+    /// # Errors
+    /// When the region or the credentials are not set.
+    pub fn from_environment(environment: &Environment) -> Result<Self, EnvironmentError> {
+        let credentials = Credentials::new(
+            environment.require("AWS_ACCESS_KEY_ID")?,
+            environment.require("AWS_SECRET_ACCESS_KEY")?,
+            environment.get("AWS_SESSION_TOKEN").map(str::to_owned),
+            None,
+            "environment",
+        );
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(environment.require("AWS_REGION")?.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client(environment))
+            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+                TokioSleep::new(),
+            ))
+            .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .build();
+        Ok(Self {
+            config,
+            environment: environment.clone(),
+        })
+    }
+
+    clients! {
+        /// DynamoDB.
+        dynamodb: aws_sdk_dynamodb, "AWS_ENDPOINT_URL_DYNAMODB";
+        /// SQS.
+        sqs: aws_sdk_sqs, "AWS_ENDPOINT_URL_SQS";
+        /// SNS.
+        sns: aws_sdk_sns, "AWS_ENDPOINT_URL_SNS";
+        /// SES, version 1: what sends a mail and is emulated everywhere.
+        ses: aws_sdk_ses, "AWS_ENDPOINT_URL_SES";
+        /// Secrets Manager.
+        secrets: aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER";
+    }
+
+    /// Lambda, to call another function: it may have to start first, so this
+    /// client waits longer.
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        let mut config = aws_sdk_lambda::config::Builder::from(&self.config)
+            .timeout_config(timeouts(INVOKE_ATTEMPT_TIMEOUT, INVOKE_OPERATION_TIMEOUT));
+        if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_LAMBDA") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_lambda::Client::from_conf(config.build())
+    }
+
+    fn endpoint(&self, variable: &str) -> Option<&str> {
+        self.environment
+            .get(variable)
+            .or_else(|| self.environment.get("AWS_ENDPOINT_URL"))
+    }
+}
+
+fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build()
+}
+
+/// An HTTPS client; plain HTTP when the endpoints are (a laptop), because
+/// reading the system's certificates takes longer than all else at the start.
+fn http_client(environment: &Environment) -> SharedHttpClient {
+    let plain = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"]
+        .iter()
+        .any(|name| {
+            environment
+                .get(name)
+                .is_some_and(|url| url.starts_with("http://"))
+        });
+    let builder = aws_smithy_http_client::Builder::new();
+    if plain {
+        builder.build_http()
+    } else {
+        builder
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https()
+    }
+}

@@ -1,0 +1,119 @@
+//! What a Lambda function is here: a name, what it may be triggered by, the
+//! AWS calls it makes, and how to start it in an environment.
+//!
+//! The same value is served by the three-line binary in AWS ([`crate::serve`])
+//! and by the laptop process, so both run the very same code on the very same
+//! JSON.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use lambda_runtime::LambdaEvent;
+use serde_json::value::RawValue;
+
+use crate::{environment::Environment, http::Access};
+
+/// A boxed future, so that sixty functions share one shell (see
+/// `docs/decisions/0002-building.md` for what that saves).
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// The error of a whole invocation: Lambda reports it and, for an
+/// asynchronous trigger, tries again.
+pub type Error = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// One call that a function makes to AWS, as its role must allow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Grant {
+    /// The IAM action, such as `dynamodb:GetItem`.
+    pub action: &'static str,
+    /// The logical id in `template.yaml`; `OrdersTable/index/by-user` for an
+    /// index of a table.
+    pub resource: &'static str,
+}
+
+/// States one AWS call of a function, beside the function.
+pub const fn grant(action: &'static str, resource: &'static str) -> Grant {
+    Grant { action, resource }
+}
+
+/// One route of an HTTP function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The method, or `None` for the catch-all route.
+    pub method: Option<http::Method>,
+    /// The path as in the template: `/api/orders/{id}`.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+/// What triggers a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// Requests through API Gateway.
+    Http(Vec<Route>),
+    /// Messages of a queue, in batches with partial failures.
+    Queue,
+    /// Records of a table's stream, and the schedule that sweeps after them.
+    Stream,
+    /// A schedule.
+    Schedule,
+    /// A call of another function (Lambda Invoke).
+    Call,
+    /// API Gateway asking who the caller is.
+    Authorizer,
+}
+
+/// A function that has been started and now answers invocations.
+pub type Handler = Arc<
+    dyn Fn(LambdaEvent<Box<RawValue>>) -> BoxFuture<Result<Box<RawValue>, Error>> + Send + Sync,
+>;
+
+/// A function before it is started.
+pub struct Function {
+    /// Its one name: binary, sample event, template resource, module.
+    pub name: &'static str,
+    /// What triggers it.
+    pub trigger: Trigger,
+    /// Every AWS call it makes; a test compares it with the template's role.
+    pub grants: &'static [Grant],
+    start: Box<dyn Fn(Environment) -> BoxFuture<Result<Handler, Error>> + Send + Sync>,
+}
+
+impl Function {
+    /// A function from its parts; the shells in this crate call it.
+    pub fn new<F, Fut>(
+        name: &'static str,
+        trigger: Trigger,
+        grants: &'static [Grant],
+        start: F,
+    ) -> Self
+    where
+        F: Fn(Environment) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Handler, Error>> + Send + 'static,
+    {
+        Self {
+            name,
+            trigger,
+            grants,
+            start: Box::new(move |env| Box::pin(start(env))),
+        }
+    }
+
+    /// Builds the function's clients from `environment`, warms their
+    /// connections, and gives what answers invocations.
+    ///
+    /// # Errors
+    /// When the environment lacks a variable or a secret cannot be read.
+    pub async fn start(&self, environment: Environment) -> Result<Handler, Error> {
+        (self.start)(environment).await
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function")
+            .field("name", &self.name)
+            .field("trigger", &self.trigger)
+            .finish()
+    }
+}

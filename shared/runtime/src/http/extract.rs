@@ -1,0 +1,202 @@
+//! What handlers take from a request, read and checked.
+
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use kernel::input::{Fields, FromInput, Refusals, Value};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::ApiError;
+
+/// The longest idempotency key. Clients use UUIDs; four of them fit.
+pub const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+
+/// A JSON body, read into a type.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: FromInput, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        require_json(request.headers())?;
+        let body = body(request, state).await?;
+        read_json(&body).map(Self)
+    }
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let essence = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|text| {
+            text.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        });
+    match essence.as_deref() {
+        Some("application/json") => Ok(()),
+        Some(other) if other.starts_with("application/") && other.ends_with("+json") => Ok(()),
+        _ => Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "the body must be application/json",
+        )),
+    }
+}
+
+async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, state).await.map_err(|error| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_body",
+            "the body cannot be read",
+        )
+        .with_source(error)
+    })
+}
+
+fn read_json<T: FromInput>(body: &[u8]) -> Result<T, ApiError> {
+    let raw: &RawValue = serde_json::from_slice(body).map_err(|error| {
+        let detail = format!(
+            "the body is not JSON: line {}, column {}",
+            error.line(),
+            error.column()
+        );
+        ApiError::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+    })?;
+    Ok(T::from_input(Value::Json(raw))?)
+}
+
+/// The query's parameters, read into a type.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+/// A type that can be read from a query's parameters.
+pub trait FromQuery: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, by parameter.
+    fn from_query(fields: Fields<'_>) -> Result<Self, Refusals>;
+}
+
+impl<T: FromQuery, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query =
+            axum::extract::Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let axum::extract::Query(parameters) = query.map_err(|_| {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "malformed_query",
+                "the query cannot be read",
+            )
+        })?;
+        Ok(Self(T::from_query(Fields::of_query(&parameters))?))
+    }
+}
+
+/// The id in the path. What is not an id names nothing, and so is 404.
+#[derive(Debug)]
+pub struct Id<T>(pub T);
+
+impl<T: std::str::FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let parameters = RawPathParams::from_request_parts(parts, state).await;
+        parameters
+            .ok()
+            .as_ref()
+            .and_then(|parameters| parameters.iter().next())
+            .and_then(|(_, text)| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| ApiError::not_found("resource"))
+    }
+}
+
+/// A header of the request that a handler asks for by name.
+#[derive(Debug)]
+pub struct Header(pub HeaderMap);
+
+impl<S: Send + Sync> FromRequestParts<S> for Header {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(parts.headers.clone()))
+    }
+}
+
+/// The client's name for one intention, from `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let refused =
+            |code, detail: &'static str| ApiError::new(StatusCode::BAD_REQUEST, code, detail);
+        let Some(value) = headers.get("idempotency-key") else {
+            return Err(refused(
+                "idempotency_key_required",
+                "this needs an Idempotency-Key header",
+            ));
+        };
+        match value.to_str().map(str::trim) {
+            Ok(text) if (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&text.len()) => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(refused(
+                "idempotency_key_invalid",
+                "the Idempotency-Key header must have 1 to 255 visible ASCII characters",
+            )),
+        }
+    }
+}
+
+/// A JSON body that comes with an idempotency key, and the fingerprint by
+/// which another body under the same key is noticed.
+#[derive(Debug)]
+pub struct Idempotent<T> {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the body, base64url.
+    pub fingerprint: String,
+    /// The body.
+    pub input: T,
+}
+
+impl<T: FromInput, S: Send + Sync> FromRequest<S> for Idempotent<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        require_json(request.headers())?;
+        let key = IdempotencyKey::of(request.headers())?;
+        let body = body(request, state).await?;
+        let input = read_json(&body)?;
+        let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical(&body)));
+        Ok(Self {
+            key,
+            fingerprint,
+            input,
+        })
+    }
+}
+
+/// The body with its members in order and without white space, so that two
+/// spellings of one intention are one.
+fn canonical(body: &[u8]) -> Vec<u8> {
+    serde_json::from_slice::<serde_json::Value>(body)
+        .and_then(|value| serde_json::to_vec(&value))
+        .unwrap_or_else(|_| body.to_vec())
+}

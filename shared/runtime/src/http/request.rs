@@ -1,0 +1,83 @@
+//! What is known of a request before anything is read from it.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::{HeaderMap, request::Parts};
+use kernel::Cause;
+use uuid::Uuid;
+
+use super::{ApiError, Caller};
+
+/// The longest id that is taken from a client.
+const ID_LENGTH_MAX: usize = 128;
+
+tokio::task_local! {
+    pub(super) static CURRENT: Arc<RequestInfo>;
+}
+
+/// A request's ids and path.
+#[derive(Debug, Default)]
+pub struct RequestInfo {
+    /// Names this request: taken from `X-Request-Id`, or made.
+    pub request_id: String,
+    /// Names the whole chain: taken from `X-Correlation-Id`, or the request's id.
+    pub correlation_id: String,
+    /// The path, without the query.
+    pub path: String,
+}
+
+impl RequestInfo {
+    pub(super) fn of(headers: &HeaderMap, path: &str) -> Self {
+        let taken = |name: &str| {
+            let text = headers.get(name)?.to_str().ok()?;
+            let fits = (1..=ID_LENGTH_MAX).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+            fits.then(|| text.to_owned())
+        };
+        let request_id = taken("x-request-id").unwrap_or_else(|| Uuid::now_v7().to_string());
+        let correlation_id = taken("x-correlation-id").unwrap_or_else(|| request_id.clone());
+        Self {
+            request_id,
+            correlation_id,
+            path: path.to_owned(),
+        }
+    }
+
+    /// The request that this task answers; empty outside of one.
+    pub(super) fn current() -> Arc<Self> {
+        CURRENT.try_with(Arc::clone).unwrap_or_default()
+    }
+}
+
+/// The chain's id, as an extractor.
+#[derive(Clone, Debug)]
+pub struct CorrelationId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(RequestInfo::current().correlation_id.clone()))
+    }
+}
+
+/// The cause of what a handler does: an extractor, to be put into events.
+#[derive(Clone, Debug)]
+pub struct RequestCause(pub Cause);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestCause {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let request = RequestInfo::current();
+        Ok(Self(Cause {
+            correlation_id: request.correlation_id.clone(),
+            causation_id: request.request_id.clone(),
+            actor: caller.actor(),
+        }))
+    }
+}

@@ -1,0 +1,249 @@
+//! Requests and events, as the JSON that Lambda gets.
+
+use contracts::Envelope;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use kernel::{SessionId, UserId};
+use runtime::{Context, Handler, LambdaEvent, http::Role};
+use serde_json::{Value, json, value::to_raw_value};
+
+/// Sends requests to one function as one caller.
+#[derive(Clone)]
+pub struct Client {
+    handler: Handler,
+    authorizer: Value,
+    headers: Vec<(String, String)>,
+}
+
+/// What a function replied.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, `null` when there is none.
+    pub body: Value,
+}
+
+impl Reply {
+    /// A header, as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The fields that the problem names, in order.
+    pub fn refused_fields(&self) -> Vec<&str> {
+        let errors = self.body["errors"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        errors
+            .iter()
+            .filter_map(|error| error["field"].as_str())
+            .collect()
+    }
+}
+
+impl Client {
+    /// A client that is nobody.
+    pub fn new(handler: Handler) -> Self {
+        Self {
+            handler,
+            authorizer: Value::Null,
+            headers: Vec::new(),
+        }
+    }
+
+    /// The same client as a signed-in person.
+    #[must_use]
+    pub fn as_user(&self, user_id: UserId, role: Role) -> Self {
+        self.as_session(user_id, SessionId::generate(), role)
+    }
+
+    /// The same client as a signed-in person with a certain session.
+    #[must_use]
+    pub fn as_session(&self, user_id: UserId, session_id: SessionId, role: Role) -> Self {
+        let authorizer = json!({
+            "kind": "user", "userId": user_id, "sessionId": session_id, "role": role.as_str()
+        });
+        Self {
+            authorizer,
+            ..self.clone()
+        }
+    }
+
+    /// The same client with the internal key.
+    #[must_use]
+    pub fn as_internal(&self) -> Self {
+        Self {
+            authorizer: json!({"kind": "internal"}),
+            ..self.clone()
+        }
+    }
+
+    /// The same client with one more header.
+    #[must_use]
+    pub fn with_header(&self, name: &str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.retain(|(have, _)| have != name);
+        client.headers.push((name.to_owned(), value.to_owned()));
+        client
+    }
+
+    /// `GET`, with the status that is expected.
+    #[track_caller]
+    pub fn get(&self, path: &str, expected: StatusCode) -> impl Future<Output = Reply> + Send {
+        self.send(Method::GET, path, None, expected)
+    }
+
+    /// `DELETE`, with the status that is expected.
+    #[track_caller]
+    pub fn delete(&self, path: &str, expected: StatusCode) -> impl Future<Output = Reply> + Send {
+        self.send(Method::DELETE, path, None, expected)
+    }
+
+    /// `POST` of JSON, with the status that is expected.
+    #[track_caller]
+    pub fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        expected: StatusCode,
+    ) -> impl Future<Output = Reply> + Send {
+        self.send(Method::POST, path, Some(body.to_string()), expected)
+    }
+
+    /// `PUT` of JSON, with the status that is expected.
+    #[track_caller]
+    pub fn put(
+        &self,
+        path: &str,
+        body: &Value,
+        expected: StatusCode,
+    ) -> impl Future<Output = Reply> + Send {
+        self.send(Method::PUT, path, Some(body.to_string()), expected)
+    }
+
+    /// `PATCH` of JSON, with the status that is expected.
+    #[track_caller]
+    pub fn patch(
+        &self,
+        path: &str,
+        body: &Value,
+        expected: StatusCode,
+    ) -> impl Future<Output = Reply> + Send {
+        self.send(Method::PATCH, path, Some(body.to_string()), expected)
+    }
+
+    /// Any request; fails the test when the status is not the expected one.
+    #[track_caller]
+    pub fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        expected: StatusCode,
+    ) -> impl Future<Output = Reply> + Send + use<> {
+        let caller = std::panic::Location::caller();
+        let event = self.event(&method, path, body);
+        let handler = self.handler.clone();
+        async move {
+            let payload = to_raw_value(&event).unwrap();
+            let reply = handler(LambdaEvent::new(payload, Context::default()))
+                .await
+                .unwrap_or_else(|error| panic!("{caller}: the function failed: {error}"));
+            let reply: Value = serde_json::from_str(reply.get()).unwrap();
+            let reply = read_reply(&reply);
+            assert_eq!(reply.status, expected, "{caller}: {}", reply.body);
+            reply
+        }
+    }
+
+    fn event(&self, method: &Method, path: &str, body: Option<String>) -> Value {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut headers = serde_json::Map::new();
+        if body.is_some() {
+            headers.insert("content-type".into(), "application/json".into());
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name.to_ascii_lowercase(), value.as_str().into());
+        }
+        let context = json!({
+            "accountId": "000000000000", "apiId": "test", "stage": "$default",
+            "requestId": "test", "routeKey": "$default", "domainName": "localhost",
+            "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": 1_767_225_600_000_u64,
+            "authorizer": {"lambda": self.authorizer},
+            "http": {
+                "method": method.as_str(), "path": path, "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.7", "userAgent": "testkit"
+            }
+        });
+        json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+            "headers": headers, "requestContext": context, "body": body, "isBase64Encoded": false
+        })
+    }
+}
+
+fn read_reply(reply: &Value) -> Reply {
+    let status = reply["statusCode"]
+        .as_u64()
+        .and_then(|n| u16::try_from(n).ok());
+    let mut headers = HeaderMap::new();
+    for part in ["headers", "multiValueHeaders"] {
+        for (name, value) in reply[part].as_object().into_iter().flatten() {
+            let text = value
+                .as_str()
+                .or_else(|| value[0].as_str())
+                .unwrap_or_default();
+            headers.insert(
+                name.parse::<HeaderName>().unwrap(),
+                HeaderValue::from_str(text).unwrap(),
+            );
+        }
+    }
+    assert_ne!(
+        reply["isBase64Encoded"], true,
+        "the test's requests do not accept compression"
+    );
+    let body = reply["body"].as_str().unwrap_or_default();
+    let body = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(body).unwrap()
+    };
+    Reply {
+        status: StatusCode::from_u16(status.unwrap()).unwrap(),
+        headers,
+        body,
+    }
+}
+
+/// Delivers events to a consumer in one batch, as SQS does; gives the indexes
+/// of those that failed and would come again.
+pub async fn deliver(consumer: &Handler, events: &[Envelope]) -> Vec<usize> {
+    let records: Vec<Value> = events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| {
+            json!({
+                "messageId": index.to_string(), "receiptHandle": "handle",
+                "body": serde_json::to_string(event).unwrap(), "attributes": {},
+                "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "eu-central-1",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:000000000000:test"
+            })
+        })
+        .collect();
+    let payload = to_raw_value(&json!({ "Records": records })).unwrap();
+    let reply = consumer(LambdaEvent::new(payload, Context::default()))
+        .await
+        .expect("a batch reply");
+    let reply: Value = serde_json::from_str(reply.get()).unwrap();
+    let failures = reply["batchItemFailures"]
+        .as_array()
+        .expect("batchItemFailures");
+    failures
+        .iter()
+        .map(|failure| failure["itemIdentifier"].as_str().unwrap().parse().unwrap())
+        .collect()
+}

@@ -1,0 +1,44 @@
+//! For tests: a table of one's own in an embedded DynamoDB, and requests and
+//! events sent to functions as API Gateway and SQS send them.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "only tests use this crate"
+)]
+
+mod invoke;
+mod table;
+
+pub use invoke::{Client, Reply, deliver};
+pub use kernel::Clock;
+pub use table::TestTable;
+
+/// The statuses that tests expect, by their names.
+pub mod status {
+    pub use http::StatusCode;
+
+    macro_rules! statuses {
+        ($($name:ident),+) => { $(
+            /// The status of that name.
+            pub const $name: StatusCode = StatusCode::$name;
+        )+ };
+    }
+    statuses!(
+        OK,
+        CREATED,
+        ACCEPTED,
+        NOT_MODIFIED,
+        BAD_REQUEST,
+        UNAUTHORIZED,
+        FORBIDDEN,
+        NOT_FOUND,
+        CONFLICT,
+        PAYLOAD_TOO_LARGE,
+        UNSUPPORTED_MEDIA_TYPE,
+        UNPROCESSABLE_ENTITY,
+        TOO_MANY_REQUESTS,
+        SERVICE_UNAVAILABLE
+    );
+}

@@ -1,0 +1,206 @@
+//! A table in an embedded DynamoDB, served over loopback HTTP.
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType,
+    },
+};
+use contracts::Envelope;
+use dynamo::{IndexKey, Item, OutboxItem, Shape, Table, UNSENT_INDEX};
+use dynoxide::Database;
+use runtime::{Environment, Function, Handler, aws::Aws};
+use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
+
+const TABLE: &str = "test";
+
+/// A table of one's own, with the environment in which functions find it.
+pub struct TestTable {
+    variables: Vec<(String, String)>,
+    client: Client,
+}
+
+impl TestTable {
+    /// A new, empty table of a service's shape.
+    pub async fn create(shape: &Shape) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let database = Database::memory().expect("an embedded DynamoDB");
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let variables: Vec<(String, String)> = [
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{address}")),
+            ("TABLE", TABLE.to_owned()),
+            ("CURSOR_KEY", "the key of the test's cursors".to_owned()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+        let environment: Environment = variables.iter().cloned().collect();
+        let client = Aws::from_environment(&environment)
+            .expect("an environment")
+            .dynamodb();
+        create_table(&client, shape).await;
+        Self { variables, client }
+    }
+
+    /// Sets one more variable for the functions.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The environment of a function that uses the table.
+    pub fn environment(&self) -> Environment {
+        self.variables.iter().cloned().collect()
+    }
+
+    /// The table, as stores use it.
+    pub fn table(&self) -> Table {
+        Table::new(self.client.clone(), TABLE)
+    }
+
+    /// Starts a function on the table.
+    pub async fn start(&self, function: &Function) -> Handler {
+        function
+            .start(self.environment())
+            .await
+            .expect("the function starts")
+    }
+
+    /// Every item, read with a Scan, which only a test may do.
+    pub async fn items(&self) -> Vec<Item> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let output = self
+                .client
+                .scan()
+                .table_name(TABLE)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .expect("a scan");
+            items.extend(output.items.unwrap_or_default());
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return items;
+            }
+        }
+    }
+
+    /// The items whose partition key begins with `prefix` and whose sort key is `sk`.
+    pub async fn items_of<T: DeserializeOwned>(&self, prefix: &str, sk: &str) -> Vec<T> {
+        let text = |item: &Item, name: &str| item[name].as_s().expect("a string key").clone();
+        self.items()
+            .await
+            .into_iter()
+            .filter(|item| text(item, "pk").starts_with(prefix) && text(item, "sk") == sk)
+            .map(|item| serde_dynamo::from_item(item).expect("the item reads"))
+            .collect()
+    }
+
+    /// Every event in the outbox, oldest first.
+    pub async fn events(&self) -> Vec<Envelope> {
+        let items = self
+            .items()
+            .await
+            .into_iter()
+            .filter(|item| item.contains_key("event"));
+        let mut events: Vec<Envelope> = items
+            .map(|item| {
+                let item: OutboxItem = serde_dynamo::from_item(item).expect("an outbox item");
+                item.envelope().expect("an event")
+            })
+            .collect();
+        events.sort_by_key(|event| event.id);
+        events
+    }
+
+    /// The types of every event in the outbox, oldest first.
+    pub async fn event_types(&self) -> Vec<String> {
+        self.events()
+            .await
+            .into_iter()
+            .map(|event| event.event_type)
+            .collect()
+    }
+}
+
+async fn create_table(client: &Client, shape: &Shape) {
+    let mut attributes = vec![
+        text("pk"),
+        text("sk"),
+        text("unsent"),
+        number("unsent_since"),
+    ];
+    let mut indexes = vec![index(UNSENT_INDEX, "unsent", "unsent_since", false)];
+    for one in shape.indexes {
+        let sort = match one.sort {
+            IndexKey::Text(name) => {
+                attributes.push(text(name));
+                name
+            }
+            IndexKey::Number(name) => {
+                attributes.push(number(name));
+                name
+            }
+        };
+        attributes.push(text(one.partition));
+        indexes.push(index(one.name, one.partition, sort, one.projects_all));
+    }
+    attributes.sort_by(|a, b| a.attribute_name().cmp(b.attribute_name()));
+    attributes.dedup();
+    client
+        .create_table()
+        .table_name(TABLE)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .set_attribute_definitions(Some(attributes))
+        .set_global_secondary_indexes(Some(indexes))
+        .send()
+        .await
+        .expect("the table is created");
+}
+
+fn text(name: &str) -> AttributeDefinition {
+    attribute(name, ScalarAttributeType::S)
+}
+
+fn number(name: &str) -> AttributeDefinition {
+    attribute(name, ScalarAttributeType::N)
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(kind)
+        .build()
+        .unwrap()
+}
+
+fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(kind)
+        .build()
+        .unwrap()
+}
+
+fn index(name: &str, partition: &str, sort: &str, all: bool) -> GlobalSecondaryIndex {
+    let projection = if all {
+        ProjectionType::All
+    } else {
+        ProjectionType::KeysOnly
+    };
+    GlobalSecondaryIndex::builder()
+        .index_name(name)
+        .key_schema(key(partition, KeyType::Hash))
+        .key_schema(key(sort, KeyType::Range))
+        .projection(Projection::builder().projection_type(projection).build())
+        .build()
+        .unwrap()
+}
