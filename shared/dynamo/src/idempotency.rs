@@ -197,6 +197,24 @@ pub async fn release(table: &Table, claim: Claim) -> Result<(), StoreError> {
     }
 }
 
+/// Lets go of a claim under which something may have been done: the key stays
+/// bound to its subject, and the next request takes the claim over at once, so
+/// that it finds what this one left (such as goods held for the subject).
+///
+/// # Errors
+/// When the store fails; the claim then runs out by itself.
+pub async fn abandon(table: &Table, claim: Claim, now: Timestamp) -> Result<(), StoreError> {
+    let expression = Expression::update("SET claimed_until = :now")
+        .only_when("claim = :mine AND attribute_not_exists(reply)")
+        .value(":mine", claim.id)
+        .value(":now", now.as_millisecond());
+    let key = Key::new(claim.pk, SORT_KEY);
+    match table.update::<Record>(key, expression).await {
+        Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+        Err(CommitError::Store(error)) => Err(error),
+    }
+}
+
 impl Transaction {
     /// Stores the reply in the transaction of the effect. Refused under the
     /// label `claim` when somebody else took the claim over.

@@ -1,6 +1,8 @@
 //! What handlers take from a request, read and checked.
 
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{
+    FromRequest, FromRequestParts, OptionalFromRequest, RawPathParams, Request,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
@@ -24,6 +26,22 @@ impl<T: FromInput, S: Send + Sync> FromRequest<S> for Json<T> {
         require_json(request.headers())?;
         let body = body(request, state).await?;
         read_json(&body).map(Self)
+    }
+}
+
+/// A body that may be missing: `Option<Json<T>>`. Without one, no content
+/// type is asked for.
+impl<T: FromInput, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, ApiError> {
+        let typed = require_json(request.headers());
+        let body = body(request, state).await?;
+        if body.is_empty() {
+            return Ok(None);
+        }
+        typed?;
+        read_json(&body).map(Self).map(Some)
     }
 }
 

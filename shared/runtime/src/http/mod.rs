@@ -18,5 +18,5 @@ pub use extract::{
 };
 pub use http::{Method, StatusCode};
 pub use reply::{Reply, StoredReply};
-pub use request::{CorrelationId, RequestCause, RequestInfo};
+pub use request::{CorrelationId, RequestCause, RequestInfo, SourceIp};
 pub use shell::BODY_BYTES_MAX;

@@ -95,6 +95,14 @@ impl Reply {
         reply
     }
 
+    /// The same body with another status, for a reply whose data is worth
+    /// having although it is no success (`/health` that finds a fault).
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// A header of the reply.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -157,7 +165,7 @@ impl Reply {
             pagination: self.pagination.as_ref(),
         };
         let body = Body {
-            success: true,
+            success: self.status.is_success(),
             message: self.message,
             data,
             meta,

@@ -1,10 +1,11 @@
 //! What is known of a request before anything is read from it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, request::Parts};
 use kernel::Cause;
+use lambda_http::{RequestExt, request::RequestContext};
 use uuid::Uuid;
 
 use super::{ApiError, Caller};
@@ -61,6 +62,23 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
 
     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Ok(Self(RequestInfo::current().correlation_id.clone()))
+    }
+}
+
+/// The client's address as API Gateway saw it, as an extractor. Never taken
+/// from a header, which a client could write itself.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceIp(pub Option<IpAddr>);
+
+impl<S: Send + Sync> FromRequestParts<S> for SourceIp {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let text = match parts.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            _ => None,
+        };
+        Ok(Self(text.and_then(|text| text.parse().ok())))
     }
 }
 

@@ -1,0 +1,31 @@
+# Emporium. `make help` lists the targets.
+
+PORT ?= 3000
+BASE_URL ?= http://127.0.0.1:$(PORT)
+INTERNAL_KEY ?= local-internal-key
+PYTHON ?= python3
+export PORT BASE_URL INTERNAL_KEY
+
+.DEFAULT_GOAL := help
+.PHONY: help dev test lint seed demo
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: ## run the whole shop on this machine (PORT=3000; EPHEMERAL=1 keeps nothing)
+	@cargo build --quiet --package local
+	@exec target/debug/emporium-local
+
+test: lint ## formatting, clippy, unit, route and black-box tests
+	cargo build --package local
+	env -u BASE_URL -u PORT cargo test --workspace --lib --test '*'
+
+lint: ## formatting and clippy, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+seed: ## load the sample catalogue into BASE_URL
+	@$(PYTHON) tools/seed.py
+
+demo: ## drive and narrate the whole story against BASE_URL
+	@$(PYTHON) tools/demo.py

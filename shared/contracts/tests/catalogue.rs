@@ -1,0 +1,98 @@
+//! Every event type has a schema and a golden file, and they agree with the code.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use contracts::{Envelope, events::catalogue};
+use serde_json::Value;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(folder_name: &str, event_type: &str) -> Value {
+    let path = folder(folder_name).join(format!("{event_type}.json"));
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_schemas_in_the_tree_are_those_of_the_types() {
+    for event in catalogue() {
+        let generated = serde_json::to_value(&event.schema).unwrap();
+        let hint =
+            "run `cargo run -p contracts --example schemas`, and see docs/events.md on changes";
+        assert_eq!(
+            read("schemas", event.event_type),
+            generated,
+            "{}: {hint}",
+            event.event_type
+        );
+    }
+}
+
+#[test]
+fn what_was_published_once_still_reads() {
+    for event in catalogue() {
+        let golden = read("golden", event.event_type);
+        let envelope: Envelope = serde_json::from_value(golden.clone()).unwrap();
+        assert_eq!(envelope.event_type, event.event_type);
+        assert_eq!(envelope.source, event.source);
+        assert_eq!(envelope.specversion, "1.0");
+        assert!(
+            (event.reads)(&envelope.data),
+            "{} does not read",
+            event.event_type
+        );
+        assert_eq!(
+            serde_json::to_value(&envelope).unwrap(),
+            golden,
+            "{}",
+            event.event_type
+        );
+    }
+}
+
+#[test]
+fn golden_files_fit_their_schemas() {
+    for event in catalogue() {
+        let schema = read("schemas", event.event_type);
+        let data = read("golden", event.event_type)["data"].clone();
+        let required = schema["required"].as_array().unwrap();
+        for name in required {
+            assert!(
+                data.get(name.as_str().unwrap()).is_some(),
+                "{}: {name}",
+                event.event_type
+            );
+        }
+        let known = schema["properties"].as_object().unwrap();
+        for name in data.as_object().unwrap().keys() {
+            assert!(
+                known.contains_key(name),
+                "{}: {name} is not in the schema",
+                event.event_type
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_is_left_of_a_type_that_is_gone() {
+    let types: BTreeSet<String> = catalogue()
+        .iter()
+        .map(|event| format!("{}.json", event.event_type))
+        .collect();
+    assert_eq!(types.len(), catalogue().len(), "a type is declared twice");
+    for name in ["schemas", "golden"] {
+        let files: BTreeSet<String> = fs::read_dir(folder(name))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(files, types, "{name}");
+    }
+}

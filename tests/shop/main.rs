@@ -1,0 +1,12 @@
+//! The shop as its clients see it. With `BASE_URL` set (and `INTERNAL_KEY`)
+//! these run against that shop; without, one is started in this process from
+//! `template.yaml`, on a free port and in memory.
+
+mod accounts;
+mod catalogue;
+mod gateway;
+mod input;
+mod kill;
+mod orders;
+mod races;
+mod support;

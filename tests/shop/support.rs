@@ -1,0 +1,302 @@
+//! The client that the tests use, and the shop that they run against.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{
+    Method, StatusCode,
+    header::{HeaderMap, HeaderValue},
+};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+/// How long something that happens by events may take before a test fails.
+/// The promise is 5 s on a quiet machine; a busy CI gets more.
+const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks at something that is still under way.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub const PASSWORD: &str = "seven-otters-paint-the-moon";
+
+/// Where the shop is.
+struct Target {
+    base: String,
+    internal_key: String,
+}
+
+static TARGET: OnceCell<Target> = OnceCell::const_new();
+
+async fn target() -> &'static Target {
+    TARGET
+        .get_or_init(|| async {
+            let set = |name: &str| runtime::Environment::of_process().get(name).map(str::to_owned);
+            let internal_key = set("INTERNAL_KEY").unwrap_or_else(|| "local-internal-key".into());
+            let base = match set("BASE_URL") {
+                Some(url) => url.trim_end_matches('/').to_owned(),
+                None => start_here().await,
+            };
+            Target { base, internal_key }
+        })
+        .await
+}
+
+/// Starts a shop in this process, on a thread of its own: each test has a
+/// runtime that ends with it, and the shop must outlive them all.
+async fn start_here() -> String {
+    let (send, receive) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let shop = local::Shop::start(local::Options::for_tests()).await.expect("the shop starts");
+            send.send(shop.url().to_owned()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    receive.await.expect("the shop starts")
+}
+
+/// A reply, read.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn data(&self) -> &Value {
+        &self.body["data"]
+    }
+
+    pub fn fields(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().filter_map(|error| error["field"].as_str()).collect()
+    }
+}
+
+/// Somebody who calls the shop.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    headers: HeaderMap,
+}
+
+impl Client {
+    /// Nobody.
+    pub async fn anonymous() -> Self {
+        Self::at(&target().await.base)
+    }
+
+    /// Nobody, at a certain shop.
+    pub fn at(base: &str) -> Self {
+        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build().unwrap();
+        Self { http, base: base.to_owned(), headers: HeaderMap::new() }
+    }
+
+    /// A machine client.
+    pub async fn internal() -> Self {
+        let key = &target().await.internal_key;
+        Self::anonymous().await.with("x-internal-key", key)
+    }
+
+    pub fn with(&self, name: &'static str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.insert(name, HeaderValue::from_str(value).unwrap());
+        client
+    }
+
+    pub fn bearer(&self, token: &Value) -> Self {
+        self.with("authorization", &format!("Bearer {}", token.as_str().unwrap()))
+    }
+
+    #[track_caller]
+    pub fn get(&self, path: &str, expected: u16) -> impl Future<Output = Reply> + Send + use<> {
+        self.send(Method::GET, path, None, expected)
+    }
+
+    #[track_caller]
+    pub fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        expected: u16,
+    ) -> impl Future<Output = Reply> + Send + use<> {
+        self.send(Method::POST, path, Some(body.to_string()), expected)
+    }
+
+    #[track_caller]
+    pub fn put(
+        &self,
+        path: &str,
+        body: &Value,
+        expected: u16,
+    ) -> impl Future<Output = Reply> + Send + use<> {
+        self.send(Method::PUT, path, Some(body.to_string()), expected)
+    }
+
+    #[track_caller]
+    pub fn patch(
+        &self,
+        path: &str,
+        body: &Value,
+        expected: u16,
+    ) -> impl Future<Output = Reply> + Send + use<> {
+        self.send(Method::PATCH, path, Some(body.to_string()), expected)
+    }
+
+    /// Sends a request and fails the test when the status is another.
+    #[track_caller]
+    pub fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        expected: u16,
+    ) -> impl Future<Output = Reply> + Send + use<> {
+        let caller = std::panic::Location::caller();
+        let line = format!("{caller}: {method} {path}");
+        let request = self.request(method, path, body);
+        async move {
+            let reply = request.await.unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(reply.status.as_u16(), expected, "{line}: {}", reply.body);
+            reply
+        }
+    }
+
+    /// Sends a request, whatever comes of it.
+    pub fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> impl Future<Output = reqwest::Result<Reply>> + Send + use<> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        // After the default, so that a test can send another content type.
+        let request = request.headers(self.headers.clone());
+        async move {
+            let response = request.send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let text = response.text().await?;
+            let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            Ok(Reply { status, headers, body })
+        }
+    }
+}
+
+/// Somebody with an account.
+pub struct Person {
+    pub id: String,
+    pub email: String,
+    pub client: Client,
+    pub tokens: Value,
+}
+
+/// An address that nobody has had.
+pub fn new_email() -> String {
+    format!("test-{}@example.com", Uuid::new_v4().simple())
+}
+
+/// A new idempotency key.
+pub fn new_key() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// Registers somebody new at the shop.
+pub async fn register() -> Person {
+    register_at(&Client::anonymous().await).await
+}
+
+/// Registers somebody new through a client.
+pub async fn register_at(client: &Client) -> Person {
+    let email = new_email();
+    let body = json!({ "email": email, "password": PASSWORD, "name": "Test Person" });
+    let reply = client.post("/api/auth/register", &body, 201).await;
+    let tokens = reply.data().clone();
+    let id = tokens["user"]["id"].as_str().unwrap().to_owned();
+    Person { id, email, client: client.bearer(&tokens["token"]), tokens }
+}
+
+/// A category and a product in it with so much stock; gives the product's id.
+pub async fn new_product(internal: &Client, price: &str, stock: u32) -> String {
+    let name = format!("Thing {}", Uuid::new_v4().simple());
+    let category = internal.post("/api/categories", &json!({ "name": name }), 201).await;
+    let price: Value = serde_json::from_str(price).unwrap();
+    let body = json!({
+        "name": name, "description": "A thing to test with.", "price": price, "currency": "USD",
+        "categoryId": category.data()["id"], "stock": stock, "tags": ["test"]
+    });
+    let product = internal.post("/api/products", &body, 201).await;
+    product.data()["id"].as_str().unwrap().to_owned()
+}
+
+/// The body of an order.
+pub fn order_of(lines: &[(&str, u32)], payment_method: &str) -> Value {
+    let items: Vec<Value> = lines
+        .iter()
+        .map(|(product, quantity)| json!({ "productId": product, "quantity": quantity }))
+        .collect();
+    json!({
+        "items": items,
+        "shippingAddress": {
+            "name": "Test Person", "line1": "1 Lamp Street", "city": "Springfield",
+            "state": "OR", "postalCode": "97477", "country": "US"
+        },
+        "paymentMethod": payment_method
+    })
+}
+
+/// Looks until `done` gives something; fails the test when it does not in time.
+pub async fn eventually<T, F, Fut>(what: &str, mut done: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = done().await {
+            return found;
+        }
+        assert!(begun.elapsed() < SETTLED_WITHIN, "not in time: {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Waits until an order has a status that is final; gives the order.
+pub async fn settled(client: &Client, order_id: &str) -> Value {
+    let path = format!("/api/orders/{order_id}");
+    eventually("the order settles", || async {
+        let order = client.get(&path, 200).await.data().clone();
+        let status = order["status"].as_str().unwrap().to_owned();
+        ["confirmed", "payment_failed", "cancelled"].contains(&status.as_str()).then_some(order)
+    })
+    .await
+}
+
+/// What can be ordered of a product now.
+pub async fn stock_of(product_id: &str) -> u64 {
+    let client = Client::anonymous().await;
+    let product = client.get(&format!("/api/products/{product_id}"), 200).await;
+    product.data()["stock"].as_u64().unwrap()
+}
+
+/// The mails to an address whose subject has a word in it. `None` when the
+/// shop has no mailbox to look into, which is so everywhere but on a laptop.
+pub async fn mails(client: &Client, to: &str, word: &str) -> Option<Vec<Value>> {
+    let reply = client.request(Method::GET, &format!("/_local/mailbox?to={to}"), None).await.unwrap();
+    if reply.status == StatusCode::NOT_FOUND {
+        return None;
+    }
+    let mails = reply.body.as_array().expect("a list of mails").iter();
+    let about = |mail: &&Value| mail["subject"].as_str().unwrap().to_lowercase().contains(word);
+    Some(mails.filter(about).cloned().collect())
+}
