@@ -10,15 +10,19 @@ export PORT BASE_URL INTERNAL_KEY
 .PHONY: help dev test lint seed demo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## run the whole shop on this machine (PORT=3000; EPHEMERAL=1 keeps nothing)
-	@cargo build --quiet --package local
+	@cargo build --workspace --bin emporium-local
 	@exec target/debug/emporium-local
 
 test: lint ## formatting, clippy, unit, route and black-box tests
-	cargo build --package local
+	cargo build --workspace --bin emporium-local
 	env -u BASE_URL -u PORT cargo test --workspace --lib --test '*'
+
+# The second package is there for its features: so nothing is built anew.
+test-%: ## the tests of one service: make test-orders
+	cargo test --package $* --package shop-tests --lib --test it
 
 lint: ## formatting and clippy, warnings denied
 	cargo fmt --all --check

@@ -9,10 +9,12 @@
 )]
 
 mod invoke;
+mod peer;
 mod table;
 
 pub use invoke::{Client, Reply, deliver};
 pub use kernel::Clock;
+pub use peer::{Answer, Peer};
 pub use table::TestTable;
 
 /// The statuses that tests expect, by their names.

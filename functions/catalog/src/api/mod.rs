@@ -1,0 +1,11 @@
+//! The service's handlers, one a file, and where its errors become replies.
+
+pub mod adjust_stock;
+pub mod create_category;
+pub mod create_product;
+mod errors;
+pub mod get_product;
+pub mod list_categories;
+pub mod list_products;
+pub mod reserve_stock;
+mod views;

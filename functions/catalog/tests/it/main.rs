@@ -1,0 +1,1 @@
+//! The catalog service, function by function, on an embedded DynamoDB.

@@ -1,0 +1,3 @@
+//! The service's endpoints, one a file.
+
+pub mod list_notifications;

@@ -1,0 +1,69 @@
+//! How a person is reached.
+
+use jiff::Timestamp;
+use kernel::UserId;
+
+/// The longest name that is used to address somebody.
+const SALUTATION_CHARACTERS_MAX: usize = 60;
+
+/// How a person is reached, as the users service said last. Kept here, so that
+/// no mail waits for another service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Who.
+    pub user_id: UserId,
+    /// The e-mail address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// When that was so; what is older changes nothing.
+    pub updated_at: Timestamp,
+}
+
+impl Contact {
+    /// The name to begin a mail with, when it is no more than a name. Anybody
+    /// can register somebody else's address, and a "name" with a link in it
+    /// would make the shop send advertisements to it.
+    pub fn salutation(&self) -> Option<String> {
+        let name = self.name.split_whitespace().collect::<Vec<_>>().join(" ");
+        let fits = (1..=SALUTATION_CHARACTERS_MAX).contains(&name.chars().count());
+        let links = name.contains(['/', ':', '@', '\\'])
+            || name
+                .split('.')
+                .skip(1)
+                .any(|rest| !rest.is_empty() && !rest.starts_with(' '));
+        (fits && !links).then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_addresses_somebody() {
+        let salutation = |name: &str| {
+            let contact = Contact {
+                user_id: UserId::generate(),
+                email: "ada@example.com".into(),
+                name: name.into(),
+                updated_at: Timestamp::UNIX_EPOCH,
+            };
+            contact.salutation()
+        };
+        for name in ["Ada", "J. R. Okafor-Lindqvist Jr.", "王芳", "O'Neil"] {
+            assert_eq!(salutation(name).as_deref(), Some(name));
+        }
+        assert_eq!(salutation(" Ada\n\tMarsh ").as_deref(), Some("Ada Marsh"));
+        for name in [
+            "",
+            " ",
+            "win at evil.example",
+            "https://evil",
+            "me@evil",
+            &"x".repeat(61),
+        ] {
+            assert_eq!(salutation(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Who is told what, and when: pure rules.
+
+mod contact;
+mod message;
+mod notification;
+mod reaction;
+
+pub use contact::Contact;
+pub use message::{Line, Message, PaymentFailure};
+pub use notification::{Notification, Status};
+pub use reaction::Reaction;

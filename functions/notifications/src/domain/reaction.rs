@@ -1,0 +1,94 @@
+//! What the service does about an event.
+
+use contracts::{
+    Envelope, ReadEventError,
+    events::{OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserRegistered, UserUpdated},
+};
+
+use super::{Contact, Message, Notification, PaymentFailure};
+
+/// What is to be done about one event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reaction {
+    /// Nothing: it is about something else.
+    Ignore,
+    /// Keep how a person is reached.
+    Remember(Contact),
+    /// Keep how a new person is reached, and tell them something.
+    Welcome(Contact, Notification),
+    /// Tell somebody something, who must be known by then.
+    Tell(Notification),
+}
+
+impl Reaction {
+    /// The reaction to an event. Placed and authorized orders are none: people
+    /// are told the outcome, once.
+    ///
+    /// # Errors
+    /// When the event's data is not what its type promises.
+    pub fn to(event: &Envelope) -> Result<Self, ReadEventError> {
+        if event.is::<UserRegistered>() {
+            event.read().map(|data| welcome(event, data))
+        } else if event.is::<UserUpdated>() {
+            event.read().map(|data| remember(event, data))
+        } else if event.is::<OrderConfirmed>() {
+            event.read().map(|data| confirmed(event, data))
+        } else if event.is::<OrderPaymentFailed>() {
+            event.read().map(|data| payment_failed(event, &data))
+        } else if event.is::<OrderCancelled>() {
+            event.read().map(|data| cancelled(event, &data))
+        } else {
+            Ok(Self::Ignore)
+        }
+    }
+}
+
+fn welcome(event: &Envelope, data: UserRegistered) -> Reaction {
+    let message = Message::VerifyEmail {
+        email: data.email.clone(),
+        sealed_token: data.sealed_verification_token,
+    };
+    let contact = Contact {
+        user_id: data.user_id,
+        email: data.email,
+        name: data.name,
+        updated_at: event.time,
+    };
+    Reaction::Welcome(contact, Notification::email(event, data.user_id, message))
+}
+
+fn remember(event: &Envelope, data: UserUpdated) -> Reaction {
+    Reaction::Remember(Contact {
+        user_id: data.user_id,
+        email: data.email,
+        name: data.name,
+        updated_at: event.time,
+    })
+}
+
+fn confirmed(event: &Envelope, data: OrderConfirmed) -> Reaction {
+    let message = Message::OrderConfirmed {
+        order_id: data.order_id,
+        lines: data.lines.into_iter().map(Into::into).collect(),
+        total: data.total,
+    };
+    Reaction::Tell(Notification::email(event, data.user_id, message))
+}
+
+fn payment_failed(event: &Envelope, data: &OrderPaymentFailed) -> Reaction {
+    let message = Message::PaymentFailed {
+        order_id: data.order_id,
+        total: data.total,
+        reason: PaymentFailure::from_reason(&data.reason),
+    };
+    Reaction::Tell(Notification::email(event, data.user_id, message))
+}
+
+fn cancelled(event: &Envelope, data: &OrderCancelled) -> Reaction {
+    let message = Message::OrderCancelled {
+        order_id: data.order_id,
+        total: data.total,
+        reason: data.reason,
+    };
+    Reaction::Tell(Notification::email(event, data.user_id, message))
+}

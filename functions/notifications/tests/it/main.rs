@@ -1,0 +1,9 @@
+//! The notifications service, with a store of its own and a mailer that remembers.
+
+mod compose_notifications;
+mod deliver_email;
+mod desk;
+mod list_notifications;
+mod mails;
+mod sample_events;
+mod ses;

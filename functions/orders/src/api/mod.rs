@@ -1,0 +1,8 @@
+//! The service's HTTP functions, one a file.
+
+mod errors;
+pub mod get_order;
+pub mod get_order_history;
+pub mod list_orders;
+pub mod place_order;
+mod view;

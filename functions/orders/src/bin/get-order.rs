@@ -1,0 +1,4 @@
+//! The function `get-order`.
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(orders::api::get_order::function())
+}

@@ -1,0 +1,4 @@
+//! The service's consumers and its relay, one a file.
+
+pub mod advance_orders;
+pub mod relay_order_events;

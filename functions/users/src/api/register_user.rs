@@ -1,0 +1,134 @@
+//! Opens an account and signs the person in.
+
+use std::sync::Arc;
+
+use contracts::{Envelope, events::UserRegistered};
+use kernel::{
+    Timestamp, UserId,
+    input::{FromInput, Refusals, Value},
+};
+use runtime::{
+    Function, Grant, grant,
+    http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, Role, State},
+};
+
+use super::{errors::not_sealed, views::SignedInView};
+use crate::{
+    app::Registration,
+    domain::{Email, Password, PasswordHash, PersonName, Phone, Status, User},
+    passwords,
+    store::NewUser,
+    tokens::VerificationToken,
+};
+
+const GRANTS: &[Grant] = &[
+    grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:PutItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "AuthSecret"),
+    grant("secretsmanager:GetSecretValue", "MailSecret"),
+];
+
+/// The function `register-user`.
+pub fn function() -> Function {
+    endpoint().start(Registration::start)
+}
+
+/// Its endpoint, before it is started.
+pub fn endpoint() -> Endpoint<Arc<Registration>> {
+    Endpoint::new("register-user", Access::Public, GRANTS)
+        .post("/api/auth/register", register_user)
+        .post("/api/users/register", register_user)
+}
+
+/// What a person says to open an account.
+#[derive(Debug)]
+pub struct RegisterUser {
+    email: Email,
+    password: Password,
+    name: PersonName,
+    phone: Option<Phone>,
+}
+
+impl FromInput for RegisterUser {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let mut fields = value.fields()?;
+        let email: Option<Email> = fields.required("email");
+        let name: Option<PersonName> = fields.required("name");
+        let phone = fields.optional("phone");
+        let about: Vec<&str> = email
+            .iter()
+            .map(Email::as_str)
+            .chain(name.iter().map(PersonName::as_str))
+            .flat_map(|text| std::iter::once(text).chain(text.split(['@', '.', '+', ' '])))
+            .filter(|word| !word.is_empty())
+            .collect();
+        let password = fields.required_with("password", |value| {
+            Password::from_input(value)?.strong(&about)
+        });
+        fields.finish(|| {
+            Some(Self {
+                password: password?,
+                email: email.clone()?,
+                name: name.clone()?,
+                phone,
+            })
+        })
+    }
+}
+
+impl RegisterUser {
+    fn into_user(self, password_hash: PasswordHash, now: Timestamp) -> User {
+        User {
+            id: UserId::generate(),
+            email: self.email,
+            name: self.name,
+            phone: self.phone,
+            role: Role::User,
+            status: Status::Active,
+            email_verified: false,
+            password_hash,
+            created_at: now,
+            session_epoch: 0,
+            version: 1,
+            last_login_at: None,
+            last_login_ip: None,
+        }
+    }
+}
+
+/// Opens an account and signs the person in. In the same write it announces
+/// [`UserRegistered`], with the token for the e-mail that verifies the address.
+///
+/// # Errors
+/// 409 `email_taken`; 422 with every field that is wrong.
+pub async fn register_user(
+    State(app): State<Arc<Registration>>,
+    RequestCause(cause): RequestCause,
+    Json(input): Json<RegisterUser>,
+) -> Result<Reply, ApiError> {
+    let password_hash = passwords::hash(input.password.clone()).await?;
+    let now = app.sign_ins.clock.now();
+    let user = input.into_user(password_hash, now);
+    let (session, refresh) = app.sign_ins.new_session(&user, now)?;
+    let verification = VerificationToken::generate()?;
+    let sealed = app
+        .mail_key
+        .seal(verification.reveal())
+        .map_err(not_sealed)?;
+    let registered = UserRegistered {
+        user_id: user.id,
+        email: user.email.as_str().to_owned(),
+        name: user.name.as_str().to_owned(),
+        sealed_verification_token: sealed,
+    };
+    let new = NewUser {
+        user: &user,
+        session: &session,
+        verification_hash: &verification.hash(),
+        registered: &Envelope::new(&registered, now, &cause),
+    };
+    app.sign_ins.store.register(&new).await?;
+    let view = SignedInView::new(&app.sign_ins, &user, &session, &refresh)?;
+    let location = format!("/api/users/{}", user.id);
+    Ok(Reply::created("account created", &location, &view))
+}

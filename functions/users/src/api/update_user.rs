@@ -1,0 +1,74 @@
+//! Changes a person's role or status.
+
+use std::sync::Arc;
+
+use contracts::{Envelope, events::UserUpdated};
+use kernel::UserId;
+use runtime::{
+    Function, Grant, grant,
+    http::{Access, ApiError, Endpoint, Id, Json, Reply, RequestCause, State},
+};
+
+use super::views::UserView;
+use crate::{
+    app::App,
+    domain::{User, UserChange},
+    store::UpdateUserError,
+};
+
+const GRANTS: &[Grant] = &[
+    grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:PutItem", "UsersTable"),
+    grant("dynamodb:UpdateItem", "UsersTable"),
+];
+/// Tries to change a user whom others change at the same time.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// The function `update-user`.
+pub fn function() -> Function {
+    endpoint().start(App::start)
+}
+
+/// Its endpoint, before it is started.
+pub fn endpoint() -> Endpoint<Arc<App>> {
+    Endpoint::new("update-user", Access::AdminOrInternal, GRANTS)
+        .patch("/api/users/{id}", update_user)
+}
+
+/// Changes a person's role or status, effective with the person's next
+/// request, and announces it as [`UserUpdated`] in the same write. Doing it
+/// again changes and announces nothing.
+///
+/// # Errors
+/// 404; 409 `user_changed` when others keep changing the same user; 422.
+pub async fn update_user(
+    State(app): State<Arc<App>>,
+    Id(id): Id<UserId>,
+    RequestCause(cause): RequestCause,
+    Json(change): Json<UserChange>,
+) -> Result<Reply, ApiError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let user = app.store.user(id).await?;
+        let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+        let Some(changed) = user.changed(change) else {
+            return Ok(Reply::ok("nothing to change", &UserView::from(&user)));
+        };
+        let updated = Envelope::new(&announcement(&changed), app.clock.now(), &cause);
+        match app.store.update_user(&changed, &updated).await {
+            Ok(()) => return Ok(Reply::ok("user changed", &UserView::from(&changed))),
+            Err(UpdateUserError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(UpdateUserError::Conflict.into())
+}
+
+fn announcement(user: &User) -> UserUpdated {
+    UserUpdated {
+        user_id: user.id,
+        email: user.email.as_str().to_owned(),
+        name: user.name.as_str().to_owned(),
+        role: user.role.as_str().to_owned(),
+        status: user.status.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,71 @@
+//! What clients see.
+
+use kernel::{Timestamp, UserId};
+use runtime::http::Role;
+use serde::Serialize;
+
+use crate::{
+    app::SignIns,
+    domain::{Email, PersonName, Phone, Session, Status, User},
+    tokens::{ACCESS_LIFETIME, RefreshToken, SignError},
+};
+
+/// A user; what is not named here is never shown.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserView<'a> {
+    id: UserId,
+    email: &'a Email,
+    name: &'a PersonName,
+    phone: Option<&'a Phone>,
+    role: Role,
+    status: Status,
+    email_verified: bool,
+    created_at: Timestamp,
+}
+
+impl<'a> From<&'a User> for UserView<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            email: &user.email,
+            name: &user.name,
+            phone: user.phone.as_ref(),
+            role: user.role,
+            status: user.status,
+            email_verified: user.email_verified,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// A user who has just been signed in, with the tokens.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SignedInView<'a> {
+    user: UserView<'a>,
+    token: String,
+    refresh_token: String,
+    /// Seconds for which `token` is good.
+    expires_in: i64,
+    token_type: &'static str,
+}
+
+impl<'a> SignedInView<'a> {
+    /// The view, with a new access token of the session.
+    pub(super) fn new(
+        app: &SignIns,
+        user: &'a User,
+        session: &Session,
+        refresh: &RefreshToken,
+    ) -> Result<Self, SignError> {
+        let now = session.refreshed_at;
+        Ok(Self {
+            token: app.tokens.issue(user.id, session.id, user.role, now)?,
+            user: user.into(),
+            refresh_token: refresh.reveal(),
+            expires_in: ACCESS_LIFETIME.as_secs(),
+            token_type: "Bearer",
+        })
+    }
+}

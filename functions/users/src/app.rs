@@ -1,0 +1,246 @@
+//! What the functions share. `start` reads the environment and the secrets;
+//! a test puts the same together from parts.
+
+use std::sync::Arc;
+
+use dynamo::Table;
+use kernel::{Clock, SessionId, Timestamp};
+use runtime::{Environment, Error, SealKey, SecretVersions, aws::Aws, read_secret};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::{
+    domain::{Password, Session, User},
+    store::Store,
+    tokens::{AccessTokens, RandomError, RefreshToken},
+};
+
+/// Who makes the tokens, when `TOKEN_ISSUER` does not say.
+const ISSUER_DEFAULT: &str = "emporium";
+/// What tokens in e-mails are sealed for; the notifications service opens them.
+const MAIL_PURPOSE: &str = "email-token";
+
+/// What functions need that make and check no tokens.
+pub struct App {
+    /// The accounts and sessions.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl App {
+    /// From its parts.
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self {
+            store: Store::new(table),
+            clock,
+        }
+    }
+
+    /// From the environment: `TABLE`.
+    ///
+    /// # Errors
+    /// When a variable is missing.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let table = Table::open(&environment).await?;
+        Ok(Arc::new(Self::new(table, Clock::System)))
+    }
+}
+
+/// What functions need that sign people in.
+pub struct SignIns {
+    /// The accounts and sessions.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The access tokens.
+    pub tokens: AccessTokens,
+}
+
+impl SignIns {
+    /// From its parts.
+    pub fn new(table: Table, clock: Clock, tokens: AccessTokens) -> Self {
+        Self {
+            store: Store::new(table),
+            clock,
+            tokens,
+        }
+    }
+
+    /// From the environment: `TABLE`, `AUTH_SECRET`, `TOKEN_ISSUER`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or the secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let (table, tokens) =
+            tokio::try_join!(Table::open(&environment), access_tokens(&environment))?;
+        Ok(Arc::new(Self::new(table, Clock::System, tokens)))
+    }
+
+    /// A new session of a person, with its refresh token.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn new_session(
+        &self,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(Session, RefreshToken), RandomError> {
+        let refresh = RefreshToken::generate(SessionId::generate())?;
+        let session = Session::begin(refresh.session_id, user, refresh.hash(), now);
+        Ok((session, refresh))
+    }
+}
+
+/// What registering needs: also to seal what goes into the e-mail.
+pub struct Registration {
+    /// To sign the new person in.
+    pub sign_ins: SignIns,
+    /// Seals the verification token.
+    pub mail_key: SealKey,
+}
+
+impl Registration {
+    /// From its parts; `mail` is the secret that the notifications service has too.
+    pub fn new(sign_ins: SignIns, mail: SecretVersions) -> Self {
+        Self {
+            sign_ins,
+            mail_key: SealKey::new(mail, MAIL_PURPOSE),
+        }
+    }
+
+    /// From the environment: that of [`SignIns`], and `MAIL_SECRET`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or a secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let (table, tokens, mail) = tokio::try_join!(
+            Table::open(&environment),
+            access_tokens(&environment),
+            secret(&environment, "MAIL_SECRET"),
+        )?;
+        // Reads its word lists, which takes longer than judging a password.
+        Password::warm_up();
+        let sign_ins = SignIns::new(table, Clock::System, tokens);
+        Ok(Arc::new(Self::new(sign_ins, mail)))
+    }
+}
+
+/// What the authorizer needs.
+pub struct Authorizer {
+    /// The accounts and sessions.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The access tokens.
+    pub tokens: AccessTokens,
+    /// The key of machine clients.
+    pub internal_key: InternalKey,
+}
+
+impl Authorizer {
+    /// From the environment: `TABLE`, `AUTH_SECRET`, `TOKEN_ISSUER`,
+    /// `INTERNAL_KEY_SECRET`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or a secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Self, Error> {
+        let (table, tokens, key) = tokio::try_join!(
+            Table::open(&environment),
+            access_tokens(&environment),
+            secret(&environment, "INTERNAL_KEY_SECRET"),
+        )?;
+        Ok(Self {
+            store: Store::new(table),
+            clock: Clock::System,
+            tokens,
+            internal_key: InternalKey::new(&key)?,
+        })
+    }
+}
+
+/// The access tokens of this environment.
+///
+/// # Errors
+/// When a variable is missing, or the secret cannot be read or is too short.
+pub async fn access_tokens(environment: &Environment) -> Result<AccessTokens, Error> {
+    let issuer = environment.get("TOKEN_ISSUER").unwrap_or(ISSUER_DEFAULT);
+    let secret = secret(environment, "AUTH_SECRET").await?;
+    Ok(AccessTokens::new(issuer, &secret)?)
+}
+
+async fn secret(environment: &Environment, variable: &str) -> Result<SecretVersions, Error> {
+    let client = Aws::from_environment(environment)?.secrets();
+    Ok(read_secret(&client, environment.require(variable)?).await?)
+}
+
+/// The key of machine clients; only hashes of it are kept.
+pub struct InternalKey(Vec<[u8; 32]>);
+
+/// A key that anybody could guess.
+#[derive(Debug, thiserror::Error)]
+#[error("the internal key has fewer than {INTERNAL_KEY_BYTES_MIN} bytes")]
+pub struct InternalKeyError;
+
+/// Bytes of the key at least; the template generates more.
+const INTERNAL_KEY_BYTES_MIN: usize = 16;
+
+impl InternalKey {
+    /// The key in both of its versions. A previous one that is too short does
+    /// not count: it must not keep the shop from starting after it was changed.
+    ///
+    /// # Errors
+    /// When it is too short: an empty one would let everybody in.
+    pub fn new(secret: &SecretVersions) -> Result<Self, InternalKeyError> {
+        let hash = |key: &String| (key.len() >= INTERNAL_KEY_BYTES_MIN).then(|| digest(key));
+        let current = hash(&secret.current).ok_or(InternalKeyError)?;
+        let previous = secret.previous.as_ref().and_then(hash);
+        Ok(Self(std::iter::once(current).chain(previous).collect()))
+    }
+
+    /// Whether a client has the key. It takes the same time whichever version
+    /// it is, and however much of it is right.
+    pub fn is(&self, offered: &str) -> bool {
+        let offered = digest(offered);
+        let same = |hash: &[u8; 32]| hash.ct_eq(&offered);
+        self.0
+            .iter()
+            .map(same)
+            .fold(Choice::from(0), |any, one| any | one)
+            .into()
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_internal_key_is_good_in_both_versions_and_nothing_else_is() {
+        let versions = SecretVersions {
+            current: "current-key-of-machines".into(),
+            previous: Some("previous-key-of-machines".into()),
+        };
+        let key = InternalKey::new(&versions).unwrap();
+        assert!(key.is("current-key-of-machines") && key.is("previous-key-of-machines"));
+        for wrong in ["", "current-key-of-machine", "current-key-of-machines ", "x"] {
+            assert!(!key.is(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_could_be_guessed_is_refused() {
+        let versions = |current: &str, previous: Option<&str>| SecretVersions {
+            current: current.into(),
+            previous: previous.map(str::to_owned),
+        };
+        assert!(InternalKey::new(&versions("", None)).is_err());
+        assert!(InternalKey::new(&versions("short", None)).is_err());
+        let key = InternalKey::new(&versions("long-enough-for-a-key", Some(""))).unwrap();
+        assert!(key.is("long-enough-for-a-key") && !key.is(""));
+    }
+}

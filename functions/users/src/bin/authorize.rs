@@ -1,0 +1,5 @@
+//! The function `authorize`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::authorize::function())
+}

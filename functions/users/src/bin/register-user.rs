@@ -1,0 +1,5 @@
+//! The function `register-user`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::register_user::function())
+}

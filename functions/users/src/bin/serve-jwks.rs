@@ -1,0 +1,5 @@
+//! The function `serve-jwks`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::serve_jwks::function())
+}

@@ -1,0 +1,147 @@
+//! Who calls, as the authorizer finds out.
+
+use kernel::Timestamp;
+use runtime::http::SignedIn;
+use serde_json::{Map, Value};
+
+use super::{Session, User};
+
+/// Why credentials that were sent are not good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The access token was good, and is too old.
+    TokenExpired,
+    /// The access token is not one of ours.
+    TokenInvalid,
+    /// The session of the token is over.
+    SessionEnded,
+    /// The account may not be used.
+    AccountInactive,
+    /// The internal key is not the one.
+    InternalKeyInvalid,
+}
+
+impl Reason {
+    /// The reason's stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenExpired => "token_expired",
+            Self::TokenInvalid => "token_invalid",
+            Self::SessionEnded => "session_ended",
+            Self::AccountInactive => "account_inactive",
+            Self::InternalKeyInvalid => "internal_key_invalid",
+        }
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A person with a session.
+    User(SignedIn),
+    /// A machine client with the internal key.
+    Internal,
+    /// Nobody known; with the reason, when credentials were sent.
+    Nobody(Option<Reason>),
+}
+
+impl Identity {
+    /// The authorizer's context for the function behind it. API Gateway hands
+    /// on texts only.
+    pub fn context(&self) -> Map<String, Value> {
+        let mut context = Map::new();
+        let mut add = |name: &str, text: String| context.insert(name.into(), text.into());
+        match self {
+            Self::User(person) => {
+                add("kind", "user".into());
+                add("userId", person.user_id.to_string());
+                add("sessionId", person.session_id.to_string());
+                add("role", person.role.as_str().into());
+            }
+            Self::Internal => {
+                add("kind", "internal".into());
+            }
+            Self::Nobody(reason) => {
+                add("kind", "none".into());
+                if let Some(reason) = reason {
+                    add("reason", reason.as_str().into());
+                }
+            }
+        }
+        context
+    }
+
+    /// What to log of it.
+    pub const fn outcome(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Internal => "internal",
+            Self::Nobody(None) => "none",
+            Self::Nobody(Some(reason)) => reason.as_str(),
+        }
+    }
+}
+
+/// Lets a person in whose token is good, if session and account are too. The
+/// role is the account's of now, whatever the token says.
+///
+/// # Errors
+/// The reason why not.
+pub fn admit(
+    session: Option<&Session>,
+    user: Option<&User>,
+    now: Timestamp,
+) -> Result<SignedIn, Reason> {
+    let (Some(session), Some(user)) = (session, user) else {
+        return Err(Reason::SessionEnded);
+    };
+    if session.user_id == user.id && !user.is_active() {
+        return Err(Reason::AccountInactive);
+    }
+    if !session.is_live(user, now) {
+        return Err(Reason::SessionEnded);
+    }
+    Ok(SignedIn {
+        user_id: user.id,
+        session_id: session.id,
+        role: user.role,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::SessionId;
+    use runtime::http::Role;
+
+    use super::*;
+    use crate::domain::{IDLE_LIFETIME, Status, user::tests::ada};
+
+    #[test]
+    fn only_a_live_session_of_an_active_account_is_let_in() {
+        let now = Timestamp::UNIX_EPOCH;
+        let user = User {
+            role: Role::Admin,
+            ..ada()
+        };
+        let session = Session::begin(SessionId::generate(), &user, String::new(), now);
+        let admitted = admit(Some(&session), Some(&user), now).unwrap();
+        assert_eq!(
+            (admitted.user_id, admitted.session_id, admitted.role),
+            (user.id, session.id, Role::Admin)
+        );
+
+        let ended = Err(Reason::SessionEnded);
+        assert_eq!(admit(None, Some(&user), now), ended);
+        assert_eq!(admit(Some(&session), None, now), ended);
+        assert_eq!(admit(Some(&session), Some(&ada()), now), ended);
+        assert_eq!(admit(Some(&session), Some(&user), now + IDLE_LIFETIME), ended);
+        for status in [Status::Inactive, Status::Suspended, Status::Pending] {
+            let user = User {
+                status,
+                ..user.clone()
+            };
+            let refused = admit(Some(&session), Some(&user), now);
+            assert_eq!(refused, Err(Reason::AccountInactive));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Accounts.
+
+use std::net::IpAddr;
+
+use kernel::{
+    Timestamp, UserId,
+    input::{FromInput, Refusals, Value},
+};
+use runtime::http::Role;
+use serde::{Deserialize, Serialize};
+
+use super::{Email, PasswordHash, PersonName, Phone};
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It may.
+    Active,
+    /// It was put to rest.
+    Inactive,
+    /// It was shut by the shop.
+    Suspended,
+    /// It waits for something.
+    Pending,
+}
+
+impl Status {
+    const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Suspended, Self::Pending];
+
+    /// The status' name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Suspended => "suspended",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+/// A person with an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The address; no two users have the same.
+    pub email: Email,
+    /// The name.
+    pub name: PersonName,
+    /// The telephone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// What the person may do.
+    pub role: Role,
+    /// Whether the account may be used.
+    pub status: Status,
+    /// Whether the person has shown that mail to the address arrives.
+    pub email_verified: bool,
+    /// What the password is checked against.
+    pub password_hash: PasswordHash,
+    /// Since when there is the account.
+    pub created_at: Timestamp,
+    /// Sessions of an earlier epoch are over: raising it ends all of them at
+    /// once, without having to know them.
+    pub session_epoch: u32,
+    /// Raised by every change of the account, so that no change is lost.
+    pub version: u32,
+    /// When somebody last logged in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login_at: Option<Timestamp>,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login_ip: Option<IpAddr>,
+}
+
+/// What an admin changes of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserChange {
+    /// The role, when it is to change.
+    pub role: Option<Role>,
+    /// The status, when it is to change.
+    pub status: Option<Status>,
+}
+
+impl User {
+    /// Whether the account may be used.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
+    /// The user after a change; `None` when nothing would be different. An
+    /// account that is not active any more loses its sessions for good: they
+    /// do not come back with it.
+    #[must_use]
+    pub fn changed(&self, change: UserChange) -> Option<Self> {
+        let role = change.role.unwrap_or(self.role);
+        let status = change.status.unwrap_or(self.status);
+        if (role, status) == (self.role, self.status) {
+            return None;
+        }
+        let ends_sessions = self.is_active() && status != Status::Active;
+        Some(Self {
+            role,
+            status,
+            session_epoch: self.session_epoch + u32::from(ends_sessions),
+            version: self.version + 1,
+            ..self.clone()
+        })
+    }
+}
+
+impl FromInput for UserChange {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let mut fields = value.fields()?;
+        let role = fields.optional_with("role", |value| {
+            Role::from_name(&value.text()?)
+                .ok_or_else(|| Refusals::here("must be user, moderator or admin"))
+        });
+        let status = fields.optional_with("status", |value| {
+            let name = value.text()?;
+            Status::ALL
+                .into_iter()
+                .find(|status| status.as_str() == name)
+                .ok_or_else(|| {
+                    Refusals::here("must be active, inactive, suspended or pending")
+                })
+        });
+        let change = fields.finish(|| Some(Self { role, status }))?;
+        if change.role.is_none() && change.status.is_none() {
+            return Err(Refusals::here("must have role or status"));
+        }
+        Ok(change)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn ada() -> User {
+        User {
+            id: UserId::generate(),
+            email: Email::from_input(Value::Text("ada@example.com")).unwrap(),
+            name: PersonName::from_input(Value::Text("Ada")).unwrap(),
+            phone: None,
+            role: Role::User,
+            status: Status::Active,
+            email_verified: false,
+            password_hash: PasswordHash(String::new()),
+            created_at: Timestamp::UNIX_EPOCH,
+            session_epoch: 0,
+            version: 1,
+            last_login_at: None,
+            last_login_ip: None,
+        }
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_is_none() {
+        let same = UserChange {
+            role: Some(Role::User),
+            status: Some(Status::Active),
+        };
+        assert_eq!(ada().changed(same), None);
+    }
+
+    #[test]
+    fn only_leaving_active_ends_sessions() {
+        let to = |user: &User, status| {
+            let change = UserChange {
+                role: None,
+                status: Some(status),
+            };
+            user.changed(change).unwrap()
+        };
+        let suspended = to(&ada(), Status::Suspended);
+        assert_eq!((suspended.session_epoch, suspended.version), (1, 2));
+        let inactive = to(&suspended, Status::Inactive);
+        assert_eq!((inactive.session_epoch, inactive.version), (1, 3));
+        let active = to(&inactive, Status::Active);
+        assert_eq!((active.session_epoch, active.version), (1, 4));
+        let admin = UserChange {
+            role: Some(Role::Admin),
+            status: None,
+        };
+        assert_eq!(ada().changed(admin).unwrap().session_epoch, 0);
+    }
+}

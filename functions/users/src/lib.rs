@@ -1,0 +1,40 @@
+//! The users service: who has an account, who is signed in, and what proves it.
+//!
+//! - [`domain`]: addresses, passwords, users, sessions, and who is let in; pure.
+//! - [`passwords`]: Argon2id. [`tokens`]: access tokens (JWT) and refresh tokens.
+//! - [`store`]: the table. One item a user, address, session, verification and
+//!   address under guess; events stand beside the user they tell of.
+//! - [`api`]: one handler a file, and the authorizer of the whole API. It and
+//!   the public keys live here, because sessions and keys are this service's
+//!   and no service reads another's table.
+//! - [`events`]: the relay of what this service announces.
+//! - [`app`]: what the functions share, and the secrets they read at the start.
+//!
+//! A session ends at once, everywhere: `authorize` reads the session's and the
+//! person's item on every request, so an access token is good only as long as
+//! both say so, whatever its own expiry says.
+
+pub mod api;
+pub mod app;
+pub mod domain;
+pub mod events;
+pub mod passwords;
+pub mod store;
+pub mod tokens;
+
+use runtime::Function;
+
+/// Every function of the service.
+pub fn functions() -> Vec<Function> {
+    vec![
+        api::authorize::function(),
+        api::serve_jwks::function(),
+        api::register_user::function(),
+        api::log_in::function(),
+        api::refresh_tokens::function(),
+        api::log_out::function(),
+        api::get_current_user::function(),
+        api::update_user::function(),
+        events::relay_user_events::function(),
+    ]
+}

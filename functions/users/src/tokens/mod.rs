@@ -1,0 +1,36 @@
+//! What proves a session: access tokens ([`AccessTokens`]), and the refresh
+//! tokens with which new ones are had ([`RefreshToken`]).
+
+mod access;
+mod keys;
+mod provider;
+mod refresh;
+
+#[cfg(test)]
+mod forgeries;
+
+pub use access::{ACCESS_LIFETIME, AccessTokens, Claims, Rejected, SignError};
+pub use keys::KeyError;
+pub use refresh::{RefreshToken, VerificationToken};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+/// Bytes of a secret: 256 bits cannot be guessed.
+const SECRET_BYTES: usize = 32;
+
+/// The system has no randomness.
+#[derive(Debug, thiserror::Error)]
+#[error("the system has no randomness")]
+pub struct RandomError;
+
+fn random_secret() -> Result<String, RandomError> {
+    let mut secret = [0; SECRET_BYTES];
+    getrandom::fill(&mut secret).map_err(|_| RandomError)?;
+    Ok(URL_SAFE_NO_PAD.encode(secret))
+}
+
+/// SHA-256, base64url. Without salt or passes: what is hashed is random.
+fn sha256(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+}

@@ -1,0 +1,167 @@
+//! The functions of the service on one table, one clock and one set of keys.
+
+use std::sync::Arc;
+
+use kernel::{SessionId, UserId};
+use runtime::{Context, Handler, LambdaEvent, SecretVersions, http::Role};
+use serde_json::{Value, json, value::to_raw_value};
+use testkit::{Client, Clock, Reply, TestTable, status::*};
+use users::{
+    api,
+    app::{App, Authorizer, InternalKey, Registration, SignIns},
+    store::{SHAPE, Store},
+    tokens::AccessTokens,
+};
+
+pub const INTERNAL_KEY: &str = "the internal key of the test";
+pub const OLD_INTERNAL_KEY: &str = "the internal key before that";
+pub const MAIL_SECRET: &str = "the secret that notifications have too";
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct Shop {
+    pub table: TestTable,
+    pub clock: Clock,
+    pub authorize: Handler,
+    pub register: Client,
+    pub log_in: Client,
+    pub refresh: Client,
+    pub log_out: Client,
+    pub me: Client,
+    pub update: Client,
+}
+
+/// A person with tokens.
+pub struct Person {
+    pub id: UserId,
+    pub email: String,
+    pub token: String,
+    pub refresh: String,
+}
+
+impl Person {
+    pub fn of(reply: &Reply) -> Self {
+        let data = &reply.body["data"];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            id: text(&data["user"]["id"]).parse().unwrap(),
+            email: text(&data["user"]["email"]),
+            token: text(&data["token"]),
+            refresh: text(&data["refreshToken"]),
+        }
+    }
+
+    pub fn session_id(&self) -> SessionId {
+        self.refresh.split_once('.').unwrap().0.parse().unwrap()
+    }
+
+    /// A client as this person, as the authorizer would say.
+    pub fn client(&self, client: &Client) -> Client {
+        client.as_session(self.id, self.session_id(), Role::User)
+    }
+}
+
+pub fn versions(current: &str, previous: Option<&str>) -> SecretVersions {
+    SecretVersions {
+        current: current.into(),
+        previous: previous.map(str::to_owned),
+    }
+}
+
+pub fn tokens() -> AccessTokens {
+    let secret = versions("the secret of the test's access tokens", None);
+    AccessTokens::new("emporium", &secret).unwrap()
+}
+
+impl Shop {
+    pub async fn open() -> Self {
+        let table = TestTable::create(&SHAPE).await;
+        let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+        let sign_ins = || SignIns::new(table.table(), clock.clone(), tokens());
+        let shared = Arc::new(sign_ins());
+        let app = Arc::new(App::new(table.table(), clock.clone()));
+        let mail = versions(MAIL_SECRET, None);
+        let registration = Arc::new(Registration::new(sign_ins(), mail));
+        let authorizer = Authorizer {
+            store: Store::new(table.table()),
+            clock: clock.clone(),
+            tokens: tokens(),
+            internal_key: InternalKey::new(&versions(INTERNAL_KEY, Some(OLD_INTERNAL_KEY))).unwrap(),
+        };
+        macro_rules! client {
+            ($module:ident, $state:expr) => {{
+                let state = $state.clone();
+                let endpoint = api::$module::endpoint();
+                let function = endpoint.start(move |_| {
+                    let state = state.clone();
+                    async move { Ok(state) }
+                });
+                Client::new(table.start(&function).await)
+            }};
+        }
+        Self {
+            authorize: api::authorize::handler(Arc::new(authorizer)),
+            register: client!(register_user, registration),
+            log_in: client!(log_in, shared),
+            refresh: client!(refresh_tokens, shared),
+            log_out: client!(log_out, app),
+            me: client!(get_current_user, app),
+            update: client!(update_user, app),
+            clock,
+            table,
+        }
+    }
+
+    pub async fn register(&self, email: &str) -> Person {
+        let body = json!({"email": email, "password": PASSWORD, "name": "Ada Lovelace"});
+        Person::of(&self.register.post("/api/auth/register", &body, CREATED).await)
+    }
+
+    pub async fn log_in(&self, email: &str, password: &str, expected: StatusCode) -> Reply {
+        let body = json!({"email": email, "password": password});
+        let reply = self.log_in.post("/api/auth/login", &body, expected).await;
+        if expected == UNAUTHORIZED {
+            assert_eq!(reply.body["code"], "invalid_credentials");
+        }
+        reply
+    }
+
+    pub async fn refresh(&self, token: &str, expected: StatusCode) -> Reply {
+        let body = json!({ "refreshToken": token });
+        let reply = self.refresh.post("/api/auth/refresh", &body, expected).await;
+        if expected == UNAUTHORIZED {
+            assert_eq!(reply.body["code"], "invalid_refresh_token");
+        }
+        reply
+    }
+
+    pub async fn update(&self, id: UserId, change: &Value, expected: StatusCode) -> Reply {
+        let path = format!("/api/users/{id}");
+        self.update.as_internal().patch(&path, change, expected).await
+    }
+
+    /// What the authorizer says of these headers.
+    pub async fn context(&self, headers: &Value) -> Value {
+        let reply = ask(&self.authorize, headers).await.expect("an answer");
+        assert_eq!(reply["isAuthorized"], true, "the function decides");
+        reply["context"].clone()
+    }
+
+    /// What the authorizer says of an access token: `user`, or why not.
+    pub async fn verdict(&self, token: &str) -> String {
+        let context = self.context(&json!({"authorization": format!("Bearer {token}")})).await;
+        let said = if context["kind"] == "none" { &context["reason"] } else { &context["kind"] };
+        said.as_str().unwrap().to_owned()
+    }
+}
+
+pub async fn ask(authorize: &Handler, headers: &Value) -> Result<Value, runtime::Error> {
+    let event = json!({
+        "version": "2.0", "type": "REQUEST", "routeKey": "GET /api/auth/me",
+        "routeArn": "arn:aws:execute-api:eu-central-1:000000000000:api/$default/GET/api/auth/me",
+        "rawPath": "/api/auth/me", "rawQueryString": "", "headers": headers,
+        "requestContext": {"requestId": "test", "http": {"method": "GET", "path": "/api/auth/me"}}
+    });
+    let event = LambdaEvent::new(to_raw_value(&event).unwrap(), Context::default());
+    let reply = authorize(event).await?;
+    Ok(serde_json::from_str(reply.get()).unwrap())
+}

@@ -1,0 +1,13 @@
+//! The time, for events and logs.
+
+use jiff::Timestamp;
+
+/// Now, to the millisecond.
+pub(crate) fn now() -> Timestamp {
+    kernel::Clock::System.now()
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(now().as_millisecond()).unwrap_or_default()
+}

@@ -1,0 +1,356 @@
+//! DynamoDB, embedded: dynoxide on a SQLite file.
+//!
+//! A second connection to the same file does what the emulator leaves out. It
+//! notices changes (`PRAGMA data_version` costs microseconds, so it can be
+//! asked every few milliseconds), and it puts an index on the table of stream
+//! records and forgets those older than a day: without them each write reads
+//! the whole stream, and the shop slows down as it is used.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use dynoxide::{
+    Database as Engine, DynoxideError,
+    actions::{
+        describe_table::DescribeTableRequest, get_records::GetRecordsRequest,
+        get_shard_iterator::GetShardIteratorRequest,
+    },
+};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use super::{CloudError, Stop};
+use crate::{
+    clock,
+    template::{Table, names},
+};
+
+/// The file in the data directory.
+const FILE: &str = "dynamodb.sqlite";
+/// How often to look for changes while there are some, and when there are none.
+/// A stream record is noticed after at most the second.
+const LOOK_BUSY: Duration = Duration::from_millis(2);
+const LOOK_IDLE: Duration = Duration::from_millis(15);
+/// How many looks without a change make the database idle.
+const IDLE_AFTER_LOOKS: u32 = 100;
+/// DynamoDB keeps stream records for a day.
+const STREAM_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often expired items and old stream records are removed. DynamoDB takes
+/// up to two days over the former.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long the second connection waits for the first to finish a write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most records that one read of a stream gives.
+const RECORDS_MAX: usize = 1000;
+
+/// Says that something in the database has changed.
+pub(crate) type Changes = watch::Receiver<u64>;
+
+/// The database.
+pub(crate) struct Database {
+    engine: Engine,
+    side: Mutex<Connection>,
+    changes: watch::Sender<u64>,
+    /// Removed with what is in it when the shop stops.
+    _ephemeral: Option<tempfile::TempDir>,
+}
+
+/// A record of a table's stream.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamRecord {
+    /// As Lambda hands it on, but without the ARN of its source.
+    pub(crate) json: Value,
+    pub(crate) sequence_number: String,
+    /// Seconds since the Unix epoch.
+    pub(crate) created_at: i64,
+}
+
+impl Database {
+    /// Opens the file in `directory`, or one that is gone afterwards, and makes
+    /// the tables that are not there yet.
+    pub(crate) fn open(tables: &[Table], directory: Option<PathBuf>) -> Result<Self, CloudError> {
+        let (ephemeral, directory) = match directory {
+            Some(directory) => (None, directory),
+            None => {
+                let made = tempfile::Builder::new().prefix("emporium-").tempdir();
+                let made =
+                    made.map_err(CloudError::io("no directory for an ephemeral database"))?;
+                let path = made.path().to_owned();
+                (Some(made), path)
+            }
+        };
+        std::fs::create_dir_all(&directory).map_err(CloudError::io(format!(
+            "cannot make {}",
+            directory.display()
+        )))?;
+        let file = directory.join(FILE);
+        let engine = Engine::new(&file.to_string_lossy()).map_err(failed)?;
+        // Restores the settings of a server: no wait for the disk at each
+        // write. A killed process loses nothing; a power cut, the last moments.
+        engine.disable_bulk_loading().map_err(failed)?;
+        for table in tables {
+            ensure_table(&engine, table, &directory)?;
+        }
+        let side =
+            side_connection(&file).map_err(|error| CloudError::Database(error.to_string()))?;
+        Ok(Self {
+            engine,
+            side: Mutex::new(side),
+            changes: watch::Sender::new(0),
+            _ephemeral: ephemeral,
+        })
+    }
+
+    /// Serves DynamoDB's API.
+    pub(crate) fn serve(&self, listener: TcpListener, stop: Stop) -> JoinHandle<()> {
+        let engine = self.engine.clone();
+        tokio::spawn(async move {
+            if let Err(error) =
+                dynoxide::server::serve_with_shutdown(listener, engine, stop.wait()).await
+            {
+                tracing::error!(error, "the embedded DynamoDB has failed");
+            }
+        })
+    }
+
+    /// Looks for changes, and sweeps now and then.
+    pub(crate) fn watch(self: &Arc<Self>, stop: Stop) -> JoinHandle<()> {
+        let database = self.clone();
+        tokio::spawn(async move {
+            let (mut version, mut quiet) = (0, 0_u32);
+            let mut swept = tokio::time::Instant::now();
+            while !stop.is_set() {
+                let now = database.version();
+                quiet = if now == version {
+                    quiet.saturating_add(1)
+                } else {
+                    0
+                };
+                if now != version {
+                    version = now;
+                    database
+                        .changes
+                        .send_modify(|count| *count = count.wrapping_add(1));
+                }
+                if swept.elapsed() >= SWEEP_EVERY {
+                    swept = tokio::time::Instant::now();
+                    let database = database.clone();
+                    // Its outcome is logged; the next sweep does what this one could not.
+                    let _ = tokio::task::spawn_blocking(move || database.sweep()).await;
+                }
+                tokio::time::sleep(if quiet < IDLE_AFTER_LOOKS {
+                    LOOK_BUSY
+                } else {
+                    LOOK_IDLE
+                })
+                .await;
+            }
+        })
+    }
+
+    /// Tells of changes from now on.
+    pub(crate) fn changes(&self) -> Changes {
+        self.changes.subscribe()
+    }
+
+    /// The engine, for tests that look behind the API.
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// A number that moves with every change.
+    pub(crate) fn version(&self) -> i64 {
+        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = side
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        version.unwrap_or_default()
+    }
+
+    /// Folds the log of latest writes into the file. Without it the file is
+    /// just as good; SQLite does it at the next opening.
+    pub(crate) fn close(&self) {
+        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
+        let folded = side.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = folded {
+            tracing::warn!(%error, "the database's log was not folded into its file");
+        }
+    }
+
+    fn sweep(&self) {
+        if let Err(error) = self.engine.sweep_ttl() {
+            tracing::warn!(%error, "expired items were not removed");
+        }
+        let oldest = clock::now()
+            .as_second()
+            .saturating_sub(STREAM_KEPT.as_secs().cast_signed());
+        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
+        // The newest of each table stays: sequence numbers go on from it.
+        let removed = side.execute(
+            "DELETE FROM _stream_records WHERE created_at < ?1
+             AND id NOT IN (SELECT MAX(id) FROM _stream_records GROUP BY table_name)",
+            [oldest],
+        );
+        if let Err(error) = removed {
+            tracing::warn!(%error, "old stream records were not removed");
+        }
+    }
+
+    /// Where a reader of the table's stream starts: after the given record,
+    /// with the oldest, or with the next.
+    pub(crate) fn stream_position(
+        &self,
+        table: &str,
+        after: Option<&str>,
+        from_oldest: bool,
+    ) -> Result<String, DynoxideError> {
+        let kind = match (after, from_oldest) {
+            (Some(_), _) => "AFTER_SEQUENCE_NUMBER",
+            (None, true) => "TRIM_HORIZON",
+            (None, false) => "LATEST",
+        };
+        let reply = self.engine.get_shard_iterator(GetShardIteratorRequest {
+            stream_arn: names::stream_arn(table),
+            shard_id: dynoxide::streams::shard_id(table),
+            shard_iterator_type: kind.to_owned(),
+            sequence_number: after.map(str::to_owned),
+        })?;
+        Ok(reply.shard_iterator.unwrap_or_default())
+    }
+
+    /// The records from a position on, and the position after them.
+    pub(crate) fn stream_records(
+        &self,
+        position: &str,
+    ) -> Result<(Vec<StreamRecord>, String), DynoxideError> {
+        let reply = self.engine.get_records(GetRecordsRequest {
+            shard_iterator: position.to_owned(),
+            limit: Some(RECORDS_MAX),
+        })?;
+        let mut records = Vec::with_capacity(reply.records.len());
+        for record in reply.records {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "whole seconds, which dynoxide gives as a float"
+            )]
+            let created_at = record.dynamodb.approximate_creation_date_time as i64;
+            let sequence_number = record.dynamodb.sequence_number.clone();
+            let mut json = serde_json::to_value(&record)
+                .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
+            json["awsRegion"] = names::REGION.into();
+            json["dynamodb"]["ApproximateCreationDateTime"] = created_at.into();
+            records.push(StreamRecord {
+                json,
+                sequence_number,
+                created_at,
+            });
+        }
+        Ok((
+            records,
+            reply
+                .next_shard_iterator
+                .unwrap_or_else(|| position.to_owned()),
+        ))
+    }
+}
+
+fn failed(error: DynoxideError) -> CloudError {
+    CloudError::Database(error.to_string())
+}
+
+fn side_connection(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch(
+        "CREATE INDEX IF NOT EXISTS _stream_records_by_sequence
+         ON _stream_records (table_name, CAST(sequence_number AS INTEGER))",
+    )?;
+    Ok(connection)
+}
+
+fn ensure_table(engine: &Engine, table: &Table, directory: &Path) -> Result<(), CloudError> {
+    let described = engine.describe_table(DescribeTableRequest {
+        table_name: table.name.clone(),
+    });
+    match described {
+        Err(DynoxideError::ResourceNotFoundException(_)) => {
+            let refused = |reason: String| CloudError::refused(&table.logical_id, reason);
+            let request = serde_json::from_value(table.definition.clone())
+                .map_err(|error| refused(error.to_string().replace("VALIDATION:", "")))?;
+            engine
+                .create_table(request)
+                .map_err(|error| refused(error.to_string()))?;
+            if let Some(attribute) = &table.ttl_attribute {
+                let request = serde_json::from_value(json!({
+                    "TableName": table.name,
+                    "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true},
+                }))
+                .map_err(|error| refused(error.to_string()))?;
+                engine
+                    .update_time_to_live(request)
+                    .map_err(|error| refused(error.to_string()))?;
+            }
+            Ok(())
+        }
+        Err(error) => Err(failed(error)),
+        Ok(description) => {
+            let existing = serde_json::to_value(description)
+                .map_err(|error| CloudError::Database(error.to_string()))?;
+            match difference(&table.definition, &existing["Table"]) {
+                None => Ok(()),
+                Some(what) => Err(CloudError::DataIsForAnotherTemplate {
+                    table: table.name.clone(),
+                    what,
+                    directory: directory.to_owned(),
+                }),
+            }
+        }
+    }
+}
+
+/// What of a table differs between the template and the file.
+fn difference(wanted: &Value, existing: &Value) -> Option<&'static str> {
+    let attributes = |table: &Value| sorted(table["AttributeDefinitions"].as_array(), Clone::clone);
+    let indexes = |table: &Value, kind: &str| {
+        sorted(table[kind].as_array(), |index| {
+            json!({
+                "name": index["IndexName"],
+                "keys": index["KeySchema"],
+                "projection": index["Projection"]["ProjectionType"],
+                "attributes": sorted(index["Projection"]["NonKeyAttributes"].as_array(), Clone::clone),
+            })
+        })
+    };
+    if wanted["KeySchema"] != existing["KeySchema"] {
+        Some("the key schema")
+    } else if ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"]
+        .iter()
+        .any(|kind| indexes(wanted, kind) != indexes(existing, kind))
+    {
+        Some("an index")
+    } else if attributes(wanted) != attributes(existing) {
+        Some("a key attribute's type")
+    } else if wanted["StreamSpecification"]["StreamViewType"]
+        != existing["StreamSpecification"]["StreamViewType"]
+    {
+        Some("the stream")
+    } else {
+        None
+    }
+}
+
+/// A list in an order of its own, so that two can be compared.
+fn sorted(list: Option<&Vec<Value>>, part: impl Fn(&Value) -> Value) -> Vec<String> {
+    let mut texts: Vec<String> = list
+        .into_iter()
+        .flatten()
+        .map(|item| part(item).to_string())
+        .collect();
+    texts.sort();
+    texts
+}

@@ -1,0 +1,339 @@
+//! The functions, running: what invokes them, limits them and counts.
+
+mod api;
+mod stats;
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use lambda_runtime::{Config, Context};
+use runtime::{Environment, Function, Handler, LambdaEvent};
+use serde_json::{json, value::RawValue};
+use tokio::sync::Semaphore;
+
+use crate::{clock, template};
+
+pub(crate) use api::serve;
+pub(crate) use stats::{Snapshot, Stats};
+
+/// Lambda takes and gives at most 6 MB when it is waited for.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// How often Lambda tries an asynchronous invocation again, and after how long.
+const ASYNC_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+
+/// Why an invocation gave no reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvokeError {
+    /// `ReservedConcurrentExecutions` are running already.
+    #[error("rate exceeded")]
+    Throttled,
+    /// It took longer than its `Timeout`.
+    #[error("task timed out after {0} seconds")]
+    TimedOut(u64),
+    /// The payload is larger than Lambda takes.
+    #[error("the payload of {0} bytes is larger than Lambda takes")]
+    TooLarge(usize),
+    /// It failed.
+    #[error("{message}")]
+    Failed {
+        /// Lambda's `errorType`.
+        kind: String,
+        /// Its `errorMessage`.
+        message: String,
+    },
+}
+
+impl InvokeError {
+    fn failed(kind: &str, message: impl Into<String>) -> Self {
+        Self::Failed {
+            kind: kind.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// The error as Lambda reports it to who has invoked.
+    pub(crate) fn report(&self) -> serde_json::Value {
+        let kind = match self {
+            Self::Throttled => "TooManyRequestsException",
+            Self::TimedOut(_) => "Sandbox.Timedout",
+            Self::TooLarge(_) => "RequestTooLargeException",
+            Self::Failed { kind, .. } => kind,
+        };
+        json!({"errorType": kind, "errorMessage": self.to_string()})
+    }
+}
+
+/// One function that has been started.
+pub(crate) struct Running {
+    pub(crate) spec: template::Function,
+    pub(crate) stats: Stats,
+    handler: Handler,
+    config: Arc<Config>,
+    permits: Option<Semaphore>,
+    busy: Arc<AtomicUsize>,
+}
+
+/// Counts an invocation as running until it is dropped.
+struct Busy(Arc<AtomicUsize>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Running {
+    /// Invokes the function and waits for its reply. The invocation goes on
+    /// when nobody waits any more, as it does in Lambda.
+    pub(crate) async fn invoke(
+        self: &Arc<Self>,
+        payload: Box<RawValue>,
+    ) -> Result<Box<RawValue>, InvokeError> {
+        let function = self.clone();
+        let invocation = tokio::spawn(async move { function.invoke_here(payload).await });
+        invocation
+            .await
+            .unwrap_or_else(|_| Err(InvokeError::failed("Stopped", "the invocation was stopped")))
+    }
+
+    async fn invoke_here(&self, payload: Box<RawValue>) -> Result<Box<RawValue>, InvokeError> {
+        let size = payload.get().len();
+        if size > PAYLOAD_BYTES_MAX {
+            return Err(InvokeError::TooLarge(size));
+        }
+        let _permit = match &self.permits {
+            None => None,
+            Some(permits) => Some(permits.try_acquire().map_err(|_| InvokeError::Throttled)?),
+        };
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        let _busy = Busy(self.busy.clone());
+        let started = Instant::now();
+        let outcome = self.run(payload).await;
+        self.stats.record(
+            started.elapsed(),
+            outcome.as_ref().err().map(ToString::to_string),
+        );
+        if let Err(error) = &outcome {
+            tracing::warn!(function = self.spec.code_name, error = %error, "invocation failed");
+        }
+        outcome
+    }
+
+    async fn run(&self, payload: Box<RawValue>) -> Result<Box<RawValue>, InvokeError> {
+        let timeout = self.spec.timeout;
+        let mut context = Context::default();
+        context.request_id = uuid::Uuid::new_v4().to_string();
+        context.invoked_function_arn = self.spec.arn();
+        context.deadline =
+            clock::now_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        context.env_config = self.config.clone();
+        // A panic ends the invocation, not the shop.
+        let handled =
+            AssertUnwindSafe(async { (self.handler)(LambdaEvent::new(payload, context)).await });
+        let reply = match tokio::time::timeout(timeout, handled.catch_unwind()).await {
+            Err(_) => return Err(InvokeError::TimedOut(timeout.as_secs())),
+            Ok(Err(panic)) => return Err(InvokeError::failed("Panic", panic_text(panic.as_ref()))),
+            Ok(Ok(reply)) => reply,
+        };
+        let reply = reply.map_err(|error| InvokeError::failed("Error", error.to_string()))?;
+        match reply.get().len() {
+            size if size > PAYLOAD_BYTES_MAX => {
+                let message = format!("the reply of {size} bytes is larger than Lambda gives");
+                Err(InvokeError::failed(
+                    "Function.ResponseSizeTooLarge",
+                    message,
+                ))
+            }
+            _ => Ok(reply),
+        }
+    }
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panicked".to_owned())
+}
+
+/// All functions.
+pub(crate) struct Functions {
+    running: BTreeMap<String, Arc<Running>>,
+    busy: Arc<AtomicUsize>,
+}
+
+/// Why the functions cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionsError {
+    /// Template and code do not agree on which functions there are.
+    #[error("template and code differ:\n  {0}")]
+    Mismatch(String),
+    /// One does not start.
+    #[error("{function} cannot start")]
+    Start {
+        /// Its name.
+        function: &'static str,
+        /// What it says.
+        #[source]
+        source: runtime::Error,
+    },
+}
+
+impl Functions {
+    /// Starts the code of every function of the template, all at once.
+    pub(crate) async fn start(
+        template: &template::Template,
+        code: Vec<Function>,
+        environment: impl Fn(&template::Function) -> Environment,
+    ) -> Result<Self, FunctionsError> {
+        compare(template, &code)?;
+        let specs = &template.functions;
+        let busy = Arc::new(AtomicUsize::new(0));
+        let mut starting = tokio::task::JoinSet::new();
+        for function in code {
+            let Some(spec) = specs
+                .iter()
+                .find(|spec| spec.code_name == function.name)
+                .cloned()
+            else {
+                continue;
+            };
+            let environment = environment(&spec);
+            let busy = busy.clone();
+            starting.spawn(async move {
+                let name = function.name;
+                let handler =
+                    function
+                        .start(environment)
+                        .await
+                        .map_err(|source| FunctionsError::Start {
+                            function: name,
+                            source,
+                        })?;
+                let config = Arc::new(Config {
+                    function_name: spec.function_name.clone(),
+                    memory: i32::try_from(spec.memory_mb).unwrap_or(i32::MAX),
+                    version: "$LATEST".to_owned(),
+                    log_stream: "local".to_owned(),
+                    log_group: format!("/aws/lambda/{}", spec.function_name),
+                });
+                let permits = spec.reserved_concurrency.map(Semaphore::new);
+                Ok(Running {
+                    spec,
+                    stats: Stats::default(),
+                    handler,
+                    config,
+                    permits,
+                    busy,
+                })
+            });
+        }
+        let mut running = BTreeMap::new();
+        while let Some(started) = starting.join_next().await {
+            let function = match started {
+                Ok(started) => started?,
+                Err(stopped) => {
+                    let source = stopped.into();
+                    return Err(FunctionsError::Start {
+                        function: "a function",
+                        source,
+                    });
+                }
+            };
+            running.insert(function.spec.logical_id.clone(), Arc::new(function));
+        }
+        Ok(Self { running, busy })
+    }
+
+    /// The function with this logical id.
+    pub(crate) fn by_logical_id(&self, logical_id: &str) -> Option<&Arc<Running>> {
+        self.running.get(logical_id)
+    }
+
+    /// The function with this name or ARN, as Lambda's API takes it.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Running>> {
+        let name = name.strip_suffix(":$LATEST").unwrap_or(name);
+        self.running.values().find(|function| {
+            function.spec.function_name == name
+                || function.spec.arn() == name
+                || function
+                    .spec
+                    .arn()
+                    .split_once("function:")
+                    .is_some_and(|(_, rest)| rest == name)
+        })
+    }
+
+    /// All of them, by logical id.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Running>> {
+        self.running.values()
+    }
+
+    /// How many invocations are running.
+    pub(crate) fn busy(&self) -> usize {
+        self.busy.load(Ordering::SeqCst)
+    }
+}
+
+/// Invokes a function and lets go: what fails is tried again as Lambda does.
+pub(crate) fn invoke_later(function: Arc<Running>, payload: Box<RawValue>) {
+    tokio::spawn(async move {
+        for wait in ASYNC_RETRIES {
+            if function.invoke(payload.clone()).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(wait).await;
+        }
+        if function.invoke(payload).await.is_err() {
+            tracing::error!(
+                function = function.spec.code_name,
+                "asynchronous invocation given up"
+            );
+        }
+    });
+}
+
+/// Names every function that only the template or only the code has.
+fn compare(template: &template::Template, code: &[Function]) -> Result<(), FunctionsError> {
+    let specs = &template.functions;
+    let mut differences = Vec::new();
+    for spec in specs {
+        if !code.iter().any(|function| function.name == spec.code_name) {
+            differences.push(format!(
+                "template.yaml:{}: {} wants {}, which no service has",
+                spec.line, spec.logical_id, spec.code_name
+            ));
+        }
+    }
+    for (index, function) in code.iter().enumerate() {
+        let switched_off = template
+            .switched_off
+            .iter()
+            .any(|name| name == function.name);
+        if !switched_off && !specs.iter().any(|spec| spec.code_name == function.name) {
+            differences.push(format!(
+                "{} is in no CodeUri of the template",
+                function.name
+            ));
+        }
+        if code[..index]
+            .iter()
+            .any(|other| other.name == function.name)
+        {
+            differences.push(format!("{} is there twice", function.name));
+        }
+    }
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(FunctionsError::Mismatch(differences.join("\n  "))),
+    }
+}

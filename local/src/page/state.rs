@@ -1,0 +1,128 @@
+//! The shop's state at one moment, as the page polls it.
+
+use serde::Serialize;
+
+use crate::{
+    cloud::{Mail, Published, QueueDepth},
+    functions::Snapshot,
+    shop::Running,
+    template::{Event, Function},
+};
+
+/// How many mails the page shows.
+const MAILS_SHOWN: usize = 50;
+
+/// All that the page shows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct State {
+    url: String,
+    kept_in: Option<String>,
+    functions: Vec<FunctionState>,
+    queues: Vec<QueueState>,
+    undelivered: u64,
+    events: Vec<Published>,
+    mails: Vec<Mail>,
+    accepted: Vec<AcceptedState>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FunctionState {
+    name: String,
+    triggers: Vec<String>,
+    memory_mb: u32,
+    timeout_seconds: u64,
+    #[serde(flatten)]
+    stats: Snapshot,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct QueueState {
+    name: String,
+    logical_id: String,
+    /// Whether it holds what others could not handle.
+    dead_letters: bool,
+    #[serde(flatten)]
+    depth: QueueDepth,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AcceptedState {
+    resource: String,
+    because: &'static str,
+}
+
+/// The state now.
+pub(crate) async fn of(shop: &Running) -> State {
+    let mut functions: Vec<FunctionState> = shop
+        .functions
+        .all()
+        .map(|function| FunctionState {
+            name: function.spec.code_name.clone(),
+            triggers: triggers(&function.spec),
+            memory_mb: function.spec.memory_mb,
+            timeout_seconds: function.spec.timeout.as_secs(),
+            stats: function.stats.snapshot(),
+        })
+        .collect();
+    functions.sort_by(|one, other| one.name.cmp(&other.name));
+    let template = &shop.template;
+    let mut queues = Vec::with_capacity(template.queues.len());
+    for queue in &template.queues {
+        let is_target = |other: &crate::template::Queue| {
+            other.dead_letter_queue.as_ref() == Some(&queue.logical_id)
+        };
+        queues.push(QueueState {
+            name: queue.name.clone(),
+            logical_id: queue.logical_id.clone(),
+            dead_letters: template.queues.iter().any(is_target)
+                || template
+                    .subscriptions
+                    .iter()
+                    .any(|one| one.dead_letter_queue.as_ref() == Some(&queue.logical_id)),
+            depth: shop
+                .cloud
+                .queues
+                .depth(&queue.url())
+                .await
+                .unwrap_or_default(),
+        });
+    }
+    let mut mails = shop.cloud.mailbox.mails(None);
+    mails.truncate(MAILS_SHOWN);
+    State {
+        url: shop.url.clone(),
+        kept_in: shop.data.as_ref().map(|data| data.display().to_string()),
+        functions,
+        queues,
+        undelivered: shop.cloud.topics.undelivered(),
+        events: shop.cloud.topics.latest(),
+        mails,
+        accepted: template
+            .accepted
+            .iter()
+            .map(|(resource, because)| AcceptedState {
+                resource: resource.clone(),
+                because,
+            })
+            .collect(),
+    }
+}
+
+fn triggers(function: &Function) -> Vec<String> {
+    let named = function.events.iter().map(|event| match event {
+        Event::Http(route) => route.key(),
+        Event::Queue(event) => format!("queue {}", event.queue),
+        Event::Stream(event) => format!("stream {}", event.table),
+        Event::Schedule(event) => format!("every {} s", event.every.as_secs()),
+    });
+    let triggers: Vec<String> = named.collect();
+    if triggers.is_empty() {
+        vec!["called".to_owned()]
+    } else {
+        triggers
+    }
+}

@@ -1,0 +1,115 @@
+//! From what `!Ref` and `!GetAtt` gave, back to the resource that was meant.
+
+use super::{TemplateError, model::Statement, names, resolve::Scope, yaml::Node};
+
+/// One resource by all that it is known by.
+struct Handle {
+    logical_id: String,
+    resource_type: String,
+    known_as: Vec<String>,
+}
+
+/// All resources by what they are known by.
+pub(crate) struct Handles(Vec<Handle>);
+
+/// The attributes by which a resource can be meant.
+const ATTRIBUTES: &[&str] = &["Arn", "StreamArn", "TopicArn", "Id"];
+
+impl Handles {
+    pub(crate) fn of(scope: &Scope<'_>) -> Result<Self, TemplateError> {
+        let mut handles = Vec::with_capacity(scope.resources.len());
+        for logical_id in scope.resources.keys() {
+            let (resource_type, name) = scope.physical(logical_id, 0)?;
+            let mut known_as = vec![names::reference(resource_type, &name)];
+            known_as.extend(
+                ATTRIBUTES
+                    .iter()
+                    .filter_map(|attribute| names::attribute(resource_type, &name, attribute)),
+            );
+            handles.push(Handle {
+                logical_id: logical_id.clone(),
+                resource_type: resource_type.to_owned(),
+                known_as,
+            });
+        }
+        Ok(Self(handles))
+    }
+
+    /// The logical id of the resource of this type that `node` means.
+    pub(crate) fn find(&self, node: &Node, resource_type: &str) -> Result<String, TemplateError> {
+        let text = node.as_text()?;
+        self.0
+            .iter()
+            .find(|handle| {
+                handle.resource_type == resource_type
+                    && handle.known_as.iter().any(|name| name == text)
+            })
+            .map(|handle| handle.logical_id.clone())
+            .ok_or_else(|| {
+                TemplateError::at(
+                    node.line,
+                    format!("{text} is no {resource_type} of this template"),
+                )
+            })
+    }
+
+    /// The resource of an IAM statement: `OrdersTable`,
+    /// `OrdersTable/index/by-user`, or the text itself when it is none of ours.
+    fn resource(&self, arn: &str) -> String {
+        for handle in &self.0 {
+            for name in &handle.known_as {
+                match arn.strip_prefix(name.as_str()) {
+                    Some("") => return handle.logical_id.clone(),
+                    Some(rest) if rest.starts_with("/index/") || rest.starts_with("/stream/") => {
+                        return format!("{}{rest}", handle.logical_id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        arn.to_owned()
+    }
+
+    /// The statements of a policy document, one for each action and resource.
+    pub(crate) fn statements(&self, document: &Node) -> Result<Vec<Statement>, TemplateError> {
+        let Some(statements) = document.get("Statement") else {
+            return Err(TemplateError::at(
+                document.line,
+                "a policy document needs Statement",
+            ));
+        };
+        let mut pairs = Vec::new();
+        for statement in one_or_more(statements) {
+            statement.as_map()?;
+            let part = |name: &str| {
+                statement.get(name).ok_or_else(|| {
+                    TemplateError::at(statement.line, format!("a statement here needs {name}"))
+                })
+            };
+            if part("Effect")?.as_text()? != "Allow" {
+                return Err(TemplateError::at(
+                    statement.line,
+                    "only Allow statements are read here",
+                ));
+            }
+            let resources = one_or_more(part("Resource")?);
+            for action in one_or_more(part("Action")?) {
+                for resource in resources {
+                    pairs.push(Statement {
+                        action: action.as_text()?.to_owned(),
+                        resource: self.resource(resource.as_text()?),
+                    });
+                }
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// A list's items, or the one thing that stands in a list's place.
+fn one_or_more(node: &Node) -> &[Node] {
+    match node.as_list() {
+        Ok(items) => items,
+        Err(_) => std::slice::from_ref(node),
+    }
+}

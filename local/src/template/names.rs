@@ -1,0 +1,106 @@
+//! What the resources are called once they exist: what `!Ref` and `!GetAtt`
+//! give. The account and the region are made up; nothing leaves this machine.
+
+/// The region that functions are told they are in.
+pub(crate) const REGION: &str = "us-east-1";
+/// The account that everything belongs to.
+pub(crate) const ACCOUNT: &str = "000000000000";
+/// The id of the API; see [`api_endpoint`].
+pub(crate) const API_ID: &str = "emporium";
+
+/// The address that the API would have in AWS. Where a function's environment
+/// says it, the shop's own address is put in its place.
+pub(crate) fn api_endpoint() -> String {
+    format!("https://{API_ID}.execute-api.{REGION}.amazonaws.com")
+}
+
+/// A function's ARN.
+pub(crate) fn function_arn(name: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+}
+
+/// A table's ARN.
+pub(crate) fn table_arn(name: &str) -> String {
+    format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+}
+
+/// The ARN of a table's stream.
+pub(crate) fn stream_arn(name: &str) -> String {
+    format!("{}/stream/2026-01-01T00:00:00.000", table_arn(name))
+}
+
+/// A queue's ARN.
+pub(crate) fn queue_arn(name: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+}
+
+/// A queue's URL. Only its last part is looked at, by the SDK and by the
+/// embedded SQS; `.localhost` never leaves the machine.
+pub(crate) fn queue_url(name: &str) -> String {
+    format!("http://sqs.{REGION}.localhost/{ACCOUNT}/{name}")
+}
+
+/// A topic's ARN.
+pub(crate) fn topic_arn(name: &str) -> String {
+    format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
+}
+
+/// A secret's ARN. The real one has six random letters at its end, which are
+/// put in when the secret has been made.
+pub(crate) fn secret_arn(name: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-??????")
+}
+
+/// The property that names a resource of this type, if it can be named.
+pub(crate) fn name_property(resource_type: &str) -> Option<&'static str> {
+    Some(match resource_type {
+        "AWS::DynamoDB::Table" => "TableName",
+        "AWS::SQS::Queue" => "QueueName",
+        "AWS::SNS::Topic" => "TopicName",
+        "AWS::SecretsManager::Secret" => "Name",
+        "AWS::Serverless::Function" => "FunctionName",
+        "AWS::IAM::Role" => "RoleName",
+        "AWS::Logs::LogGroup" => "LogGroupName",
+        "AWS::CloudWatch::Alarm" => "AlarmName",
+        "AWS::CloudWatch::Dashboard" => "DashboardName",
+        _ => return None,
+    })
+}
+
+/// What `!Ref` gives.
+pub(crate) fn reference(resource_type: &str, name: &str) -> String {
+    match resource_type {
+        "AWS::SQS::Queue" => queue_url(name),
+        "AWS::SNS::Topic" => topic_arn(name),
+        "AWS::SecretsManager::Secret" => secret_arn(name),
+        "AWS::Serverless::HttpApi" => API_ID.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// What `!GetAtt` gives; nothing for an attribute that is not known.
+pub(crate) fn attribute(resource_type: &str, name: &str, attribute: &str) -> Option<String> {
+    Some(match (resource_type, attribute) {
+        ("AWS::DynamoDB::Table", "Arn") => table_arn(name),
+        ("AWS::DynamoDB::Table", "StreamArn") => stream_arn(name),
+        ("AWS::SQS::Queue", "Arn") => queue_arn(name),
+        ("AWS::SQS::Queue", "QueueName") => name.to_owned(),
+        ("AWS::SQS::Queue", "QueueUrl") => queue_url(name),
+        ("AWS::SNS::Topic", "TopicArn") => topic_arn(name),
+        ("AWS::SNS::Topic", "TopicName") => name.to_owned(),
+        ("AWS::SecretsManager::Secret", "Id") => secret_arn(name),
+        ("AWS::Serverless::Function", "Arn") => function_arn(name),
+        ("AWS::Serverless::HttpApi", "ApiEndpoint") => api_endpoint(),
+        ("AWS::Serverless::HttpApi", "ApiId") => API_ID.to_owned(),
+        ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+        ("AWS::IAM::Role", "RoleId") => name.to_owned(),
+        ("AWS::Logs::LogGroup", "Arn") => {
+            format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*")
+        }
+        ("AWS::CloudWatch::Alarm", "Arn") => {
+            format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")
+        }
+        ("AWS::SES::EmailIdentity", _) => format!("{name}-{attribute}"),
+        _ => return None,
+    })
+}

@@ -1,0 +1,182 @@
+//! What runs when nobody calls: the queue and the stream.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::toy::{TEMPLATE, Toy};
+
+#[tokio::test]
+async fn a_poison_message_ends_in_the_dead_letter_queue_and_can_be_redriven() {
+    let toy = Toy::start().await;
+    for body in ["one", "poison", "two"] {
+        toy.send(body).await;
+    }
+    toy.until_queue("Dead", 1).await;
+    let bodies: Vec<Value> = toy
+        .consumed
+        .all()
+        .iter()
+        .map(|record| record["body"].clone())
+        .collect();
+    let times = |body: &str| bodies.iter().filter(|seen| **seen == body).count();
+    assert_eq!(
+        (times("one"), times("two"), times("poison")),
+        (1, 1, 2),
+        "maxReceiveCount is 2"
+    );
+    assert_eq!(toy.queue("Queue").await, (0, 0));
+    let record = &toy.consumed.all()[0];
+    assert_eq!(record["eventSource"], "aws:sqs");
+    assert_eq!(
+        record["eventSourceARN"],
+        "arn:aws:sqs:us-east-1:000000000000:toys"
+    );
+    assert_eq!(record["attributes"]["ApproximateReceiveCount"], "1");
+
+    let moved = toy
+        .request("POST", "/_local/redrive?queue=Dead")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert_eq!(moved, r#"{"from":"Dead","moved":1,"to":"Queue"}"#);
+    toy.consumed
+        .until("the poison, again", |seen| seen.len() > 4)
+        .await;
+    toy.shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_table_reaches_the_function_within_moments() {
+    let toy = Toy::start().await;
+    let mut latencies = Vec::new();
+    for round in 0..20 {
+        // Each after a rest, so that the poller is at its laziest.
+        tokio::time::sleep(Duration::from_millis(if round == 0 { 300 } else { 20 })).await;
+        toy.put(&format!("item-{round}")).await;
+        let written = Instant::now();
+        toy.changed
+            .until("the change", |seen| seen.len() == round + 1)
+            .await;
+        latencies.push(written.elapsed());
+    }
+    latencies.sort_unstable();
+    assert!(latencies[10] < Duration::from_millis(100), "{latencies:?}");
+    // The filter of the template lets inserts through, and nothing else.
+    toy.put("item-0").await;
+    toy.put("last").await;
+    let seen = toy.changed.until("the last", |seen| seen.len() > 20).await;
+    assert_eq!(seen.len(), 21);
+    let record = &seen[20]["record"];
+    assert_eq!(record["dynamodb"]["NewImage"], json!({"pk": {"S": "last"}}));
+    assert_eq!(record["eventName"], "INSERT");
+    assert!(
+        record["eventSourceARN"]
+            .as_str()
+            .unwrap()
+            .contains(":table/toys/stream/")
+    );
+    assert_eq!(
+        record["dynamodb"]["SequenceNumber"].as_str().unwrap().len(),
+        21
+    );
+    toy.shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_that_always_fails_is_found_by_halving_given_up_and_told_of() {
+    let toy = Toy::start().await;
+    toy.put_all(&["a", "b", "bad", "c", "d", "e"]).await;
+    let seen = |all: &[Value], pk: &str| {
+        all.iter()
+            .filter(|seen| seen["record"]["dynamodb"]["NewImage"]["pk"]["S"] == pk)
+            .count()
+    };
+    let all = toy
+        .changed
+        .until("what comes after the bad one", |all| {
+            ["c", "d", "e"].iter().all(|pk| seen(all, pk) > 0)
+        })
+        .await;
+    assert!(seen(&all, "bad") >= 2, "it is tried again");
+    let messages = toy.receive("emporium-GivenUp").await;
+    let told: Value = serde_json::from_str(messages[0]["Body"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        told["requestContext"]["condition"],
+        "RetryAttemptsExhausted"
+    );
+    assert_eq!(
+        told["DDBStreamBatchInfo"]["batchSize"], 1,
+        "the others went through"
+    );
+    assert!(
+        !told.to_string().contains("bad"),
+        "the record itself is not told"
+    );
+    assert_eq!(toy.queue("GivenUp").await, (0, 1), "only this one");
+    toy.shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_after_a_restart_where_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Toy::kept_in(TEMPLATE, Some(directory.path())).await;
+    first.put("before").await;
+    first
+        .changed
+        .until("the change", |all| all.len() == 1)
+        .await;
+    first.shop.stop().await;
+
+    let second = Toy::kept_in(TEMPLATE, Some(directory.path())).await;
+    second.put("after").await;
+    let all = second
+        .changed
+        .until("the change", |all| !all.is_empty())
+        .await;
+    let pks: Vec<&Value> = all
+        .iter()
+        .map(|seen| &seen["record"]["dynamodb"]["Keys"]["pk"]["S"])
+        .collect();
+    assert_eq!(pks, ["after"], "TRIM_HORIZON is for new mappings only");
+    second.shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_published_event_reaches_the_queue_that_asked_for_it_and_is_shown() {
+    let toy = Toy::start().await;
+    let publish = async |kind: &str| {
+        let event =
+            format!(r#"{{"type":"{kind}","id":"e1","subject":"toys/1","correlationid":"c1"}}"#);
+        let topic = "arn:aws:sns:us-east-1:000000000000:emporium-Topic";
+        let fields = [
+            ("Action", "Publish"),
+            ("TopicArn", topic),
+            ("Message", &event),
+        ];
+        toy.form("AWS_ENDPOINT_URL_SNS", &fields).await;
+    };
+    publish("toy.returned").await;
+    publish("toy.sold").await;
+    let seen = toy
+        .consumed
+        .until("the event", |seen| !seen.is_empty())
+        .await;
+    assert!(
+        seen[0]["body"].as_str().unwrap().contains("toy.sold"),
+        "the filter lets only this through"
+    );
+    let (_, state) = toy.get("/_local/state").await;
+    let shown: Vec<&Value> = state["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["type"])
+        .collect();
+    assert_eq!(shown, ["toy.sold", "toy.returned"]);
+    assert_eq!(state["events"][0]["correlationId"], "c1");
+    toy.shop.stop().await;
+}

@@ -1,0 +1,111 @@
+//! Declaration and template agree on every route and on who may call it.
+
+use std::collections::BTreeSet;
+
+use local::template::Event;
+use runtime::{Trigger, http::Access};
+
+use crate::support::{functions, read, root, template};
+
+#[test]
+fn every_route_is_in_the_template_with_the_authorizer_that_its_access_needs() {
+    let template = template();
+    let api = template.api.as_ref().expect("an API");
+    assert!(api.default_authorizer.is_some(), "routes are open by default");
+    for (_, function) in functions() {
+        let spec = template.functions.iter().find(|spec| spec.code_name == function.name).unwrap();
+        let declared: BTreeSet<(String, bool)> = match &function.trigger {
+            Trigger::Http(routes) => routes
+                .iter()
+                .map(|route| {
+                    let method = route.method.as_ref().map(|method| format!("{method} "));
+                    let key = format!("{}{}", method.unwrap_or_default(), route.path);
+                    (key, route.access.needs_authorizer())
+                })
+                .collect(),
+            _ => BTreeSet::new(),
+        };
+        let templated: BTreeSet<(String, bool)> = spec
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Http(route) => Some((route.key(), route.authorizer.is_some())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(declared, templated, "{}", function.name);
+    }
+}
+
+#[test]
+fn triggers_are_what_the_code_expects() {
+    let template = template();
+    for (_, function) in functions() {
+        let spec = template.functions.iter().find(|spec| spec.code_name == function.name).unwrap();
+        let queue = spec.events.iter().any(|event| matches!(event, Event::Queue(_)));
+        let stream = spec.events.iter().any(|event| matches!(event, Event::Stream(_)));
+        let schedule = spec.events.iter().any(|event| matches!(event, Event::Schedule(_)));
+        let expected = match function.trigger {
+            Trigger::Http(_) | Trigger::Call | Trigger::Authorizer => (false, false, false),
+            Trigger::Queue => (true, false, false),
+            Trigger::Stream => (false, true, true),
+            Trigger::Schedule => (false, false, true),
+        };
+        assert_eq!((queue, stream, schedule), expected, "{}", function.name);
+        for event in &spec.events {
+            match event {
+                Event::Queue(queue) => assert!(queue.report_failures, "{}", function.name),
+                Event::Stream(stream) => {
+                    assert!(stream.report_failures && stream.bisect, "{}", function.name);
+                    assert!(stream.retries_max.is_some(), "{} retries for ever", function.name);
+                    assert!(stream.on_failure.is_some(), "{} loses records", function.name);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn every_route_is_documented_with_who_may_call_it() {
+    let documented = read(&root().join("docs/api.md"));
+    for (_, function) in functions() {
+        let Trigger::Http(routes) = &function.trigger else { continue };
+        for route in routes.iter().filter(|route| route.method.is_some()) {
+            let method = route.method.as_ref().unwrap();
+            let row = documented.lines().find(|line| {
+                let cell = line.split('|').nth(1).unwrap_or_default();
+                cell.contains(&format!("`{method} ")) && cell.contains(&format!("{}`", route.path))
+            });
+            let row = row.unwrap_or_else(|| panic!("docs/api.md has no {method} {}", route.path));
+            let who = row.split('|').nth(2).unwrap().trim();
+            let expected = match route.access {
+                Access::Public => "p",
+                Access::SignedIn => "u",
+                Access::AdminOrInternal => "i",
+                Access::Role(_) => "a",
+                Access::Internal => "internal",
+            };
+            assert_eq!(who, expected, "{method} {}", route.path);
+        }
+    }
+}
+
+#[test]
+fn queues_have_room_for_retries_and_a_dead_letter_queue() {
+    let template = template();
+    for function in &template.functions {
+        for event in &function.events {
+            let Event::Queue(event) = event else { continue };
+            let queue = template.queues.iter().find(|q| q.logical_id == event.queue).unwrap();
+            // AWS: at least six times the function's timeout.
+            assert!(queue.visibility >= function.timeout * 6, "{}", queue.logical_id);
+            assert!(queue.dead_letter_queue.is_some(), "{}", queue.logical_id);
+        }
+    }
+    for subscription in &template.subscriptions {
+        assert!(subscription.dead_letter_queue.is_some(), "{}", subscription.logical_id);
+        assert_eq!(subscription.attributes["RawMessageDelivery"], "true");
+        assert_eq!(subscription.attributes["FilterPolicyScope"], "MessageBody");
+    }
+}

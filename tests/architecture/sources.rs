@@ -1,0 +1,61 @@
+//! What the sources may not have.
+
+use crate::support::{SERVICES, files, read, root};
+
+#[test]
+fn no_service_depends_on_another() {
+    for service in SERVICES {
+        let manifest = read(&root().join("functions").join(service).join("Cargo.toml"));
+        for other in SERVICES.iter().filter(|other| **other != service) {
+            let depends = manifest.lines().any(|line| {
+                let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+                name == *other
+            });
+            assert!(!depends, "{service} depends on {other}");
+        }
+    }
+    for shared in files(&root().join("shared"), "Cargo.toml") {
+        let manifest = read(&shared);
+        for service in SERVICES {
+            assert!(!manifest.contains(&format!("{service}.workspace")), "{}", shared.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_scans_a_table() {
+    for folder in ["functions", "shared", "local"] {
+        for file in files(&root().join(folder), ".rs") {
+            let text = read(&file);
+            let allowed = file.to_string_lossy().contains("shared/testkit/");
+            assert!(allowed || !text.contains(".scan()"), "{} scans", file.display());
+        }
+    }
+    let template = read(&root().join("template.yaml"));
+    assert!(!template.contains("dynamodb:Scan"));
+}
+
+#[test]
+fn the_domain_does_no_input_or_output() {
+    for service in SERVICES {
+        for file in files(&root().join("functions").join(service).join("src/domain"), ".rs") {
+            let text = read(&file);
+            for word in ["aws_sdk", "dynamo::", "async fn", "runtime::Environment", "fastrand", "getrandom"] {
+                assert!(!text.contains(word), "{} has {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_file_needs_a_map() {
+    const LINES_MAX: usize = 400;
+    for folder in ["functions", "shared", "local", "tests", "tools"] {
+        for ending in [".rs", ".py"] {
+            for file in files(&root().join(folder), ending) {
+                let lines = read(&file).lines().count();
+                assert!(lines <= LINES_MAX, "{} has {lines} lines", file.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The template, the code, and the files of the tree.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use local::template::Template;
+use runtime::{Environment, Function};
+
+/// The services, and the crate that each is.
+pub const SERVICES: [&str; 6] = ["users", "catalog", "orders", "payments", "notifications", "edge"];
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+pub fn template() -> Template {
+    Template::load(&root().join("template.yaml"), &Environment::default()).expect("a template")
+}
+
+/// Every function with the service it is of.
+pub fn functions() -> Vec<(&'static str, Function)> {
+    let of = |service: &'static str, functions: Vec<Function>| {
+        functions.into_iter().map(move |function| (service, function))
+    };
+    let all = [
+        of("users", users::functions()).collect::<Vec<_>>(),
+        of("catalog", catalog::functions()).collect(),
+        of("orders", orders::functions()).collect(),
+        of("payments", payments::functions()).collect(),
+        of("notifications", notifications::functions()).collect(),
+        of("edge", edge::functions()).collect(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// `place-order` as `PlaceOrder`.
+pub fn camel(name: &str) -> String {
+    let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
+    name.split('-').map(capital).collect()
+}
+
+pub fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every file below a folder with an ending.
+pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else { return found };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The names of a folder's files without their ending.
+pub fn stems(folder: &Path, ending: &str) -> Vec<String> {
+    let stem = |path: PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+    files(folder, ending).into_iter().map(stem).collect()
+}
