@@ -33,7 +33,7 @@ capitals with underscores: AuthRateLimit from AUTH_RATE_LIMIT.
 
 /// What is logged when `RUST_LOG` does not say: the functions, and of the
 /// embedded services only what is wrong.
-const LOG_DEFAULT: &str = "info,rustack_sqs_core=warn,rustack_sns_core=warn,rustack_ses_core=warn,rustack_secretsmanager_core=warn";
+const LOG_DEFAULT: &str = "info,dynoxide=error,rustack_sqs_core=warn,rustack_sns_core=warn,rustack_ses_core=warn,rustack_secretsmanager_core=warn";
 /// Where the shop answers when nothing else is said.
 const PORT_DEFAULT: u16 = 3000;
 

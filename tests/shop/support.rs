@@ -1,7 +1,11 @@
 //! The client that the tests use, and the shop that they run against.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
+use local::{Options, Shop, Source};
 use reqwest::{
     Method, StatusCode,
     header::{HeaderMap, HeaderValue},
@@ -49,7 +53,9 @@ async fn start_here() -> String {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let shop = local::Shop::start(local::Options::for_tests()).await.expect("the shop starts");
+            let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+            let options = Options::new(Source::File(template), local::registry::functions());
+            let shop = Shop::start(options).await.expect("the shop starts");
             send.send(shop.url().to_owned()).unwrap();
             std::future::pending::<()>().await;
         });

@@ -227,7 +227,12 @@ mod tests {
         };
         let key = InternalKey::new(&versions).unwrap();
         assert!(key.is("current-key-of-machines") && key.is("previous-key-of-machines"));
-        for wrong in ["", "current-key-of-machine", "current-key-of-machines ", "x"] {
+        for wrong in [
+            "",
+            "current-key-of-machine",
+            "current-key-of-machines ",
+            "x",
+        ] {
             assert!(!key.is(wrong), "{wrong}");
         }
     }

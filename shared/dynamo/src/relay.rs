@@ -96,7 +96,7 @@ impl Relay {
         } else {
             (self.sweep().await?, Vec::new())
         };
-        let (duration_ms, failures) = (started.elapsed().as_millis(), failed.len());
+        let (duration_ms, failures) = (runtime::log::millis(started), failed.len());
         if failures > 0 {
             tracing::error!(
                 function,

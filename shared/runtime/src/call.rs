@@ -54,7 +54,7 @@ where
                     let call: C = serde_json::from_str(event.payload.get())?;
                     let request_id = event.context.request_id;
                     let reply = answer(app, call).await;
-                    let duration_ms = started.elapsed().as_millis();
+                    let duration_ms = log::millis(started);
                     match reply {
                         Ok(reply) => {
                             tracing::info!(function = name, request_id, duration_ms, "call");

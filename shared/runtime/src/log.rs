@@ -2,6 +2,8 @@
 //! and the chain's id. A failure is logged once, where it is handled. Never in
 //! a log: bodies, e-mail addresses, tokens, keys.
 
+use std::time::Instant;
+
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// Sends `tracing` events to standard error as JSON, from `info` on or as
@@ -18,6 +20,11 @@ pub fn init() {
         .with_writer(std::io::stderr);
     // Fails only when there is a subscriber already, which then is the one to keep.
     let _ = subscriber.try_init();
+}
+
+/// The whole milliseconds since `started`, as a number that JSON has.
+pub fn millis(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An error with its sources, outermost first: `place order: put item: timeout`.

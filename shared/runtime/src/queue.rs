@@ -83,7 +83,7 @@ async fn one(function: &'static str, handle: &HandleEvent, message: SqsMessage) 
     let outcome = std::panic::AssertUnwindSafe(handle(event))
         .catch_unwind()
         .await;
-    let duration_ms = started.elapsed().as_millis();
+    let duration_ms = log::millis(started);
     let error = match outcome {
         Ok(Ok(())) => {
             tracing::info!(

@@ -32,7 +32,7 @@ where
                 Box::pin(async move {
                     let started = Instant::now();
                     let done = run(app).await;
-                    let duration_ms = started.elapsed().as_millis();
+                    let duration_ms = log::millis(started);
                     match done {
                         Ok(done) => {
                             let done = to_raw_value(&done)?;

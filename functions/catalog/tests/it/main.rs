@@ -1,1 +1,15 @@
 //! The catalog service, function by function, on an embedded DynamoDB.
+
+mod adjust_stock;
+mod conservation;
+mod create_category;
+mod create_product;
+mod expire_reservations;
+mod get_product;
+mod list_categories;
+mod list_products;
+mod relay_catalog_events;
+mod reserve_stock;
+mod samples;
+mod settle_reservations;
+mod shop;

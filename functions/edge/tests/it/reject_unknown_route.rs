@@ -7,7 +7,7 @@ use testkit::{Client, status::NOT_FOUND};
 
 async fn client() -> Client {
     let handler = function().start(Environment::default()).await;
-    Client::new(handler.expect("the function starts"))
+    Client::new(handler.unwrap())
 }
 
 #[tokio::test]

@@ -73,7 +73,18 @@ fn verification_has_its_link_once_with_the_token_encoded() {
         assert!(!body.contains("<script>"), "{body}");
     }
     assert!(mail.html.contains(&format!("href=\"{link}\"")));
-    insta::assert_snapshot!(mail.text, @"");
+    insta::assert_snapshot!(mail.text, @r#"
+    Hello,
+
+    Somebody, we hope you, opened an account at Emporium with this address.
+    Please open this link to show that the address is yours:
+
+    https://shop.example/verify-email?token=a%2Bb%2Fc%3D%26%22%3E%3Cscript%3E
+
+    If it was not you, do nothing: the address stays unverified.
+
+    Emporium
+    "#);
 }
 
 #[test]
@@ -81,9 +92,27 @@ fn a_confirmed_order_shows_what_was_bought_and_paid() {
     let mail = render(&confirmed(), Some("Ada Marsh"));
     assert_eq!(mail.to, "ada@example.com");
     assert_eq!(mail.correlation_id, "chain-1");
-    insta::assert_snapshot!(mail.subject, @"");
-    insta::assert_snapshot!(mail.text, @"");
-    insta::assert_snapshot!(shown(&mail.html), @"");
+    insta::assert_snapshot!(mail.subject, @"Your Emporium order is confirmed");
+    insta::assert_snapshot!(mail.text, @r#"
+    Hello Ada Marsh,
+
+    Thank you. Your order is confirmed and paid.
+
+    Order 01939b6a-0000-7000-8000-000000000001
+
+    2 x Kettle <b>& lid</b>
+        49.50 USD each, 99.00 USD
+    1 x Tea
+        1.00 USD each, 1.00 USD
+
+    Total 100.00 USD
+
+    Emporium
+    "#);
+    insta::assert_snapshot!(
+        shown(&mail.html),
+        @"Emporium Your order is confirmed Hello Ada Marsh, Thank you. Your order is confirmed and paid. Order 01939b6a-0000-7000-8000-000000000001 Product Quantity Price Total Kettle &lt;b&gt;&amp; lid&lt;&#x2f;b&gt; 2 49.50 USD 99.00 USD Tea 1 1.00 USD 1.00 USD Total 100.00 USD You get this mail because this address was given to Emporium."
+    );
 }
 
 #[test]
@@ -103,8 +132,19 @@ fn a_failed_payment_says_why_and_that_nothing_was_charged() {
         }
     }
     let mail = render(&payment_failed(PaymentFailure::CardDeclined), Some("Ada"));
-    insta::assert_snapshot!(mail.subject, @"");
-    insta::assert_snapshot!(mail.text, @"");
+    insta::assert_snapshot!(mail.subject, @"The payment for your Emporium order failed");
+    insta::assert_snapshot!(mail.text, @r#"
+    Hello Ada,
+
+    The payment of 99.99 USD for your order failed, so the order was not completed.
+    Your bank declined the card.
+
+    Nothing was charged. You can place the order again with another means of payment.
+
+    Order 01939b6a-0000-7000-8000-000000000001
+
+    Emporium
+    "#);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The notifications service, with a store of its own and a mailer that remembers.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+
 mod compose_notifications;
 mod deliver_email;
 mod desk;

@@ -1,35 +1,18 @@
-//! `POST /api/orders`.
+//! `POST /api/orders`: what makes an order and what does not.
 
-use contracts::{Envelope, events::OrderPlaced};
-use dynamo::{
-    CommitError,
-    idempotency::{Claim, ClaimError, Claimed},
-};
-use futures_util::future::join_all;
+use contracts::events::OrderPlaced;
 use http::Method;
-use kernel::{Actor, Cause, Currency, OrderId, PaymentId, ProductId, SignedDuration, UserId};
-use orders::{
-    domain::{Order, Placing, place},
-    store::StoredOrder,
-};
-use runtime::http::{Idempotent, StoredReply};
-use serde_json::{Value, json};
-use testkit::status::*;
+use kernel::{Currency, PaymentId, ProductId, UserId};
+use runtime::http::Role;
+use serde_json::json;
+use testkit::{Reply, status::*};
 
 use crate::{
     catalog::Fault,
-    shop::{Shop, address, body, buyer},
+    shop::{Shop, address, body, buyer, id_of},
 };
 
 const PATH: &str = "/api/orders";
-
-fn id_of(reply: &testkit::Reply) -> OrderId {
-    reply.body["data"]["id"].as_str().unwrap().parse().unwrap()
-}
-
-async fn orders(shop: &Shop) -> Vec<Value> {
-    shop.table.items_of("ORDER#", "ORDER").await
-}
 
 #[tokio::test]
 async fn an_order_is_placed_held_and_announced() {
@@ -142,9 +125,9 @@ async fn faults_are_refused_in_their_order_and_leave_nothing() {
     let nobody = shop
         .place_order()
         .await
-        .as_user(UserId::generate(), runtime::http::Role::User);
+        .as_user(UserId::generate(), Role::User);
     let client = nobody.with_header("idempotency-key", "k");
-    let code = |reply: testkit::Reply| reply.body["code"].as_str().unwrap().to_owned();
+    let code = |reply: Reply| reply.body["code"].as_str().unwrap().to_owned();
 
     let text = nobody.with_header("content-type", "text/plain");
     let reply = text
@@ -239,7 +222,7 @@ async fn one_order_is_in_one_currency() {
         let reply = client.post(PATH, &wanted, UNPROCESSABLE_ENTITY).await;
         assert_eq!(reply.refused_fields(), ["/items/1/productId"]);
     }
-    assert!(orders(&shop).await.is_empty());
+    assert!(shop.orders().await.is_empty());
     assert_eq!(shop.catalog.holds().len(), 1, "a retry does not hold more");
 }
 
@@ -273,7 +256,7 @@ async fn a_catalog_that_is_down_is_503_and_the_retry_finds_its_own_hold() {
         assert_eq!(reply.body["service"], "catalog", "{fault:?}");
         assert!(reply.header("retry-after").is_some(), "{fault:?}");
         assert!(!reply.body.to_string().contains("secret detail"));
-        assert!(orders(&shop).await.is_empty(), "{fault:?}");
+        assert!(shop.orders().await.is_empty(), "{fault:?}");
         assert_eq!(
             shop.catalog.asked().len(),
             usize::try_from(calls).unwrap(),
@@ -289,7 +272,7 @@ async fn a_catalog_that_is_down_is_503_and_the_retry_finds_its_own_hold() {
             "{fault:?}: the same order"
         );
         assert_eq!(shop.catalog.left(product), 3, "{fault:?}: held once");
-        assert_eq!(orders(&shop).await.len(), 1);
+        assert_eq!(shop.orders().await.len(), 1);
     }
 }
 
@@ -307,7 +290,7 @@ async fn a_catalog_that_cannot_be_reached_is_503() {
         )
         .await;
     assert_eq!(reply.body["service"], "catalog");
-    assert!(orders(&shop).await.is_empty());
+    assert!(shop.orders().await.is_empty());
 }
 
 #[tokio::test]
@@ -335,248 +318,5 @@ async fn goods_other_than_asked_for_are_never_ordered() {
         )
         .await;
     assert_eq!(reply.body["code"], "internal_error");
-    assert!(orders(&shop).await.is_empty());
-}
-
-#[tokio::test]
-async fn the_same_key_and_body_get_the_same_reply() {
-    let shop = Shop::open().await;
-    let product = shop.catalog.stock(100, 9);
-    let user = UserId::generate();
-    let client = buyer(&shop.place_order().await, user, "k");
-    let wanted = body(&[(product, 2)]);
-    let first = client.post(PATH, &wanted, CREATED).await;
-    let again = client.post(PATH, &wanted, CREATED).await;
-    assert_eq!(again.body, first.body);
-    assert_eq!(again.header("location"), first.header("location"));
-    assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    assert_eq!(shop.catalog.asked().len(), 1);
-
-    let reply = client
-        .post(PATH, &body(&[(product, 3)]), UNPROCESSABLE_ENTITY)
-        .await;
-    assert_eq!(reply.body["code"], "idempotency_key_reused");
-
-    // Another key, another person, another day: other intentions.
-    let mut ids = vec![id_of(&first)];
-    ids.push(id_of(
-        &buyer(&client, user, "other")
-            .post(PATH, &wanted, CREATED)
-            .await,
-    ));
-    ids.push(id_of(
-        &buyer(&client, UserId::generate(), "k")
-            .post(PATH, &wanted, CREATED)
-            .await,
-    ));
-    shop.clock.advance(SignedDuration::from_hours(24));
-    shop.catalog.restock(product, 2);
-    ids.push(id_of(&client.post(PATH, &wanted, CREATED).await));
-    ids.sort();
-    ids.dedup();
-    assert_eq!(ids.len(), 4);
-    assert_eq!(orders(&shop).await.len(), 4);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_posts_with_one_key_are_one_order() {
-    for round in 0..5 {
-        let shop = Shop::open().await;
-        let product = shop.catalog.stock(100, 64);
-        let user = UserId::generate();
-        // Each from a function of its own, as Lambda would run them.
-        let clients = join_all((0..16).map(|_| shop.place_order())).await;
-        let posts = clients.iter().map(|client| {
-            let client = buyer(client, user, "k");
-            let wanted = body(&[(product, 2)]).to_string();
-            tokio::spawn(client.exchange(Method::POST, PATH, Some(wanted)))
-        });
-        let replies = join_all(posts).await;
-        let (mut made, mut replayed) = (0, 0);
-        for reply in replies.into_iter().map(Result::unwrap) {
-            match (reply.status.as_u16(), reply.header("idempotency-replayed")) {
-                (201, None) => made += 1,
-                (201, Some(_)) => replayed += 1,
-                (409, None) => assert_eq!(reply.body["code"], "idempotency_in_progress"),
-                other => panic!("{other:?}: {}", reply.body),
-            }
-        }
-        assert_eq!(made, 1, "round {round}, {replayed} replayed");
-        assert_eq!(orders(&shop).await.len(), 1);
-        assert_eq!(shop.table.event_types().await, ["order.placed"]);
-        assert_eq!(shop.catalog.left(product), 62);
-    }
-}
-
-#[tokio::test]
-async fn a_death_between_hold_and_write_makes_the_same_order_later() {
-    let shop = Shop::open().await;
-    let product = shop.catalog.stock(100, 5);
-    let user = UserId::generate();
-    let wanted = body(&[(product, 2)]);
-    let client = buyer(&shop.place_order().await, user, "k");
-    shop.catalog.fail(Fault::SilentAfter, 1);
-    let post = tokio::spawn(client.exchange(Method::POST, PATH, Some(wanted.to_string())));
-    shop.catalog.silent.notified().await;
-    post.abort();
-    assert!(post.await.unwrap_err().is_cancelled());
-    let held = shop.catalog.holds();
-    assert_eq!(held.len(), 1);
-
-    // The first could still be running: nobody may act beside it.
-    let client = buyer(&shop.place_order().await, user, "k");
-    shop.clock.advance(SignedDuration::from_millis(14_999));
-    let reply = client.post(PATH, &wanted, CONFLICT).await;
-    assert_eq!(reply.body["code"], "idempotency_in_progress");
-    assert!(reply.header("retry-after").is_some());
-
-    // Now it cannot.
-    shop.clock.advance(SignedDuration::from_millis(1));
-    let reply = client.post(PATH, &wanted, CREATED).await;
-    assert_eq!([id_of(&reply)], *held, "the same order");
-    assert_eq!(shop.catalog.left(product), 3, "held once");
-    assert_eq!(orders(&shop).await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_hold_that_ran_out_is_said_and_the_key_orders_anew() {
-    let shop = Shop::open().await;
-    let product = shop.catalog.stock(100, 5);
-    let wanted = body(&[(product, 2)]);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
-    shop.catalog.fail(Fault::ClosedAfter, 3);
-    client.post(PATH, &wanted, SERVICE_UNAVAILABLE).await;
-    shop.catalog.expire_holds();
-
-    let reply = client.post(PATH, &wanted, CONFLICT).await;
-    assert_eq!(reply.body["code"], "reservation_expired");
-    assert!(shop.table.items().await.is_empty());
-    let reply = client.post(PATH, &wanted, CREATED).await;
-    assert_ne!(shop.catalog.asked()[0], id_of(&reply));
-    assert_eq!(shop.catalog.left(product), 3);
-}
-
-/// An order as `place-order` would write it, for the store's own tests.
-fn ready(user_id: UserId, order_id: OrderId) -> (StoredOrder, Envelope, StoredReply) {
-    let placed = place(Placing {
-        order_id,
-        user_id,
-        payment_id: PaymentId::generate(),
-        payment_method: "pm_card_visa".into(),
-        asked: vec![contracts::events::Quantity {
-            product_id: ProductId::from(*order_id.as_uuid()),
-            quantity: 1,
-        }],
-        held: vec![contracts::events::OrderLine {
-            product_id: ProductId::from(*order_id.as_uuid()),
-            name: "a thing".into(),
-            quantity: 1,
-            unit_price: kernel::Money::new(100, Currency::USD).unwrap(),
-        }],
-        held_until: "2026-01-05T12:15:00Z".parse().unwrap(),
-    });
-    let placed = placed.unwrap();
-    let cause = Cause {
-        correlation_id: "chain".into(),
-        causation_id: "request".into(),
-        actor: Actor::User(user_id),
-    };
-    let event = Envelope::new(&placed, "2026-01-05T12:00:00Z".parse().unwrap(), &cause);
-    let order = Order::begin(placed, event.time);
-    let stored = StoredOrder::new(order, serde_json::from_value(address()).unwrap());
-    let reply = StoredReply {
-        status: 201,
-        location: Some(format!("/api/orders/{order_id}")),
-        body: format!(r#"{{"data":{{"id":"{order_id}"}}}}"#),
-        replayed: false,
-    };
-    (stored, event, reply)
-}
-
-async fn claim(shop: &Shop, user: UserId) -> Result<Claimed, ClaimError> {
-    let key = key("k").await;
-    shop.store()
-        .claim(user, &key, "print", OrderId::generate(), shop.clock.now())
-        .await
-}
-
-async fn mine(shop: &Shop, user: UserId) -> Claim {
-    match claim(shop, user).await.unwrap() {
-        Claimed::Mine(claim) => claim,
-        Claimed::Replay(reply) => panic!("{reply:?}"),
-    }
-}
-
-/// A key, as the extractor reads it.
-async fn key(text: &str) -> runtime::http::IdempotencyKey {
-    use axum::extract::FromRequest;
-    struct Anything;
-    impl kernel::input::FromInput for Anything {
-        fn from_input(_: kernel::input::Value<'_>) -> Result<Self, kernel::input::Refusals> {
-            Ok(Self)
-        }
-    }
-    let request = http::Request::post("/")
-        .header("content-type", "application/json")
-        .header("idempotency-key", text)
-        .body(axum::body::Body::from("{}"))
-        .unwrap();
-    Idempotent::<Anything>::from_request(request, &())
-        .await
-        .unwrap()
-        .key
-}
-
-#[tokio::test]
-async fn a_write_whose_answer_is_lost_is_one_order() {
-    let shop = Shop::open().await;
-    let user = UserId::generate();
-    let claimed = mine(&shop, user).await;
-    let (stored, event, reply) = ready(user, OrderId::from(claimed.subject));
-    shop.store()
-        .insert(&stored, &event, &claimed, &reply)
-        .await
-        .unwrap();
-    let again = shop.store().insert(&stored, &event, &claimed, &reply).await;
-    assert!(matches!(again, Err(CommitError::Refused(refused)) if refused.names("claim")));
-    match claim(&shop, user).await.unwrap() {
-        Claimed::Replay(kept) => assert_eq!(kept.body, reply.body),
-        Claimed::Mine(claim) => panic!("{claim:?}"),
-    }
-    // Letting go after the write, as after an error that hid it, changes nothing.
-    shop.store()
-        .abandon(claimed, shop.clock.now())
-        .await
-        .unwrap();
-    assert!(matches!(
-        claim(&shop, user).await.unwrap(),
-        Claimed::Replay(_)
-    ));
-    assert_eq!(orders(&shop).await.len(), 1);
-    assert_eq!(shop.table.event_types().await, ["order.placed"]);
-}
-
-#[tokio::test]
-async fn a_request_that_was_taken_over_writes_nothing() {
-    let shop = Shop::open().await;
-    let user = UserId::generate();
-    let slow = mine(&shop, user).await;
-    shop.clock.advance(SignedDuration::from_secs(15));
-    let quick = mine(&shop, user).await;
-    assert_eq!(quick.subject, slow.subject);
-
-    let id = OrderId::from(slow.subject);
-    let (stored, event, reply) = ready(user, id);
-    let late = shop.store().insert(&stored, &event, &slow, &reply).await;
-    assert!(matches!(late, Err(CommitError::Refused(refused)) if refused.names("claim")));
-    assert!(orders(&shop).await.is_empty());
-    // Nor may it free the key that is not its own any more.
-    shop.store().release(slow).await.unwrap();
-    assert!(matches!(claim(&shop, user).await, Err(ClaimError::Running)));
-
-    shop.store()
-        .insert(&stored, &event, &quick, &reply)
-        .await
-        .unwrap();
-    assert_eq!(shop.find(id).await, stored);
+    assert!(shop.orders().await.is_empty());
 }

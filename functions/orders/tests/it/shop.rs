@@ -8,7 +8,7 @@ use orders::{
 };
 use runtime::{Handler, http::Role};
 use serde_json::{Value, json};
-use testkit::{Client, TestTable, status::CREATED};
+use testkit::{Client, Reply, TestTable, status::CREATED};
 
 use crate::catalog::Catalog;
 
@@ -59,8 +59,12 @@ impl Shop {
         let reply = client
             .post("/api/orders", &body(&[(product, 2)]), CREATED)
             .await;
-        let id: OrderId = reply.body["data"]["id"].as_str().unwrap().parse().unwrap();
-        self.find(id).await
+        self.find(id_of(&reply)).await
+    }
+
+    /// Every order there is.
+    pub(crate) async fn orders(&self) -> Vec<Value> {
+        self.table.items_of("ORDER#", "ORDER").await
     }
 
     pub(crate) async fn find(&self, id: OrderId) -> StoredOrder {
@@ -117,4 +121,9 @@ pub(crate) fn address() -> Value {
         "name": "Ada Lovelace", "line1": "12 St James's Square", "city": "London",
         "postalCode": "SW1Y 4JH", "country": "GB"
     })
+}
+
+/// The id in a reply.
+pub(crate) fn id_of(reply: &Reply) -> OrderId {
+    reply.body["data"]["id"].as_str().unwrap().parse().unwrap()
 }

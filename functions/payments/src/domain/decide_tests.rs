@@ -1,7 +1,6 @@
 use std::sync::LazyLock;
 
-use jiff::Timestamp;
-use kernel::Currency;
+use kernel::{Currency, Timestamp};
 
 use super::*;
 

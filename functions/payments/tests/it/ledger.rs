@@ -44,10 +44,18 @@ pub(crate) struct Ledger {
     accounts: Arc<Mutex<BTreeMap<PaymentId, Account>>>,
     calls: Arc<Mutex<VecDeque<Call>>>,
     /// When set, `authorize` has its effect, says so, and waits to be let go.
-    pub(crate) gate: Option<Arc<(Notify, Notify)>>,
+    gate: Option<Arc<(Notify, Notify)>>,
 }
 
 impl Ledger {
+    pub(crate) fn gated(gate: Arc<(Notify, Notify)>) -> Self {
+        let gate = Some(gate);
+        Self {
+            gate,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn of(&self, id: PaymentId) -> Account {
         self.accounts
             .lock()

@@ -139,13 +139,3 @@ pub(crate) fn says<T: EventData>(data: &T) -> Envelope {
     };
     Envelope::new(data, "2026-01-05T12:00:00Z".parse().unwrap(), &cause)
 }
-
-impl Till {
-    pub(crate) async fn status_if_any(&self, id: PaymentId) -> Option<Status> {
-        self.store()
-            .find(id)
-            .await
-            .unwrap()
-            .map(|stored| stored.payment.status)
-    }
-}

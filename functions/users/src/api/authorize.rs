@@ -8,9 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use dynamo::StoreError;
-use runtime::{
-    Environment, Error, Function, Grant, Handler, LambdaEvent, Trigger, grant, log,
-};
+use runtime::{Environment, Error, Function, Grant, Handler, LambdaEvent, Trigger, grant, log};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue, value::to_raw_value};
 

@@ -64,10 +64,9 @@ impl From<RefreshSessionError> for ApiError {
 impl From<UpdateUserError> for ApiError {
     fn from(error: UpdateUserError) -> Self {
         match error {
-            UpdateUserError::Conflict => Self::conflict(
-                "user_changed",
-                "others keep changing this user; try again",
-            ),
+            UpdateUserError::Conflict => {
+                Self::conflict("user_changed", "others keep changing this user; try again")
+            }
             UpdateUserError::Store(error) => error.into(),
         }
     }

@@ -134,7 +134,10 @@ mod tests {
         assert_eq!(admit(None, Some(&user), now), ended);
         assert_eq!(admit(Some(&session), None, now), ended);
         assert_eq!(admit(Some(&session), Some(&ada()), now), ended);
-        assert_eq!(admit(Some(&session), Some(&user), now + IDLE_LIFETIME), ended);
+        assert_eq!(
+            admit(Some(&session), Some(&user), now + IDLE_LIFETIME),
+            ended
+        );
         for status in [Status::Inactive, Status::Suspended, Status::Pending] {
             let user = User {
                 status,

@@ -122,9 +122,7 @@ impl FromInput for UserChange {
             Status::ALL
                 .into_iter()
                 .find(|status| status.as_str() == name)
-                .ok_or_else(|| {
-                    Refusals::here("must be active, inactive, suspended or pending")
-                })
+                .ok_or_else(|| Refusals::here("must be active, inactive, suspended or pending"))
         });
         let change = fields.finish(|| Some(Self { role, status }))?;
         if change.role.is_none() && change.status.is_none() {

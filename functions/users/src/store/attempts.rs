@@ -111,9 +111,7 @@ fn counted(update: &'static str, failure: &str, now: Timestamp) -> Expression {
 /// The condition, for a transaction that logs somebody in and forgets the
 /// failures, that the address is not locked: neither when it was read nor now.
 pub(super) fn not_locked(now: Timestamp) -> Expression {
-    Expression::when(
-        "attribute_not_exists(pk) OR window_ends <= :now OR size(failures) < :most",
-    )
-    .value(":now", now.as_millisecond())
-    .value(":most", FAILURES_MAX)
+    Expression::when("attribute_not_exists(pk) OR window_ends <= :now OR size(failures) < :most")
+        .value(":now", now.as_millisecond())
+        .value(":most", FAILURES_MAX)
 }

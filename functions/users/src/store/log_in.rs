@@ -101,9 +101,7 @@ impl Store {
         let seen = Expression::update(
             "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash",
         )
-        .only_when(
-            "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch",
-        )
+        .only_when("#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch")
         .name("#status", "status")
         .value(":now", now)
         .value(":ip", log_in.ip)

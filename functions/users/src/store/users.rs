@@ -6,7 +6,9 @@ use kernel::{SignedDuration, UserId};
 
 use super::{
     Store,
-    rows::{EmailOwner, Row, Verification, email_key, later, user_key, user_partition, verification_key},
+    rows::{
+        EmailOwner, Row, Verification, email_key, later, user_key, user_partition, verification_key,
+    },
 };
 use crate::domain::{Session, User};
 

@@ -86,7 +86,10 @@ impl AccessTokens {
         Ok(Self {
             issuer: issuer.to_owned(),
             current: Key::derive(&secret.current)?,
-            previous: secret.previous.as_deref().and_then(|old| Key::derive(old).ok()),
+            previous: secret
+                .previous
+                .as_deref()
+                .and_then(|old| Key::derive(old).ok()),
             validation,
         })
     }

@@ -91,7 +91,11 @@ fn without(mut json: Value, name: &str) -> Value {
 }
 
 fn hmac_signed(algorithm: hmac::Algorithm, header: &Value, key: &[u8]) -> String {
-    let message = format!("{}.{}", encode(header.to_string()), encode(claims().to_string()));
+    let message = format!(
+        "{}.{}",
+        encode(header.to_string()),
+        encode(claims().to_string())
+    );
     let tag = hmac::sign(&hmac::Key::new(algorithm, key), message.as_bytes());
     format!("{message}.{}", encode(tag))
 }
@@ -102,7 +106,10 @@ fn what_we_issue_is_good_and_says_what_it_should() {
     let tokens = tokens(SECRET, None);
     let token = tokens.issue(user, session, Role::Admin, now()).unwrap();
     let claims = tokens.verify(&token, now()).unwrap();
-    assert_eq!((claims.sub, claims.sid, claims.role), (user, session, Role::Admin));
+    assert_eq!(
+        (claims.sub, claims.sid, claims.role),
+        (user, session, Role::Admin)
+    );
     assert_eq!(claims.exp - claims.iat, ACCESS_LIFETIME.as_secs());
     assert!(token.len() < 640, "{}", token.len());
     // What the forgers below start from is good, too: it is what they change
@@ -115,10 +122,19 @@ fn what_we_issue_is_good_and_says_what_it_should() {
 fn a_token_expires_after_ten_minutes_and_says_so() {
     let (tokens, token) = (tokens(SECRET, None), good());
     let after = |seconds| now() + SignedDuration::from_secs(seconds);
-    assert!(tokens.verify(&token, after(601)).is_ok(), "within the leeway");
+    assert!(
+        tokens.verify(&token, after(601)).is_ok(),
+        "within the leeway"
+    );
     assert_eq!(tokens.verify(&token, after(602)), Err(Rejected::Expired));
-    assert_eq!(tokens.verify(&token, after(1_000_000)), Err(Rejected::Expired));
-    assert!(tokens.verify(&token, after(-2)).is_ok(), "within the leeway");
+    assert_eq!(
+        tokens.verify(&token, after(1_000_000)),
+        Err(Rejected::Expired)
+    );
+    assert!(
+        tokens.verify(&token, after(-2)).is_ok(),
+        "within the leeway"
+    );
     assert_eq!(tokens.verify(&token, after(-3)), Err(Rejected::Invalid));
 }
 
@@ -129,7 +145,10 @@ fn the_previous_secret_verifies_and_does_not_sign() {
     let ids = (UserId::generate(), SessionId::generate());
     let new = rotated.issue(ids.0, ids.1, Role::User, now()).unwrap();
     assert!(tokens(OTHER, None).verify(&new, now()).is_ok());
-    assert_eq!(tokens(SECRET, None).verify(&new, now()), Err(Rejected::Invalid));
+    assert_eq!(
+        tokens(SECRET, None).verify(&new, now()),
+        Err(Rejected::Invalid)
+    );
 }
 
 #[test]
@@ -141,13 +160,21 @@ fn the_key_set_holds_public_keys_with_which_our_tokens_verify() {
         let mut names: Vec<_> = key.as_object().unwrap().keys().collect();
         names.sort();
         assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x"], "and no d");
-        assert_eq!((&key["kty"], &key["crv"]), (&json!("OKP"), &json!("Ed25519")));
+        assert_eq!(
+            (&key["kty"], &key["crv"]),
+            (&json!("OKP"), &json!("Ed25519"))
+        );
     }
     let token = good();
     let (message, signature) = token.rsplit_once('.').unwrap();
-    let x = URL_SAFE_NO_PAD.decode(keys[1]["x"].as_str().unwrap()).unwrap();
+    let x = URL_SAFE_NO_PAD
+        .decode(keys[1]["x"].as_str().unwrap())
+        .unwrap();
     ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, x)
-        .verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap())
+        .verify(
+            message.as_bytes(),
+            &URL_SAFE_NO_PAD.decode(signature).unwrap(),
+        )
         .unwrap();
 }
 
@@ -178,11 +205,20 @@ fn wrong_headers() -> Vec<(&'static str, Value)> {
         ("alg HS256", with(header(), "alg", json!("HS256"))),
         ("alg ES256", with(header(), "alg", json!("ES256"))),
         ("alg RS256", with(header(), "alg", json!("RS256"))),
-        ("alg in small letters", with(header(), "alg", json!("eddsa"))),
+        (
+            "alg in small letters",
+            with(header(), "alg", json!("eddsa")),
+        ),
         ("alg a list", with(header(), "alg", json!(["EdDSA"]))),
-        ("jku", with(header(), "jku", json!("https://evil.example/jwks"))),
+        (
+            "jku",
+            with(header(), "jku", json!("https://evil.example/jwks")),
+        ),
         ("jwk", with(header(), "jwk", jwk)),
-        ("x5u", with(header(), "x5u", json!("https://evil.example/cert"))),
+        (
+            "x5u",
+            with(header(), "x5u", json!("https://evil.example/cert")),
+        ),
         ("x5c", with(header(), "x5c", json!(["MIIB"]))),
         ("crit", with(header(), "crit", json!(["exp"]))),
         ("b64", with(header(), "b64", json!(false))),
@@ -227,7 +263,9 @@ fn wrong_claims() -> Vec<(&'static str, Value)> {
 fn wrong_shapes() -> Vec<(&'static str, String)> {
     let token = good();
     let parts: Vec<&str> = token.split('.').collect();
-    let [head, body, signature] = parts[..] else { panic!() };
+    let [head, body, signature] = parts[..] else {
+        panic!()
+    };
     let public = pair(SECRET).public_key().as_ref().to_vec();
     let x = encode(&public);
     let hs = |name: &str| with(header(), "alg", json!(name));
@@ -247,36 +285,87 @@ fn wrong_shapes() -> Vec<(&'static str, String)> {
         ("no header", format!(".{body}.{signature}")),
         ("no claims", format!("{head}..{signature}")),
         ("none, unsigned", format!("{none}.{body}.")),
-        ("none, with a signature", format!("{none}.{body}.{signature}")),
-        ("HS256 with the public key", hmac_signed(hmac::HMAC_SHA256, &hs("HS256"), &public)),
-        ("HS256 with its text", hmac_signed(hmac::HMAC_SHA256, &hs("HS256"), x.as_bytes())),
-        ("HS512 with the public key", hmac_signed(hmac::HMAC_SHA512, &hs("HS512"), &public)),
-        ("HS256 with nothing", hmac_signed(hmac::HMAC_SHA256, &hs("HS256"), b"")),
-        ("HS256, said to be EdDSA", hmac_signed(hmac::HMAC_SHA256, &header(), &public)),
+        (
+            "none, with a signature",
+            format!("{none}.{body}.{signature}"),
+        ),
+        (
+            "HS256 with the public key",
+            hmac_signed(hmac::HMAC_SHA256, &hs("HS256"), &public),
+        ),
+        (
+            "HS256 with its text",
+            hmac_signed(hmac::HMAC_SHA256, &hs("HS256"), x.as_bytes()),
+        ),
+        (
+            "HS512 with the public key",
+            hmac_signed(hmac::HMAC_SHA512, &hs("HS512"), &public),
+        ),
+        (
+            "HS256 with nothing",
+            hmac_signed(hmac::HMAC_SHA256, &hs("HS256"), b""),
+        ),
+        (
+            "HS256, said to be EdDSA",
+            hmac_signed(hmac::HMAC_SHA256, &header(), &public),
+        ),
         (
             "signed with another key under our name",
             signed_with(OTHER, &header().to_string(), &claims().to_string()),
         ),
-        ("alg twice", signed_with(SECRET, &duplicate, &claims().to_string())),
-        ("claims of another token", format!("{head}.{other_body}.{signature}")),
-        ("half a signature", format!("{head}.{body}.{}", encode(&raw[..32]))),
-        ("a signature of zeros", format!("{head}.{body}.{}", encode([0; 64]))),
-        ("a signature too long", format!("{head}.{body}.{}", encode([&raw[..], &[0]].concat()))),
-        ("base64 with padding", format!("{head}.{body}.{}", URL_SAFE.encode(&raw))),
-        ("base64 of the other alphabet", format!("{head}.{body}.{}+/", STANDARD.encode(&raw))),
+        (
+            "alg twice",
+            signed_with(SECRET, &duplicate, &claims().to_string()),
+        ),
+        (
+            "claims of another token",
+            format!("{head}.{other_body}.{signature}"),
+        ),
+        (
+            "half a signature",
+            format!("{head}.{body}.{}", encode(&raw[..32])),
+        ),
+        (
+            "a signature of zeros",
+            format!("{head}.{body}.{}", encode([0; 64])),
+        ),
+        (
+            "a signature too long",
+            format!("{head}.{body}.{}", encode([&raw[..], &[0]].concat())),
+        ),
+        (
+            "base64 with padding",
+            format!("{head}.{body}.{}", URL_SAFE.encode(&raw)),
+        ),
+        (
+            "base64 of the other alphabet",
+            format!("{head}.{body}.{}+/", STANDARD.encode(&raw)),
+        ),
         ("white space inside", spaced),
         ("white space around", format!(" {token}")),
         ("a line break at the end", format!("{token}\n")),
         ("a NUL at the end", format!("{token}\0")),
-        ("claims that are not JSON", signed_with(SECRET, &header().to_string(), "{")),
+        (
+            "claims that are not JSON",
+            signed_with(SECRET, &header().to_string(), "{"),
+        ),
         ("claims that are not UTF-8", {
             let message = format!("{head}.{}", encode([0xff, 0xfe]));
             let signature = encode(pair(SECRET).sign(message.as_bytes()));
             format!("{message}.{signature}")
         }),
-        ("too long", signed(&header(), &with(claims(), "x", json!("x".repeat(2048))))),
-        ("JSON serialisation", json!({"payload": body, "signature": signature}).to_string()),
-        ("an encrypted token", format!("{head}.{body}.{body}.{body}.{signature}")),
+        (
+            "too long",
+            signed(&header(), &with(claims(), "x", json!("x".repeat(2048)))),
+        ),
+        (
+            "JSON serialisation",
+            json!({"payload": body, "signature": signature}).to_string(),
+        ),
+        (
+            "an encrypted token",
+            format!("{head}.{body}.{body}.{body}.{signature}"),
+        ),
     ]
 }
 
@@ -294,7 +383,10 @@ fn every_forgery_is_refused() {
         .filter(|(_, token)| tokens.verify(token, now()) != Err(Rejected::Invalid))
         .map(|(name, _)| name)
         .collect();
-    assert!(accepted.is_empty(), "accepted, or called expired: {accepted:?}");
+    assert!(
+        accepted.is_empty(),
+        "accepted, or called expired: {accepted:?}"
+    );
 }
 
 #[test]

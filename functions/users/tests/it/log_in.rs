@@ -32,7 +32,8 @@ async fn whatever_is_wrong_has_the_same_reply() {
     let shop = Shop::open().await;
     shop.register("ada@example.com").await;
     let bob = shop.register("bob@example.com").await;
-    shop.update(bob.id, &json!({"status": "suspended"}), OK).await;
+    shop.update(bob.id, &json!({"status": "suspended"}), OK)
+        .await;
     let mut bodies = Vec::new();
     for (email, password) in [
         ("ada@example.com", "wrong horse battery"),
@@ -57,7 +58,8 @@ async fn five_failures_lock_an_address_for_fifteen_minutes() {
     // An address that nobody has is counted and locked just the same.
     for email in ["ada@example.com", "nobody@example.com"] {
         for _ in 0..5 {
-            shop.log_in(email, "wrong horse battery", UNAUTHORIZED).await;
+            shop.log_in(email, "wrong horse battery", UNAUTHORIZED)
+                .await;
         }
     }
     shop.log_in("ADA@example.com", PASSWORD, UNAUTHORIZED).await;
@@ -76,10 +78,12 @@ async fn guessing_on_does_not_lock_for_longer() {
     let shop = Shop::open().await;
     shop.register("ada@example.com").await;
     for _ in 0..5 {
-        shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED).await;
+        shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED)
+            .await;
     }
     shop.clock.advance(SignedDuration::from_mins(14));
-    shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED).await;
+    shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED)
+        .await;
     shop.clock.advance(SignedDuration::from_mins(1));
     shop.log_in("ada@example.com", PASSWORD, OK).await;
 }
@@ -90,13 +94,15 @@ async fn a_success_forgets_the_failures_and_so_does_time() {
     shop.register("ada@example.com").await;
     for _ in 0..3 {
         for _ in 0..4 {
-            shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED).await;
+            shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED)
+                .await;
         }
         shop.log_in("ada@example.com", PASSWORD, OK).await;
     }
     for _ in 0..3 {
         for _ in 0..4 {
-            shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED).await;
+            shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED)
+                .await;
         }
         shop.clock.advance(SignedDuration::from_mins(15));
     }
@@ -108,7 +114,8 @@ async fn guessing_all_at_once_gains_nothing() {
     let shop = Arc::new(Shop::open().await);
     shop.register("ada@example.com").await;
     for _ in 0..5 {
-        shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED).await;
+        shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED)
+            .await;
     }
     let guesses = join_all((0..12).map(|_| shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED)));
     guesses.await;
@@ -121,13 +128,20 @@ async fn guessing_all_at_once_gains_nothing() {
     );
     wrong.await;
     let counted: Vec<Value> = shop.table.items_of("ATTEMPTS#", "ATTEMPTS").await;
-    assert_eq!(counted[0]["failures"].as_array().unwrap().len(), 5, "none past the lock");
+    assert_eq!(
+        counted[0]["failures"].as_array().unwrap().len(),
+        5,
+        "none past the lock"
+    );
     shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
 }
 
 #[tokio::test]
 async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
-    use users::{passwords::Verdict, store::{LogIn, Store, StoreLogInError}};
+    use users::{
+        passwords::Verdict,
+        store::{LogIn, Store, StoreLogInError},
+    };
     let shop = Shop::open().await;
     shop.register("ada@example.com").await;
     let store = Store::new(shop.table.table());
@@ -138,13 +152,30 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
     for _ in 0..5 {
         store.count_failure("ada@example.com", now).await.unwrap();
     }
-    let session = users::domain::Session::begin(kernel::SessionId::generate(), &user, "x".into(), now);
-    let log_in = || LogIn { user: &user, session: &session, rehashed: None, ip: None };
+    let session =
+        users::domain::Session::begin(kernel::SessionId::generate(), &user, "x".into(), now);
+    let log_in = || LogIn {
+        user: &user,
+        session: &session,
+        rehashed: None,
+        ip: None,
+    };
     let refused = store.log_in(log_in()).await;
-    assert!(matches!(refused, Err(StoreLogInError::Refused)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreLogInError::Refused)),
+        "{refused:?}"
+    );
     shop.clock.advance(SignedDuration::from_mins(15));
-    let later = users::domain::Session { created_at: shop.clock.now(), ..session.clone() };
-    let log_in = || LogIn { user: &user, session: &later, rehashed: None, ip: None };
+    let later = users::domain::Session {
+        created_at: shop.clock.now(),
+        ..session.clone()
+    };
+    let log_in = || LogIn {
+        user: &user,
+        session: &later,
+        rehashed: None,
+        ip: None,
+    };
     store.log_in(log_in()).await.unwrap();
     // The same again, as after a lost reply, is the same log-in.
     store.log_in(log_in()).await.unwrap();
@@ -159,17 +190,32 @@ async fn a_log_in_decided_on_an_account_that_changed_is_refused() {
     let ada = shop.register("ada@example.com").await;
     let store = Store::new(shop.table.table());
     let user = store.user(ada.id).await.unwrap().unwrap();
-    shop.update(ada.id, &json!({"status": "suspended"}), OK).await;
+    shop.update(ada.id, &json!({"status": "suspended"}), OK)
+        .await;
     let session = users::domain::Session::begin(
-        kernel::SessionId::generate(), &user, "x".into(), shop.clock.now(),
+        kernel::SessionId::generate(),
+        &user,
+        "x".into(),
+        shop.clock.now(),
     );
-    let log_in = || LogIn { user: &user, session: &session, rehashed: None, ip: None };
+    let log_in = || LogIn {
+        user: &user,
+        session: &session,
+        rehashed: None,
+        ip: None,
+    };
     let refused = store.log_in(log_in()).await;
-    assert!(matches!(refused, Err(StoreLogInError::Refused)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreLogInError::Refused)),
+        "{refused:?}"
+    );
     // Nor when it is active again: its sessions are of another epoch.
     shop.update(ada.id, &json!({"status": "active"}), OK).await;
     let refused = store.log_in(log_in()).await;
-    assert!(matches!(refused, Err(StoreLogInError::Refused)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreLogInError::Refused)),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +223,10 @@ async fn one_person_may_sign_in_on_many_devices_at_once() {
     let shop = Shop::open().await;
     shop.register("ada@example.com").await;
     let replies = join_all((0..8).map(|_| shop.log_in("ada@example.com", PASSWORD, OK))).await;
-    let mut sessions: Vec<_> = replies.iter().map(|reply| Person::of(reply).session_id()).collect();
+    let mut sessions: Vec<_> = replies
+        .iter()
+        .map(|reply| Person::of(reply).session_id())
+        .collect();
     sessions.sort();
     sessions.dedup();
     assert_eq!(sessions.len(), 8);
@@ -185,21 +234,29 @@ async fn one_person_may_sign_in_on_many_devices_at_once() {
 
 #[tokio::test]
 async fn an_outdated_hash_is_replaced_by_the_way() {
-    use argon2::{Argon2, Params, password_hash::{PasswordHasher, phc}};
+    use argon2::{
+        Argon2, Params,
+        password_hash::{PasswordHasher, phc},
+    };
     let shop = Shop::open().await;
     shop.register("ada@example.com").await;
     let user: Value = shop.table.items_of("USER#", "USER").await.remove(0);
     let weak = Argon2::from(Params::new(8_192, 1, 1, None).unwrap());
     let weak: phc::PasswordHash = weak.hash_password(PASSWORD.as_bytes()).unwrap();
     let key = dynamo::Key::new(user["pk"].as_str().unwrap(), "USER");
-    let old = dynamo::Expression::update("SET password_hash = :old").value(":old", weak.to_string());
+    let old =
+        dynamo::Expression::update("SET password_hash = :old").value(":old", weak.to_string());
     shop.table.table().update::<Value>(key, old).await.unwrap();
 
-    shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED).await;
+    shop.log_in("ada@example.com", "wrong horse battery", UNAUTHORIZED)
+        .await;
     shop.log_in("ada@example.com", PASSWORD, OK).await;
     let user: Value = shop.table.items_of("USER#", "USER").await.remove(0);
     let hash = user["password_hash"].as_str().unwrap();
-    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    assert!(
+        hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{hash}"
+    );
     shop.log_in("ada@example.com", PASSWORD, OK).await;
 }
 
@@ -208,11 +265,23 @@ async fn everything_that_is_wrong_is_named_at_once() {
     let shop = Shop::open().await;
     for (body, fields) in [
         (json!({}), vec!["/email", "/password"]),
-        (json!({"email": "", "password": ""}), vec!["/email", "/password"]),
-        (json!({"email": "a@b.c", "password": "x".repeat(129)}), vec!["/password"]),
-        (json!({"email": "a@b.c", "password": "x", "otp": "1"}), vec!["/otp"]),
+        (
+            json!({"email": "", "password": ""}),
+            vec!["/email", "/password"],
+        ),
+        (
+            json!({"email": "a@b.c", "password": "x".repeat(129)}),
+            vec!["/password"],
+        ),
+        (
+            json!({"email": "a@b.c", "password": "x", "otp": "1"}),
+            vec!["/otp"],
+        ),
     ] {
-        let reply = shop.log_in.post("/api/auth/login", &body, UNPROCESSABLE_ENTITY).await;
+        let reply = shop
+            .log_in
+            .post("/api/auth/login", &body, UNPROCESSABLE_ENTITY)
+            .await;
         assert_eq!(reply.refused_fields(), fields);
     }
 }
@@ -231,9 +300,13 @@ async fn an_unknown_and_a_locked_address_take_as_long_as_a_known_one() {
             shop.register(&known).await;
         }
         let unknown = format!("unknown{round}@example.com");
-        for (index, email) in [known.as_str(), &unknown, "ada@example.com"].into_iter().enumerate() {
+        for (index, email) in [known.as_str(), &unknown, "ada@example.com"]
+            .into_iter()
+            .enumerate()
+        {
             let started = std::time::Instant::now();
-            shop.log_in(email, "wrong horse battery", UNAUTHORIZED).await;
+            shop.log_in(email, "wrong horse battery", UNAUTHORIZED)
+                .await;
             fastest[index] = fastest[index].min(started.elapsed());
         }
     }

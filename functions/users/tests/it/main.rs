@@ -1,7 +1,12 @@
 //! The service's functions, through the JSON that Lambda gets, on an embedded
 //! DynamoDB.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod authorize;
 mod get_current_user;

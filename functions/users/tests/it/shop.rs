@@ -85,7 +85,8 @@ impl Shop {
             store: Store::new(table.table()),
             clock: clock.clone(),
             tokens: tokens(),
-            internal_key: InternalKey::new(&versions(INTERNAL_KEY, Some(OLD_INTERNAL_KEY))).unwrap(),
+            internal_key: InternalKey::new(&versions(INTERNAL_KEY, Some(OLD_INTERNAL_KEY)))
+                .unwrap(),
         };
         macro_rules! client {
             ($module:ident, $state:expr) => {{
@@ -113,7 +114,12 @@ impl Shop {
 
     pub async fn register(&self, email: &str) -> Person {
         let body = json!({"email": email, "password": PASSWORD, "name": "Ada Lovelace"});
-        Person::of(&self.register.post("/api/auth/register", &body, CREATED).await)
+        Person::of(
+            &self
+                .register
+                .post("/api/auth/register", &body, CREATED)
+                .await,
+        )
     }
 
     pub async fn log_in(&self, email: &str, password: &str, expected: StatusCode) -> Reply {
@@ -127,7 +133,10 @@ impl Shop {
 
     pub async fn refresh(&self, token: &str, expected: StatusCode) -> Reply {
         let body = json!({ "refreshToken": token });
-        let reply = self.refresh.post("/api/auth/refresh", &body, expected).await;
+        let reply = self
+            .refresh
+            .post("/api/auth/refresh", &body, expected)
+            .await;
         if expected == UNAUTHORIZED {
             assert_eq!(reply.body["code"], "invalid_refresh_token");
         }
@@ -136,7 +145,10 @@ impl Shop {
 
     pub async fn update(&self, id: UserId, change: &Value, expected: StatusCode) -> Reply {
         let path = format!("/api/users/{id}");
-        self.update.as_internal().patch(&path, change, expected).await
+        self.update
+            .as_internal()
+            .patch(&path, change, expected)
+            .await
     }
 
     /// What the authorizer says of these headers.
@@ -148,8 +160,14 @@ impl Shop {
 
     /// What the authorizer says of an access token: `user`, or why not.
     pub async fn verdict(&self, token: &str) -> String {
-        let context = self.context(&json!({"authorization": format!("Bearer {token}")})).await;
-        let said = if context["kind"] == "none" { &context["reason"] } else { &context["kind"] };
+        let context = self
+            .context(&json!({"authorization": format!("Bearer {token}")}))
+            .await;
+        let said = if context["kind"] == "none" {
+            &context["reason"]
+        } else {
+            &context["kind"]
+        };
         said.as_str().unwrap().to_owned()
     }
 }

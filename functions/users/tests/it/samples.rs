@@ -1,0 +1,86 @@
+//! The sample events in `events/` are what the functions take.
+
+use std::{fs, path::Path};
+
+use http::StatusCode;
+use runtime::{Context, Handler, LambdaEvent};
+use serde_json::{Value, json, value::RawValue};
+
+use crate::shop::Shop;
+
+async fn invoke(handler: &Handler, name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../events/{name}.json"));
+    let json =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let event: Box<RawValue> = serde_json::from_str(&json).unwrap();
+    let reply = handler(LambdaEvent::new(event, Context::default()))
+        .await
+        .unwrap();
+    serde_json::from_str(reply.get()).unwrap()
+}
+
+#[tokio::test]
+async fn every_function_takes_its_sample() {
+    use users::api;
+    let shop = Shop::open().await;
+    macro_rules! status {
+        ($name:literal, $module:ident, $state:expr) => {{
+            let state = $state;
+            let function = api::$module::endpoint().start(move |_| {
+                let state = state.clone();
+                async move { Ok(state) }
+            });
+            assert_eq!(function.name, $name);
+            let handler = shop.table.start(&function).await;
+            let reply = invoke(&handler, $name).await;
+            let status = reply["statusCode"].as_u64().unwrap();
+            StatusCode::from_u16(u16::try_from(status).unwrap()).unwrap()
+        }};
+    }
+    let clock = shop.clock.clone();
+    let sign_ins =
+        || users::app::SignIns::new(shop.table.table(), clock.clone(), crate::shop::tokens());
+    let app = std::sync::Arc::new(users::app::App::new(shop.table.table(), clock.clone()));
+    let mail = crate::shop::versions(crate::shop::MAIL_SECRET, None);
+    let registration = std::sync::Arc::new(users::app::Registration::new(sign_ins(), mail));
+    let shared = std::sync::Arc::new(sign_ins());
+    let document = api::serve_jwks::document(&crate::shop::tokens());
+    assert_eq!(status!("register-user", register_user, registration), 201);
+    assert_eq!(status!("log-in", log_in, shared.clone()), 200);
+    assert_eq!(
+        status!("refresh-tokens", refresh_tokens, shared),
+        401,
+        "of no session here"
+    );
+    assert_eq!(status!("log-out", log_out, app.clone()), 200);
+    assert_eq!(
+        status!("get-current-user", get_current_user, app.clone()),
+        404,
+        "nobody here"
+    );
+    assert_eq!(status!("update-user", update_user, app), 404, "nobody here");
+    assert_eq!(status!("serve-jwks", serve_jwks, document), 200);
+    let reply = invoke(&shop.authorize, "authorize").await;
+    assert_eq!(
+        reply,
+        json!({"isAuthorized": true, "context": {"kind": "none"}})
+    );
+}
+
+#[test]
+fn the_sample_of_the_relay_is_a_batch_of_a_stream() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/relay-user-events.json");
+    let event: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let image = &event["Records"][0]["dynamodb"]["NewImage"];
+    let envelope: contracts::Envelope =
+        serde_json::from_str(image["event"]["S"].as_str().unwrap()).unwrap();
+    envelope
+        .read::<contracts::events::UserRegistered>()
+        .unwrap();
+    assert!(
+        image["pk"]["S"]
+            .as_str()
+            .unwrap()
+            .ends_with(&envelope.subject)
+    );
+}
