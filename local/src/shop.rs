@@ -17,7 +17,7 @@ use crate::{
     gateway::Gateway,
     page,
     template::{self, Template, TemplateError, names},
-    triggers,
+    triggers::{self, Triggers},
 };
 
 /// How long invocations may go on when the shop is told to stop.
@@ -105,7 +105,7 @@ pub struct Shop {
     running: Arc<Running>,
     stop_work: watch::Sender<bool>,
     stop_calls: watch::Sender<bool>,
-    work: Vec<JoinHandle<()>>,
+    triggers: Triggers,
     calls: JoinHandle<()>,
 }
 
@@ -135,7 +135,7 @@ impl Shop {
         let (stop_work, stop) = Stop::channel();
         let (stop_calls, calls_stop) = Stop::channel();
         let calls = functions::serve(on_lambda, functions.clone(), calls_stop);
-        let mut work = triggers::start(
+        let mut triggers = triggers::start(
             &template,
             &functions,
             &cloud,
@@ -152,12 +152,12 @@ impl Shop {
             gateway,
             lambda,
         });
-        work.push(serve(listener, running.clone(), stop));
+        triggers.tasks.push(serve(listener, running.clone(), stop));
         Ok(Self {
             running,
             stop_work,
             stop_calls,
-            work,
+            triggers,
             calls,
         })
     }
@@ -193,15 +193,16 @@ impl Shop {
 
     /// Stops the shop: takes nothing new, lets what runs finish within ten
     /// seconds, and closes the database's file.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         // Nobody listens when all of it has ended already.
         let _ = self.stop_work.send(true);
         let until = Instant::now() + FINISH_TIMEOUT;
-        for mut task in self.work {
+        for mut task in std::mem::take(&mut self.triggers.tasks) {
             if tokio::time::timeout_at(until, &mut task).await.is_err() {
                 task.abort();
             }
         }
+        self.triggers.finish();
         while self.running.functions.busy() > 0 && Instant::now() < until {
             tokio::time::sleep(FINISH_LOOK).await;
         }

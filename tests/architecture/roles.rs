@@ -38,6 +38,16 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     needed
 }
 
+/// What a role names, as `GRANTS` does: a stream without the time it was made,
+/// an SES identity by the resource that makes it.
+fn plain(resource: &str) -> String {
+    match (resource.split_once("/stream/"), resource.split_once(":identity/emporium-")) {
+        (Some((table, _)), _) => format!("{table}/stream"),
+        (_, Some((_, identity))) => identity.to_owned(),
+        _ => resource.to_owned(),
+    }
+}
+
 #[test]
 fn every_role_grants_what_its_function_calls_and_nothing_more() {
     let template = template();
@@ -51,7 +61,9 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
         let granted: Grants = spec
             .statements
             .iter()
-            .map(|statement| (statement.action.clone(), statement.resource.clone()))
+            .map(|statement| {
+                (statement.action.clone(), plain(&statement.resource))
+            })
             .collect();
         for (action, resource) in needed.difference(&granted) {
             wrong.push(format!("{}: {action} on {resource} is not granted", spec.logical_id));

@@ -9,18 +9,18 @@ use local::template::Template;
 use runtime::{Environment, Function};
 
 /// The services, and the crate that each is.
-pub const SERVICES: [&str; 6] = ["users", "catalog", "orders", "payments", "notifications", "edge"];
+pub(crate) const SERVICES: [&str; 6] = ["users", "catalog", "orders", "payments", "notifications", "edge"];
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-pub fn template() -> Template {
+pub(crate) fn template() -> Template {
     Template::load(&root().join("template.yaml"), &Environment::default()).expect("a template")
 }
 
 /// Every function with the service it is of.
-pub fn functions() -> Vec<(&'static str, Function)> {
+pub(crate) fn functions() -> Vec<(&'static str, Function)> {
     let of = |service: &'static str, functions: Vec<Function>| {
         functions.into_iter().map(move |function| (service, function))
     };
@@ -36,17 +36,17 @@ pub fn functions() -> Vec<(&'static str, Function)> {
 }
 
 /// `place-order` as `PlaceOrder`.
-pub fn camel(name: &str) -> String {
+pub(crate) fn camel(name: &str) -> String {
     let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
     name.split('-').map(capital).collect()
 }
 
-pub fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Every file below a folder with an ending.
-pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let Ok(entries) = fs::read_dir(folder) else { return found };
     for entry in entries {
@@ -62,7 +62,7 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 /// The names of a folder's files without their ending.
-pub fn stems(folder: &Path, ending: &str) -> Vec<String> {
+pub(crate) fn stems(folder: &Path, ending: &str) -> Vec<String> {
     let stem = |path: PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
     files(folder, ending).into_iter().map(stem).collect()
 }

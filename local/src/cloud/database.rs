@@ -37,6 +37,12 @@ const LOOK_BUSY: Duration = Duration::from_millis(2);
 const LOOK_IDLE: Duration = Duration::from_millis(15);
 /// How many looks without a change make the database idle.
 const IDLE_AFTER_LOOKS: u32 = 100;
+/// How far streams are read again after a start: over the time that a message
+/// may take to its last try (five, a minute apart).
+const REWOUND_SECONDS: i64 = 600;
+/// What dynoxide adds to a stored sequence number to make it public, so that
+/// it has as many digits as DynamoDB's.
+const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
 /// DynamoDB keeps stream records for a day.
 const STREAM_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often expired items and old stream records are removed. DynamoDB takes
@@ -199,6 +205,30 @@ impl Database {
         if let Err(error) = removed {
             tracing::warn!(%error, "old stream records were not removed");
         }
+    }
+
+    /// The record to go on after, when the shop was stopped at `reached`: some
+    /// minutes before it. Queues live in memory, so what was on its way to a
+    /// consumer is gone; read again, it comes again, and consumers count each
+    /// event once. `None` when there is no record so old.
+    pub(crate) fn before(&self, table: &str, reached: &str) -> Option<String> {
+        // The public number is the stored one and an offset of 21 digits.
+        let reached: u128 = reached.parse().ok()?;
+        let reached = i64::try_from(reached.checked_sub(SEQUENCE_OFFSET)?).ok()?;
+        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored: i64 = side
+            .query_row(
+                "SELECT CAST(sequence_number AS INTEGER) FROM _stream_records
+                 WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2
+                 AND created_at < ?3 + (
+                    SELECT MAX(created_at) FROM _stream_records
+                    WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2)
+                 ORDER BY CAST(sequence_number AS INTEGER) DESC LIMIT 1",
+                (table, reached, -REWOUND_SECONDS),
+                |row| row.get(0),
+            )
+            .ok()?;
+        Some((SEQUENCE_OFFSET + u128::try_from(stored).ok()?).to_string())
     }
 
     /// Where a reader of the table's stream starts: after the given record,

@@ -15,6 +15,7 @@ use axum::{
     response::Response,
 };
 use serde_json::{Value, value::RawValue};
+use tokio::sync::Semaphore;
 
 use crate::{
     clock,
@@ -26,6 +27,10 @@ use routes::{Parameters, Routes, Target};
 
 /// API Gateway's own limit.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Requests that are worked on at once; more wait. In AWS each would have an
+/// environment of its own; here they share one machine, and without a bound a
+/// burst only makes every call of the SDK run into its timeout.
+const REQUESTS_AT_ONCE_MAX: usize = 24;
 /// API Gateway waits no longer than this for a function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -33,6 +38,7 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Gateway {
     routes: Routes<Target>,
     cors: Option<Cors>,
+    turns: Semaphore,
 }
 
 impl Gateway {
@@ -59,6 +65,7 @@ impl Gateway {
         Self {
             routes: Routes::new(targets),
             cors: template.api.as_ref().and_then(|api| api.cors.clone()),
+            turns: Semaphore::new(REQUESTS_AT_ONCE_MAX),
         }
     }
 
@@ -103,6 +110,8 @@ impl Gateway {
             request_id: request_id.to_owned(),
             at: clock::now(),
         };
+        // Never closed; and a request that cannot wait is better than none.
+        let _turn = self.turns.acquire().await.ok();
         let context = match &target.authorizer {
             None => None,
             Some(authorizer) => match authorize(authorizer, &request, target, &parameters).await {

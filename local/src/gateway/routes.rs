@@ -187,6 +187,8 @@ mod tests {
             "GET /api/orders/latest",
             "ANY /api/orders/latest",
             "GET /",
+            "PUT /{kind}/{id}",
+            "PUT /api/{proxy+}",
         ];
         for _ in 0..keys.len() {
             keys.rotate_left(1);
@@ -197,7 +199,9 @@ mod tests {
                 ("GET", "/api/orders/7", "GET /api/orders/{id}"),
                 ("GET", "/api/products/latest", "GET /api/{kind}/latest"),
                 ("GET", "/api/a/b/c", "GET /api/{proxy+}"),
-                ("PUT", "/api/a/b/c", "ANY /api/{proxy+}"),
+                ("PUT", "/api/a/b/c", "PUT /api/{proxy+}"),
+                ("DELETE", "/api/a/b/c", "ANY /api/{proxy+}"),
+                ("PUT", "/api/7", "PUT /{kind}/{id}"),
                 ("POST", "/api/orders/7", "ANY /api/{proxy+}"),
                 ("GET", "/api", "$default"),
                 ("GET", "/elsewhere", "$default"),

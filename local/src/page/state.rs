@@ -6,7 +6,7 @@ use crate::{
     cloud::{Mail, Published, QueueDepth},
     functions::Snapshot,
     shop::Running,
-    template::{Event, Function},
+    template::{Api, Event, Function},
 };
 
 /// How many mails the page shows.
@@ -62,7 +62,7 @@ pub(crate) async fn of(shop: &Running) -> State {
         .all()
         .map(|function| FunctionState {
             name: function.spec.code_name.clone(),
-            triggers: triggers(&function.spec),
+            triggers: triggers(&function.spec, shop.template.api.as_ref()),
             memory_mb: function.spec.memory_mb,
             timeout_seconds: function.spec.timeout.as_secs(),
             stats: function.stats.snapshot(),
@@ -112,17 +112,23 @@ pub(crate) async fn of(shop: &Running) -> State {
     }
 }
 
-fn triggers(function: &Function) -> Vec<String> {
+fn triggers(function: &Function, api: Option<&Api>) -> Vec<String> {
     let named = function.events.iter().map(|event| match event {
         Event::Http(route) => route.key(),
         Event::Queue(event) => format!("queue {}", event.queue),
         Event::Stream(event) => format!("stream {}", event.table),
         Event::Schedule(event) => format!("every {} s", event.every.as_secs()),
     });
-    let triggers: Vec<String> = named.collect();
-    if triggers.is_empty() {
-        vec!["called".to_owned()]
-    } else {
-        triggers
+    let mut triggers: Vec<String> = named.collect();
+    if api.is_some_and(|api| {
+        api.authorizers
+            .values()
+            .any(|asked| *asked == function.logical_id)
+    }) {
+        triggers.push("authorizer".to_owned());
     }
+    if triggers.is_empty() {
+        triggers.push("called".to_owned());
+    }
+    triggers
 }

@@ -1,6 +1,6 @@
-//! How far each stream mapping has come, so that a restart goes on from there
-//! as Lambda would. It is written every second at most; what it lags behind
-//! comes again, which consumers of a stream must expect.
+//! How far each stream mapping has come, so that a restart goes on from near
+//! there. It is written every second at most; what it lags behind comes again,
+//! which consumers of a stream must expect.
 
 use std::{
     collections::BTreeMap,

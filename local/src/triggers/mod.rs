@@ -20,6 +20,19 @@ use checkpoint::Checkpoints;
 use queue::QueueTrigger;
 use stream::{Destination, StreamTrigger};
 
+/// The triggers at work.
+pub(crate) struct Triggers {
+    pub(crate) tasks: Vec<JoinHandle<()>>,
+    checkpoints: Arc<Checkpoints>,
+}
+
+impl Triggers {
+    /// Keeps how far the streams have come; the last thing when all have ended.
+    pub(crate) fn finish(&self) {
+        self.checkpoints.write();
+    }
+}
+
 /// Starts every trigger of the template.
 pub(crate) fn start(
     template: &Template,
@@ -27,7 +40,7 @@ pub(crate) fn start(
     cloud: &Cloud,
     data: Option<&Path>,
     stop: &Stop,
-) -> Vec<JoinHandle<()>> {
+) -> Triggers {
     let checkpoints = Arc::new(Checkpoints::open(data));
     let mut tasks = vec![checkpoints.keep(stop.clone())];
     for function in functions.all() {
@@ -83,7 +96,7 @@ pub(crate) fn start(
             }
         }
     }
-    tasks
+    Triggers { tasks, checkpoints }
 }
 
 fn destination(template: &Template, logical_id: &str) -> Option<Destination> {

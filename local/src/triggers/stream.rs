@@ -76,11 +76,16 @@ impl StreamTrigger {
             let read = match &position {
                 Some(position) => self.database.stream_records(position),
                 None => {
-                    let after = self.checkpoints.get(&name);
+                    let reached = self.checkpoints.get(&name);
+                    let after = reached
+                        .as_ref()
+                        .and_then(|reached| self.database.before(&self.table.name, reached));
+                    // A mapping that is not new and has nothing older reads all.
+                    let from_oldest = self.event.from_oldest || reached.is_some();
                     let start = self.database.stream_position(
                         &self.table.name,
                         after.as_deref(),
-                        self.event.from_oldest,
+                        from_oldest,
                     );
                     start.map(|start| (Vec::new(), start))
                 }

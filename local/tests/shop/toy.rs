@@ -91,8 +91,9 @@ pub(crate) fn functions(consumed: &Seen, changed: &Seen) -> Vec<Function> {
             let consumed = consumed.clone();
             async move {
                 let mut failures = Vec::new();
-                for record in event["Records"].as_array().unwrap() {
-                    consumed.note(record.clone());
+                let records = event["Records"].as_array().unwrap();
+                for record in records {
+                    consumed.note(json!({"record": record, "of": records.len()}));
                     if record["body"].as_str().unwrap().contains("poison") {
                         failures.push(json!({"itemIdentifier": record["messageId"]}));
                     }

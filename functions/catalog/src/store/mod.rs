@@ -20,6 +20,7 @@ use kernel::{OrderId, ProductId};
 use runtime::Environment;
 
 mod categories;
+mod list_query;
 mod listing;
 mod products;
 mod reservations;

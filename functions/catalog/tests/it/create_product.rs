@@ -136,7 +136,7 @@ async fn a_product_of_the_greatest_size_is_made() {
     for level in 1..=5 {
         category = Some(shop.category(&format!("Level {level}"), category).await);
     }
-    let words: Vec<String> = (0..600).map(|n| format!("word{n:04}")).collect();
+    let words: Vec<String> = (0..500).map(|n| format!("word{n:04}")).collect();
     let tags: Vec<String> = (0..10).map(|n| format!("tag{n}")).collect();
     let id = shop
         .product_of(json!({

@@ -80,22 +80,35 @@ async fn all_lines_are_held_or_none_and_every_short_line_is_named() {
     ));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_buyers_of_fifty_units_hold_exactly_fifty() {
     let shop = Shop::open().await;
     let lamp = shop.product(50).await;
-    let line = [(lamp, 1)];
-    let buyers = (0..200).map(|_| shop.reserve(OrderId::generate(), &line));
+    let buyers = (0..200).map(|_| until_answered(&shop, lamp));
     let answers = join_all(buyers).await;
     let held = answers.iter().filter(|answer| is_held(answer)).count();
+    let none_left = short(lamp, Some(0));
     let refused = answers
         .iter()
-        .filter(|answer| **answer == short(lamp, Some(0)))
+        .filter(|answer| **answer == none_left)
         .count();
     assert_eq!((held, refused), (50, 150));
     assert_eq!(shop.stock(lamp).await, 0);
     let kept: Vec<Reservation> = shop.table.items_of("RESERVATION#", "RESERVATION").await;
     assert_eq!(kept.len(), 50);
+}
+
+/// Asks as `place-order` does: again, for the same order, when there is no
+/// answer. On a busy machine the embedded database keeps some of two hundred
+/// waiting for too long, which is what a lost answer is.
+async fn until_answered(shop: &Shop, product: ProductId) -> StockReservation {
+    let order_id = OrderId::generate();
+    for _ in 0..20 {
+        if let Ok(answer) = shop.try_reserve(order_id, &[(product, 1)]).await {
+            return answer;
+        }
+    }
+    panic!("no answer")
 }
 
 #[tokio::test]

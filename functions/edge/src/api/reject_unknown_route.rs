@@ -1,9 +1,9 @@
 //! `$default`: whatever no route of the API answers.
 
-use http::Uri;
+use http::{Uri, header::ACCESS_CONTROL_REQUEST_METHOD};
 use runtime::{
     Function,
-    http::{Access, ApiError, Endpoint, Method, StatusCode},
+    http::{Access, ApiError, Endpoint, Header, IntoResponse, Method, Response, StatusCode},
 };
 
 /// The longest path that is repeated to the client; no route of the API has
@@ -19,8 +19,14 @@ pub fn function() -> Function {
         .start(|_| async { Ok(()) })
 }
 
-/// Answers 404 `route_not_found`, with the method and the path that were asked for.
-pub async fn reject_unknown_route(method: Method, uri: Uri) -> ApiError {
+/// Answers 404 `route_not_found`, with the method and the path that were asked
+/// for. A browser's preflight (Fetch standard, 4.8) comes here too, because
+/// `$default` takes every `OPTIONS`: it is answered 204, and API Gateway adds
+/// what the template's CORS configuration allows.
+pub async fn reject_unknown_route(method: Method, uri: Uri, Header(headers): Header) -> Response {
+    if method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let method = printable(method.as_str(), METHOD_CHARACTERS_MAX);
     let path = printable(uri.path(), PATH_CHARACTERS_MAX);
     ApiError::new(
@@ -28,6 +34,7 @@ pub async fn reject_unknown_route(method: Method, uri: Uri) -> ApiError {
         "route_not_found",
         format!("there is no route {method} {path}"),
     )
+    .into_response()
 }
 
 /// What a client sent, as it may be repeated: bounded, and without what a

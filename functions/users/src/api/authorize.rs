@@ -2,8 +2,8 @@
 //!
 //! API Gateway answers a refused authorizer with a bare 403 and a body of its
 //! own. So this one never refuses: it says who calls, or why that is not
-//! known, and the function's declared access decides. Only when the store
-//! fails is there no answer, and then nobody gets in.
+//! known, and the function's declared access decides. When the store fails,
+//! nobody gets in: `unavailable` becomes 503 there.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -67,7 +67,7 @@ async fn answer(
     let started = Instant::now();
     let question: Question = serde_json::from_str(event.payload.get())?;
     let identity = identify(app, &question.headers).await;
-    let duration_ms = started.elapsed().as_millis();
+    let duration_ms = runtime::log::millis(started);
     let request_id = question.request_context.request_id;
     let correlation_id = correlation_id(&question.headers);
     match identity {
@@ -95,7 +95,11 @@ async fn answer(
                 error = text,
                 "authorize failed"
             );
-            Err(error.into())
+            // Still nobody is let in. A refusal of ours would become a bare
+            // 500; this way the function's shell answers 503, to come again.
+            let context = json!({ "kind": "none", "reason": "unavailable" });
+            let reply = json!({ "isAuthorized": true, "context": context });
+            Ok(to_raw_value(&reply)?)
         }
     }
 }

@@ -35,13 +35,13 @@ impl Password {
         if entropy.score() >= SCORE_MIN {
             return Ok(self);
         }
-        let mut message = "is too easy to guess".to_owned();
+        let mut message = "is too easy to guess.".to_owned();
         if let Some(feedback) = entropy.feedback() {
-            if let Some(warning) = feedback.warning() {
-                message.push_str(&format!(". {warning}"));
-            }
-            for suggestion in feedback.suggestions() {
-                message.push_str(&format!(" {suggestion}"));
+            let warning = feedback.warning().map(|warning| warning.to_string());
+            let suggestions = feedback.suggestions().iter().map(ToString::to_string);
+            for sentence in warning.into_iter().chain(suggestions) {
+                message.push(' ');
+                message.push_str(&sentence);
             }
         }
         Err(Refusals::here(message))

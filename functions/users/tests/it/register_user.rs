@@ -100,7 +100,7 @@ async fn it_is_announced_and_only_notifications_can_read_the_token() {
         .items_of(&format!("VERIFICATION#{hash}"), "VERIFICATION")
         .await;
     assert_eq!(verifications.len(), 1);
-    let midnight = 1_767_225_600;
+    let midnight = 1_767_225_600_i64;
     assert_eq!(verifications[0]["expires_at"], midnight + 86_400);
     assert_eq!(verifications[0]["usable_until"], (midnight + 86_400) * 1000);
 }

@@ -13,33 +13,33 @@ use users::{
     tokens::AccessTokens,
 };
 
-pub const INTERNAL_KEY: &str = "the internal key of the test";
-pub const OLD_INTERNAL_KEY: &str = "the internal key before that";
-pub const MAIL_SECRET: &str = "the secret that notifications have too";
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const INTERNAL_KEY: &str = "the internal key of the test";
+pub(crate) const OLD_INTERNAL_KEY: &str = "the internal key before that";
+pub(crate) const MAIL_SECRET: &str = "the secret that notifications have too";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-pub struct Shop {
-    pub table: TestTable,
-    pub clock: Clock,
-    pub authorize: Handler,
-    pub register: Client,
-    pub log_in: Client,
-    pub refresh: Client,
-    pub log_out: Client,
-    pub me: Client,
-    pub update: Client,
+pub(crate) struct Shop {
+    pub(crate) table: TestTable,
+    pub(crate) clock: Clock,
+    pub(crate) authorize: Handler,
+    pub(crate) register: Client,
+    pub(crate) log_in: Client,
+    pub(crate) refresh: Client,
+    pub(crate) log_out: Client,
+    pub(crate) me: Client,
+    pub(crate) update: Client,
 }
 
 /// A person with tokens.
-pub struct Person {
-    pub id: UserId,
-    pub email: String,
-    pub token: String,
-    pub refresh: String,
+pub(crate) struct Person {
+    pub(crate) id: UserId,
+    pub(crate) email: String,
+    pub(crate) token: String,
+    pub(crate) refresh: String,
 }
 
 impl Person {
-    pub fn of(reply: &Reply) -> Self {
+    pub(crate) fn of(reply: &Reply) -> Self {
         let data = &reply.body["data"];
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self {
@@ -50,30 +50,30 @@ impl Person {
         }
     }
 
-    pub fn session_id(&self) -> SessionId {
+    pub(crate) fn session_id(&self) -> SessionId {
         self.refresh.split_once('.').unwrap().0.parse().unwrap()
     }
 
     /// A client as this person, as the authorizer would say.
-    pub fn client(&self, client: &Client) -> Client {
+    pub(crate) fn client(&self, client: &Client) -> Client {
         client.as_session(self.id, self.session_id(), Role::User)
     }
 }
 
-pub fn versions(current: &str, previous: Option<&str>) -> SecretVersions {
+pub(crate) fn versions(current: &str, previous: Option<&str>) -> SecretVersions {
     SecretVersions {
         current: current.into(),
         previous: previous.map(str::to_owned),
     }
 }
 
-pub fn tokens() -> AccessTokens {
+pub(crate) fn tokens() -> AccessTokens {
     let secret = versions("the secret of the test's access tokens", None);
     AccessTokens::new("emporium", &secret).unwrap()
 }
 
 impl Shop {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let table = TestTable::create(&SHAPE).await;
         let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
         let sign_ins = || SignIns::new(table.table(), clock.clone(), tokens());
@@ -112,7 +112,7 @@ impl Shop {
         }
     }
 
-    pub async fn register(&self, email: &str) -> Person {
+    pub(crate) async fn register(&self, email: &str) -> Person {
         let body = json!({"email": email, "password": PASSWORD, "name": "Ada Lovelace"});
         Person::of(
             &self
@@ -122,7 +122,7 @@ impl Shop {
         )
     }
 
-    pub async fn log_in(&self, email: &str, password: &str, expected: StatusCode) -> Reply {
+    pub(crate) async fn log_in(&self, email: &str, password: &str, expected: StatusCode) -> Reply {
         let body = json!({"email": email, "password": password});
         let reply = self.log_in.post("/api/auth/login", &body, expected).await;
         if expected == UNAUTHORIZED {
@@ -131,7 +131,7 @@ impl Shop {
         reply
     }
 
-    pub async fn refresh(&self, token: &str, expected: StatusCode) -> Reply {
+    pub(crate) async fn refresh(&self, token: &str, expected: StatusCode) -> Reply {
         let body = json!({ "refreshToken": token });
         let reply = self
             .refresh
@@ -143,7 +143,7 @@ impl Shop {
         reply
     }
 
-    pub async fn update(&self, id: UserId, change: &Value, expected: StatusCode) -> Reply {
+    pub(crate) async fn update(&self, id: UserId, change: &Value, expected: StatusCode) -> Reply {
         let path = format!("/api/users/{id}");
         self.update
             .as_internal()
@@ -152,14 +152,14 @@ impl Shop {
     }
 
     /// What the authorizer says of these headers.
-    pub async fn context(&self, headers: &Value) -> Value {
+    pub(crate) async fn context(&self, headers: &Value) -> Value {
         let reply = ask(&self.authorize, headers).await.expect("an answer");
         assert_eq!(reply["isAuthorized"], true, "the function decides");
         reply["context"].clone()
     }
 
     /// What the authorizer says of an access token: `user`, or why not.
-    pub async fn verdict(&self, token: &str) -> String {
+    pub(crate) async fn verdict(&self, token: &str) -> String {
         let context = self
             .context(&json!({"authorization": format!("Bearer {token}")}))
             .await;
@@ -172,7 +172,7 @@ impl Shop {
     }
 }
 
-pub async fn ask(authorize: &Handler, headers: &Value) -> Result<Value, runtime::Error> {
+pub(crate) async fn ask(authorize: &Handler, headers: &Value) -> Result<Value, runtime::Error> {
     let event = json!({
         "version": "2.0", "type": "REQUEST", "routeKey": "GET /api/auth/me",
         "routeArn": "arn:aws:execute-api:eu-central-1:000000000000:api/$default/GET/api/auth/me",

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::ApiError;
 
+/// What a client is told to wait when the authorizer cannot read sessions.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
 /// What a person is allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -135,6 +138,9 @@ impl Access {
         };
         match caller {
             _ if allowed => Ok(()),
+            Caller::Anonymous { reason } if reason.as_deref() == Some("unavailable") => {
+                Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
+            }
             Caller::Anonymous { reason } => Err(ApiError::unauthenticated(reason.as_deref())),
             Caller::User(_) | Caller::Internal => Err(ApiError::forbidden()),
         }
@@ -190,6 +196,9 @@ mod tests {
                 Err(refused) => refused.status().as_u16(),
             })
         };
+        let unread = Caller::Anonymous { reason: Some("unavailable".into()) };
+        let refused = Access::SignedIn.decide(&unread).unwrap_err();
+        assert_eq!(refused.status().as_u16(), 503);
         assert_eq!(status(Access::Public), [200, 200, 200, 200, 200]);
         assert_eq!(status(Access::SignedIn), [401, 200, 200, 200, 403]);
         assert_eq!(status(Access::Role(Role::Admin)), [401, 403, 403, 200, 403]);
