@@ -28,14 +28,21 @@ fn subscribed(template: &Template) -> BTreeMap<String, Vec<(String, String)>> {
 
 #[test]
 fn what_is_listened_to_is_said_by_that_service() {
-    let sources: BTreeMap<&str, &str> =
-        catalogue().iter().map(|event| (event.event_type, event.source)).collect();
+    let sources: BTreeMap<&str, &str> = catalogue()
+        .iter()
+        .map(|event| (event.event_type, event.source))
+        .collect();
     for (queue, types) in subscribed(&template()) {
         for (event_type, topic) in types {
             let source = sources.get(event_type.as_str());
-            let source = source.unwrap_or_else(|| panic!("{queue} waits for {event_type}, which nobody says"));
+            let source = source
+                .unwrap_or_else(|| panic!("{queue} waits for {event_type}, which nobody says"));
             let service = source.strip_prefix("emporium/").unwrap();
-            assert_eq!(topic, format!("{}Topic", camel(service)), "{queue}: {event_type}");
+            assert_eq!(
+                topic,
+                format!("{}Topic", camel(service)),
+                "{queue}: {event_type}"
+            );
         }
     }
 }
@@ -59,29 +66,57 @@ fn every_sample_event_is_what_triggers_its_function() {
     let template = template();
     let subscribed = subscribed(&template);
     for (_, function) in functions() {
-        let text = read(&root().join("events").join(format!("{}.json", function.name)));
-        let event: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", function.name));
-        let spec = template.functions.iter().find(|spec| spec.code_name == function.name).unwrap();
+        let text = read(
+            &root()
+                .join("events")
+                .join(format!("{}.json", function.name)),
+        );
+        let event: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", function.name));
+        let spec = template
+            .functions
+            .iter()
+            .find(|spec| spec.code_name == function.name)
+            .unwrap();
         match &function.trigger {
             Trigger::Http(routes) => {
                 assert_eq!(event["version"], "2.0", "{}", function.name);
                 let method = event["requestContext"]["http"]["method"].as_str().unwrap();
                 let path = event["rawPath"].as_str().unwrap();
                 let fits = routes.iter().any(|route| {
-                    route.method.as_ref().is_none_or(|m| m.as_str() == method && like(route.path, path))
+                    route
+                        .method
+                        .as_ref()
+                        .is_none_or(|m| m.as_str() == method && like(route.path, path))
                 });
                 assert!(fits, "{}: {method} {path}", function.name);
             }
             Trigger::Authorizer => assert_eq!(event["type"], "REQUEST", "{}", function.name),
             Trigger::Queue => {
-                let Some(Event::Queue(queue)) = spec.events.first() else { panic!("no queue") };
+                let Some(Event::Queue(queue)) = spec.events.first() else {
+                    panic!("no queue")
+                };
                 for record in event["Records"].as_array().expect("records") {
-                    let body: Envelope = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
+                    let body: Envelope =
+                        serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
                     let takes = &subscribed[&queue.queue];
-                    let known = takes.iter().any(|(event_type, _)| *event_type == body.event_type);
-                    assert!(known, "{}: {} is not subscribed", function.name, body.event_type);
-                    let data = catalogue().into_iter().find(|e| e.event_type == body.event_type).unwrap();
-                    assert!((data.reads)(&body.data), "{}: the data does not read", function.name);
+                    let known = takes
+                        .iter()
+                        .any(|(event_type, _)| *event_type == body.event_type);
+                    assert!(
+                        known,
+                        "{}: {} is not subscribed",
+                        function.name, body.event_type
+                    );
+                    let data = catalogue()
+                        .into_iter()
+                        .find(|e| e.event_type == body.event_type)
+                        .unwrap();
+                    assert!(
+                        (data.reads)(&body.data),
+                        "{}: the data does not read",
+                        function.name
+                    );
                 }
             }
             Trigger::Stream => {
@@ -98,5 +133,9 @@ fn every_sample_event_is_what_triggers_its_function() {
 /// Whether a path is one of a route: `/a/{id}` takes `/a/7`.
 fn like(route: &str, path: &str) -> bool {
     let (route, path): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
-    route.len() == path.len() && route.iter().zip(path).all(|(r, p)| r.starts_with('{') || *r == p)
+    route.len() == path.len()
+        && route
+            .iter()
+            .zip(path)
+            .all(|(r, p)| r.starts_with('{') || *r == p)
 }

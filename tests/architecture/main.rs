@@ -1,5 +1,12 @@
 //! The invariants of ARCHITECTURE.md, each as a test.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of it is tests"
+)]
+
 mod events;
 mod names;
 mod roles;

@@ -5,19 +5,32 @@ use std::collections::BTreeSet;
 use crate::support::{SERVICES, camel, functions, read, root, stems, template};
 
 fn names_in_code() -> BTreeSet<String> {
-    functions().into_iter().map(|(_, function)| function.name.to_owned()).collect()
+    functions()
+        .into_iter()
+        .map(|(_, function)| function.name.to_owned())
+        .collect()
 }
 
 #[test]
 fn code_and_template_have_the_same_functions() {
-    assert_eq!(names_in_code().len(), functions().len(), "a name is used twice");
-    let in_template: BTreeSet<String> =
-        template().functions.into_iter().map(|function| function.code_name).collect();
+    assert_eq!(
+        names_in_code().len(),
+        functions().len(),
+        "a name is used twice"
+    );
+    let in_template: BTreeSet<String> = template()
+        .functions
+        .into_iter()
+        .map(|function| function.code_name)
+        .collect();
     assert_eq!(names_in_code(), in_template);
     for function in template().functions {
         let name = &function.code_name;
         assert_eq!(function.logical_id, format!("{}Function", camel(name)));
-        assert_eq!(function.role.as_deref(), Some(format!("{}Role", camel(name)).as_str()));
+        assert_eq!(
+            function.role.as_deref(),
+            Some(format!("{}Role", camel(name)).as_str())
+        );
         assert_eq!(function.function_name, format!("emporium-{name}"));
     }
 }
@@ -41,10 +54,15 @@ fn every_function_has_its_binary_of_three_lines() {
         assert_eq!(binaries, of_service, "{service}");
         for name in binaries {
             let text = read(&folder.join(format!("{name}.rs")));
-            let code = text.lines().filter(|line| !line.starts_with("//") && !line.is_empty());
+            let code = text
+                .lines()
+                .filter(|line| !line.starts_with("//") && !line.is_empty());
             assert_eq!(code.count(), 3, "{name}: {text}");
             let module = format!("::{}::function()", name.replace('-', "_"));
-            assert!(text.contains(&module), "{name} serves another function: {text}");
+            assert!(
+                text.contains(&module),
+                "{name} serves another function: {text}"
+            );
         }
     }
 }
@@ -54,7 +72,9 @@ fn every_function_has_a_module_of_its_name() {
     for (service, function) in functions() {
         let source = root().join("functions").join(service).join("src");
         let file = format!("{}.rs", function.name.replace('-', "_"));
-        let found = ["api", "events"].iter().any(|folder| source.join(folder).join(&file).exists());
+        let found = ["api", "events"]
+            .iter()
+            .any(|folder| source.join(folder).join(&file).exists());
         assert!(found, "{service}: no api/{file} or events/{file}");
     }
 }

@@ -20,13 +20,25 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     for event in &spec.events {
         match event {
             Event::Queue(queue) => {
-                for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] {
+                for action in [
+                    "sqs:ReceiveMessage",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                ] {
                     add(action, queue.queue.clone());
                 }
             }
             Event::Stream(stream) => {
-                for action in ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"] {
-                    add(&format!("dynamodb:{action}"), format!("{}/stream", stream.table));
+                for action in [
+                    "DescribeStream",
+                    "GetRecords",
+                    "GetShardIterator",
+                    "ListStreams",
+                ] {
+                    add(
+                        &format!("dynamodb:{action}"),
+                        format!("{}/stream", stream.table),
+                    );
                 }
                 if let Some(queue) = &stream.on_failure {
                     add("sqs:SendMessage", queue.clone());
@@ -41,7 +53,10 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
 /// What a role names, as `GRANTS` does: a stream without the time it was made,
 /// an SES identity by the resource that makes it.
 fn plain(resource: &str) -> String {
-    match (resource.split_once("/stream/"), resource.split_once(":identity/emporium-")) {
+    match (
+        resource.split_once("/stream/"),
+        resource.split_once(":identity/emporium-"),
+    ) {
         (Some((table, _)), _) => format!("{table}/stream"),
         (_, Some((_, identity))) => identity.to_owned(),
         _ => resource.to_owned(),
@@ -53,7 +68,11 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
     let template = template();
     let mut wrong = Vec::new();
     for (service, function) in functions() {
-        let spec = template.functions.iter().find(|spec| spec.code_name == function.name).unwrap();
+        let spec = template
+            .functions
+            .iter()
+            .find(|spec| spec.code_name == function.name)
+            .unwrap();
         let mut needed = needed_by_triggers(service, spec);
         for grant in function.grants {
             needed.insert((grant.action.to_owned(), grant.resource.to_owned()));
@@ -61,27 +80,43 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
         let granted: Grants = spec
             .statements
             .iter()
-            .map(|statement| {
-                (statement.action.clone(), plain(&statement.resource))
-            })
+            .map(|statement| (statement.action.clone(), plain(&statement.resource)))
             .collect();
         for (action, resource) in needed.difference(&granted) {
-            wrong.push(format!("{}: {action} on {resource} is not granted", spec.logical_id));
+            wrong.push(format!(
+                "{}: {action} on {resource} is not granted",
+                spec.logical_id
+            ));
         }
         for (action, resource) in granted.difference(&needed) {
-            wrong.push(format!("{}: {action} on {resource} is granted and not called", spec.logical_id));
+            wrong.push(format!(
+                "{}: {action} on {resource} is granted and not called",
+                spec.logical_id
+            ));
         }
     }
-    assert!(wrong.is_empty(), "template.yaml and GRANTS differ:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "template.yaml and GRANTS differ:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn no_role_is_wide() {
     for role in template().roles {
-        assert!(role.managed_policies.is_empty(), "{} has a managed policy", role.logical_id);
+        assert!(
+            role.managed_policies.is_empty(),
+            "{} has a managed policy",
+            role.logical_id
+        );
         for statement in role.statements {
             let wide = statement.action.contains('*') || statement.resource.contains('*');
-            assert!(!wide, "{}: {} on {}", role.logical_id, statement.action, statement.resource);
+            assert!(
+                !wide,
+                "{}: {} on {}",
+                role.logical_id, statement.action, statement.resource
+            );
         }
     }
 }
@@ -91,12 +126,20 @@ fn only_relays_publish_and_each_service_has_its_own_table() {
     for (service, function) in functions() {
         for grant in function.grants {
             if grant.action == "sns:Publish" {
-                assert!(function.name.starts_with("relay-"), "{} publishes", function.name);
+                assert!(
+                    function.name.starts_with("relay-"),
+                    "{} publishes",
+                    function.name
+                );
             }
             let table = grant.resource.split('/').next().unwrap();
             let own = format!("{}Table", camel(service));
             if grant.action.starts_with("dynamodb:") && service != "edge" {
-                assert_eq!(table, own, "{} reads another service's table", function.name);
+                assert_eq!(
+                    table, own,
+                    "{} reads another service's table",
+                    function.name
+                );
             }
         }
     }

@@ -11,9 +11,16 @@ use crate::support::{functions, read, root, template};
 fn every_route_is_in_the_template_with_the_authorizer_that_its_access_needs() {
     let template = template();
     let api = template.api.as_ref().expect("an API");
-    assert!(api.default_authorizer.is_some(), "routes are open by default");
+    assert!(
+        api.default_authorizer.is_some(),
+        "routes are open by default"
+    );
     for (_, function) in functions() {
-        let spec = template.functions.iter().find(|spec| spec.code_name == function.name).unwrap();
+        let spec = template
+            .functions
+            .iter()
+            .find(|spec| spec.code_name == function.name)
+            .unwrap();
         let declared: BTreeSet<(String, bool)> = match &function.trigger {
             Trigger::Http(routes) => routes
                 .iter()
@@ -41,10 +48,23 @@ fn every_route_is_in_the_template_with_the_authorizer_that_its_access_needs() {
 fn triggers_are_what_the_code_expects() {
     let template = template();
     for (_, function) in functions() {
-        let spec = template.functions.iter().find(|spec| spec.code_name == function.name).unwrap();
-        let queue = spec.events.iter().any(|event| matches!(event, Event::Queue(_)));
-        let stream = spec.events.iter().any(|event| matches!(event, Event::Stream(_)));
-        let schedule = spec.events.iter().any(|event| matches!(event, Event::Schedule(_)));
+        let spec = template
+            .functions
+            .iter()
+            .find(|spec| spec.code_name == function.name)
+            .unwrap();
+        let queue = spec
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Queue(_)));
+        let stream = spec
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Stream(_)));
+        let schedule = spec
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Schedule(_)));
         let expected = match function.trigger {
             Trigger::Http(_) | Trigger::Call | Trigger::Authorizer => (false, false, false),
             Trigger::Queue => (true, false, false),
@@ -57,8 +77,16 @@ fn triggers_are_what_the_code_expects() {
                 Event::Queue(queue) => assert!(queue.report_failures, "{}", function.name),
                 Event::Stream(stream) => {
                     assert!(stream.report_failures && stream.bisect, "{}", function.name);
-                    assert!(stream.retries_max.is_some(), "{} retries for ever", function.name);
-                    assert!(stream.on_failure.is_some(), "{} loses records", function.name);
+                    assert!(
+                        stream.retries_max.is_some(),
+                        "{} retries for ever",
+                        function.name
+                    );
+                    assert!(
+                        stream.on_failure.is_some(),
+                        "{} loses records",
+                        function.name
+                    );
                 }
                 _ => {}
             }
@@ -70,7 +98,9 @@ fn triggers_are_what_the_code_expects() {
 fn every_route_is_documented_with_who_may_call_it() {
     let documented = read(&root().join("docs/api.md"));
     for (_, function) in functions() {
-        let Trigger::Http(routes) = &function.trigger else { continue };
+        let Trigger::Http(routes) = &function.trigger else {
+            continue;
+        };
         for route in routes.iter().filter(|route| route.method.is_some()) {
             let method = route.method.as_ref().unwrap();
             let row = documented.lines().find(|line| {
@@ -97,14 +127,26 @@ fn queues_have_room_for_retries_and_a_dead_letter_queue() {
     for function in &template.functions {
         for event in &function.events {
             let Event::Queue(event) = event else { continue };
-            let queue = template.queues.iter().find(|q| q.logical_id == event.queue).unwrap();
+            let queue = template
+                .queues
+                .iter()
+                .find(|q| q.logical_id == event.queue)
+                .unwrap();
             // AWS: at least six times the function's timeout.
-            assert!(queue.visibility >= function.timeout * 6, "{}", queue.logical_id);
+            assert!(
+                queue.visibility >= function.timeout * 6,
+                "{}",
+                queue.logical_id
+            );
             assert!(queue.dead_letter_queue.is_some(), "{}", queue.logical_id);
         }
     }
     for subscription in &template.subscriptions {
-        assert!(subscription.dead_letter_queue.is_some(), "{}", subscription.logical_id);
+        assert!(
+            subscription.dead_letter_queue.is_some(),
+            "{}",
+            subscription.logical_id
+        );
         assert_eq!(subscription.attributes["RawMessageDelivery"], "true");
         assert_eq!(subscription.attributes["FilterPolicyScope"], "MessageBody");
     }

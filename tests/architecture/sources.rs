@@ -17,7 +17,11 @@ fn no_service_depends_on_another() {
     for shared in files(&root().join("shared"), "Cargo.toml") {
         let manifest = read(&shared);
         for service in SERVICES {
-            assert!(!manifest.contains(&format!("{service}.workspace")), "{}", shared.display());
+            assert!(
+                !manifest.contains(&format!("{service}.workspace")),
+                "{}",
+                shared.display()
+            );
         }
     }
 }
@@ -28,7 +32,11 @@ fn nothing_scans_a_table() {
         for file in files(&root().join(folder), ".rs") {
             let text = read(&file);
             let allowed = file.to_string_lossy().contains("shared/testkit/");
-            assert!(allowed || !text.contains(".scan()"), "{} scans", file.display());
+            assert!(
+                allowed || !text.contains(".scan()"),
+                "{} scans",
+                file.display()
+            );
         }
     }
     let template = read(&root().join("template.yaml"));
@@ -38,9 +46,19 @@ fn nothing_scans_a_table() {
 #[test]
 fn the_domain_does_no_input_or_output() {
     for service in SERVICES {
-        for file in files(&root().join("functions").join(service).join("src/domain"), ".rs") {
+        for file in files(
+            &root().join("functions").join(service).join("src/domain"),
+            ".rs",
+        ) {
             let text = read(&file);
-            for word in ["aws_sdk", "dynamo::", "async fn", "runtime::Environment", "fastrand", "getrandom"] {
+            for word in [
+                "aws_sdk",
+                "dynamo::",
+                "async fn",
+                "runtime::Environment",
+                "fastrand",
+                "getrandom",
+            ] {
                 assert!(!text.contains(word), "{} has {word}", file.display());
             }
         }

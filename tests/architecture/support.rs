@@ -9,7 +9,14 @@ use local::template::Template;
 use runtime::{Environment, Function};
 
 /// The services, and the crate that each is.
-pub(crate) const SERVICES: [&str; 6] = ["users", "catalog", "orders", "payments", "notifications", "edge"];
+pub(crate) const SERVICES: [&str; 6] = [
+    "users",
+    "catalog",
+    "orders",
+    "payments",
+    "notifications",
+    "edge",
+];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -22,7 +29,9 @@ pub(crate) fn template() -> Template {
 /// Every function with the service it is of.
 pub(crate) fn functions() -> Vec<(&'static str, Function)> {
     let of = |service: &'static str, functions: Vec<Function>| {
-        functions.into_iter().map(move |function| (service, function))
+        functions
+            .into_iter()
+            .map(move |function| (service, function))
     };
     let all = [
         of("users", users::functions()).collect::<Vec<_>>(),
@@ -48,7 +57,9 @@ pub(crate) fn read(path: &Path) -> String {
 /// Every file below a folder with an ending.
 pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else { return found };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return found;
+    };
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {

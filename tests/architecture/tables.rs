@@ -12,8 +12,17 @@ fn index_of(index: &Index) -> (String, String, String, String) {
         IndexKey::Text(name) => (name, "S"),
         IndexKey::Number(name) => (name, "N"),
     };
-    let projection = if index.projects_all { "ALL" } else { "KEYS_ONLY" };
-    (index.name.into(), index.partition.into(), format!("{sort}:{kind}"), projection.into())
+    let projection = if index.projects_all {
+        "ALL"
+    } else {
+        "KEYS_ONLY"
+    };
+    (
+        index.name.into(),
+        index.partition.into(),
+        format!("{sort}:{kind}"),
+        projection.into(),
+    )
 }
 
 #[test]
@@ -34,16 +43,34 @@ fn every_table_has_the_shape_that_its_store_expects() {
         projects_all: false,
     };
     for (logical_id, shape) in shapes {
-        let table = template.tables.iter().find(|table| table.logical_id == logical_id).unwrap();
+        let table = template
+            .tables
+            .iter()
+            .find(|table| table.logical_id == logical_id)
+            .unwrap();
         assert!(table.streams, "{logical_id} has no stream");
-        assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"), "{logical_id}");
-        let expected: BTreeSet<_> = shape.indexes.iter().chain([&unsent]).map(index_of).collect();
+        assert_eq!(
+            table.ttl_attribute.as_deref(),
+            Some("expires_at"),
+            "{logical_id}"
+        );
+        let expected: BTreeSet<_> = shape
+            .indexes
+            .iter()
+            .chain([&unsent])
+            .map(index_of)
+            .collect();
         let kinds = |name: &Value| -> String {
             let attributes = table.definition["AttributeDefinitions"].as_array().unwrap();
-            let found = attributes.iter().find(|a| a["AttributeName"] == *name).unwrap();
+            let found = attributes
+                .iter()
+                .find(|a| a["AttributeName"] == *name)
+                .unwrap();
             found["AttributeType"].as_str().unwrap().to_owned()
         };
-        let indexes = table.definition["GlobalSecondaryIndexes"].as_array().unwrap();
+        let indexes = table.definition["GlobalSecondaryIndexes"]
+            .as_array()
+            .unwrap();
         let templated: BTreeSet<_> = indexes
             .iter()
             .map(|index| {

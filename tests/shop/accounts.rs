@@ -22,7 +22,10 @@ async fn a_person_registers_logs_in_and_is_known() {
     assert_eq!(user["role"], "user");
     assert_eq!(user["status"], "active");
     assert_eq!(user["emailVerified"], false);
-    assert!(!registered.body.to_string().contains("argon2"), "a hash in a reply");
+    assert!(
+        !registered.body.to_string().contains("argon2"),
+        "a hash in a reply"
+    );
     let id = user["id"].as_str().unwrap();
     assert_eq!(registered.header("location"), format!("/api/users/{id}"));
 
@@ -38,21 +41,38 @@ async fn a_person_registers_logs_in_and_is_known() {
         }
     }
     let wrong = json!({ "email": email, "password": "not the password at all" });
-    assert_eq!(client.post("/api/auth/login", &wrong, 401).await.body["code"], "invalid_credentials");
+    assert_eq!(
+        client.post("/api/auth/login", &wrong, 401).await.body["code"],
+        "invalid_credentials"
+    );
 }
 
 #[tokio::test]
 async fn the_verification_mail_arrives_once_with_a_link() {
     let person = register().await;
-    let Some(_) = mails(&person.client, &person.email, "").await else { return };
+    let Some(_) = mails(&person.client, &person.email, "").await else {
+        return;
+    };
     let mail = eventually("the verification mail", || async {
-        mails(&person.client, &person.email, "").await.unwrap().pop()
+        mails(&person.client, &person.email, "")
+            .await
+            .unwrap()
+            .pop()
     })
     .await;
     for part in ["text", "html"] {
-        assert!(mail[part].as_str().unwrap().contains("token="), "{part}: {mail}");
+        assert!(
+            mail[part].as_str().unwrap().contains("token="),
+            "{part}: {mail}"
+        );
     }
-    assert_eq!(mails(&person.client, &person.email, "").await.unwrap().len(), 1);
+    assert_eq!(
+        mails(&person.client, &person.email, "")
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -81,7 +101,10 @@ async fn after_logging_out_the_token_is_worth_nothing_at_once() {
     person.client.post("/api/auth/logout", &refresh, 200).await;
     let refused = person.client.get("/api/auth/me", 401).await;
     assert_eq!(refused.body["code"], "session_ended");
-    Client::anonymous().await.post("/api/auth/refresh", &refresh, 401).await;
+    Client::anonymous()
+        .await
+        .post("/api/auth/refresh", &refresh, 401)
+        .await;
 }
 
 #[tokio::test]
@@ -89,18 +112,41 @@ async fn a_role_takes_effect_at_once() {
     let person = register().await;
     let internal = Client::internal().await;
     let category = json!({ "name": format!("Shelf {}", person.id) });
-    assert_eq!(person.client.post("/api/categories", &category, 403).await.body["code"], "forbidden");
+    assert_eq!(
+        person
+            .client
+            .post("/api/categories", &category, 403)
+            .await
+            .body["code"],
+        "forbidden"
+    );
     let path = format!("/api/users/{}", person.id);
-    person.client.patch(&path, &json!({ "role": "admin" }), 403).await;
-    let promoted = internal.patch(&path, &json!({ "role": "admin" }), 200).await;
+    person
+        .client
+        .patch(&path, &json!({ "role": "admin" }), 403)
+        .await;
+    let promoted = internal
+        .patch(&path, &json!({ "role": "admin" }), 200)
+        .await;
     assert_eq!(promoted.data()["role"], "admin");
     person.client.post("/api/categories", &category, 201).await;
 
-    internal.patch(&path, &json!({ "status": "suspended" }), 200).await;
+    internal
+        .patch(&path, &json!({ "status": "suspended" }), 200)
+        .await;
     person.client.get("/api/auth/me", 401).await;
     let login = json!({ "email": person.email, "password": PASSWORD });
-    Client::anonymous().await.post("/api/auth/login", &login, 401).await;
-    internal.patch("/api/users/01936d2e-7c1a-7b3e-9a51-0f6f5d1c2a01", &json!({ "role": "user" }), 404).await;
+    Client::anonymous()
+        .await
+        .post("/api/auth/login", &login, 401)
+        .await;
+    internal
+        .patch(
+            "/api/users/01936d2e-7c1a-7b3e-9a51-0f6f5d1c2a01",
+            &json!({ "role": "user" }),
+            404,
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -113,19 +159,38 @@ async fn only_real_tokens_let_anybody_in() {
     forged.push(last);
     let parts: Vec<&str> = token.split('.').collect();
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
-    for bad in [forged.as_str(), &unsigned, "nonsense", "", "a.b.c", &token[..token.len() / 2]] {
-        let refused = client.bearer(&Value::from(bad)).get("/api/auth/me", 401).await;
+    for bad in [
+        forged.as_str(),
+        &unsigned,
+        "nonsense",
+        "",
+        "a.b.c",
+        &token[..token.len() / 2],
+    ] {
+        let refused = client
+            .bearer(&Value::from(bad))
+            .get("/api/auth/me", 401)
+            .await;
         assert_eq!(refused.body["status"], 401, "{bad}");
         assert_eq!(refused.header("www-authenticate"), "Bearer");
     }
     client.get("/api/auth/me", 401).await;
-    client.with("x-internal-key", "wrong").post("/api/categories", &json!({"name": "x"}), 401).await;
+    client
+        .with("x-internal-key", "wrong")
+        .post("/api/categories", &json!({"name": "x"}), 401)
+        .await;
 }
 
 #[tokio::test]
 async fn the_keys_of_the_tokens_are_published() {
-    let keys = Client::anonymous().await.get("/.well-known/jwks.json", 200).await;
+    let keys = Client::anonymous()
+        .await
+        .get("/.well-known/jwks.json", 200)
+        .await;
     let key = &keys.body["keys"][0];
-    assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
+    assert_eq!(
+        (&key["kty"], &key["crv"], &key["alg"]),
+        (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"))
+    );
     assert!(key.get("d").is_none(), "a private key is published");
 }

@@ -21,7 +21,11 @@ async fn products_are_found_by_category_price_words_and_order() {
     let word = format!("zephyr{}", &Uuid::new_v4().simple().to_string()[..12]);
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
-    for (name, price, parent) in [("Birch", "30.00", &root), ("Alder", "10.50", &leaf), ("Cedar", "20", &leaf)] {
+    for (name, price, parent) in [
+        ("Birch", "30.00", &root),
+        ("Alder", "10.50", &leaf),
+        ("Cedar", "20", &leaf),
+    ] {
         let price: Value = serde_json::from_str(price).unwrap();
         let body = json!({
             "name": format!("{name} {word}"), "price": price, "currency": "USD",
@@ -32,20 +36,52 @@ async fn products_are_found_by_category_price_words_and_order() {
     let names = async |query: String| -> Vec<String> {
         let page = client.get(&format!("/api/products?{query}"), 200).await;
         let items = page.data().as_array().unwrap().clone();
-        items.iter().map(|p| p["name"].as_str().unwrap().split(' ').next().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|p| {
+                p["name"]
+                    .as_str()
+                    .unwrap()
+                    .split(' ')
+                    .next()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
     };
     let root = root.as_str().unwrap();
     let leaf = leaf.as_str().unwrap();
-    assert_eq!(names(format!("category={root}&sort=name")).await, ["Alder", "Birch", "Cedar"]);
-    assert_eq!(names(format!("category={leaf}&sort=name")).await, ["Alder", "Cedar"]);
-    assert_eq!(names(format!("category={root}&sort=price")).await, ["Alder", "Cedar", "Birch"]);
-    assert_eq!(names(format!("category={root}&sort=-price")).await, ["Birch", "Cedar", "Alder"]);
-    assert_eq!(names(format!("category={root}")).await, ["Cedar", "Alder", "Birch"]);
+    assert_eq!(
+        names(format!("category={root}&sort=name")).await,
+        ["Alder", "Birch", "Cedar"]
+    );
+    assert_eq!(
+        names(format!("category={leaf}&sort=name")).await,
+        ["Alder", "Cedar"]
+    );
+    assert_eq!(
+        names(format!("category={root}&sort=price")).await,
+        ["Alder", "Cedar", "Birch"]
+    );
+    assert_eq!(
+        names(format!("category={root}&sort=-price")).await,
+        ["Birch", "Cedar", "Alder"]
+    );
+    assert_eq!(
+        names(format!("category={root}")).await,
+        ["Cedar", "Alder", "Birch"]
+    );
     let priced = format!("category={root}&minPrice=10.51&maxPrice=30&sort=price");
     assert_eq!(names(priced).await, ["Cedar", "Birch"]);
     assert_eq!(names(format!("search={word}+cedar")).await, ["Cedar"]);
-    assert_eq!(names(format!("search={}", word.to_uppercase())).await.len(), 3);
-    assert_eq!(names(format!("tag={word}&category={leaf}&sort=name")).await, ["Alder", "Cedar"]);
+    assert_eq!(
+        names(format!("search={}", word.to_uppercase())).await.len(),
+        3
+    );
+    assert_eq!(
+        names(format!("tag={word}&category={leaf}&sort=name")).await,
+        ["Alder", "Cedar"]
+    );
     assert_eq!(names(format!("search={word}+nothing")).await, [""; 0]);
 }
 
@@ -54,16 +90,26 @@ async fn pages_are_whole_and_without_doubles() {
     let (internal, client) = (Client::internal().await, Client::anonymous().await);
     let id = category(&internal, &format!("Pages {}", Uuid::new_v4()), None).await;
     for index in 0..7 {
-        let body = json!({ "name": format!("Page {index}"), "price": 1, "categoryId": id, "stock": 1 });
+        let body =
+            json!({ "name": format!("Page {index}"), "price": 1, "categoryId": id, "stock": 1 });
         internal.post("/api/products", &body, 201).await;
     }
     let (mut seen, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
     loop {
-        let path = format!("/api/products?category={}&limit=3{cursor}", id.as_str().unwrap());
+        let path = format!(
+            "/api/products?category={}&limit=3{cursor}",
+            id.as_str().unwrap()
+        );
         let page = client.get(&path, 200).await;
         let pagination = page.body["meta"]["pagination"].clone();
         assert_eq!(pagination["limit"], 3);
-        seen.extend(page.data().as_array().unwrap().iter().map(|p| p["id"].to_string()));
+        seen.extend(
+            page.data()
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|p| p["id"].to_string()),
+        );
         pages += 1;
         assert!(pages < 10, "the pages do not end");
         match pagination["nextCursor"].as_str() {
@@ -76,7 +122,9 @@ async fn pages_are_whole_and_without_doubles() {
     }
     assert_eq!(seen.len(), 7);
     assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 7);
-    let stolen = client.get(&format!("/api/products?limit=3{cursor}x"), 422).await;
+    let stolen = client
+        .get(&format!("/api/products?limit=3{cursor}x"), 422)
+        .await;
     assert_eq!(stolen.fields(), ["cursor"]);
 }
 
@@ -87,19 +135,41 @@ async fn an_etag_moves_with_the_stock() {
     let path = format!("/api/products/{id}");
     let product = client.get(&path, 200).await;
     assert_eq!(product.data()["stock"], 5);
-    assert!(product.body.to_string().contains("\"price\":19.99"), "{}", product.body);
+    assert!(
+        product.body.to_string().contains("\"price\":19.99"),
+        "{}",
+        product.body
+    );
     let tag = product.header("etag").to_owned();
     let same = client.with("if-none-match", &tag).get(&path, 304).await;
     assert_eq!(same.header("etag"), tag);
 
-    let set = internal.put(&format!("{path}/stock"), &json!({ "quantity": 9 }), 200).await;
-    assert_eq!(set.data(), &json!({ "productId": id, "previousStock": 5, "stock": 9 }));
+    let set = internal
+        .put(&format!("{path}/stock"), &json!({ "quantity": 9 }), 200)
+        .await;
+    assert_eq!(
+        set.data(),
+        &json!({ "productId": id, "previousStock": 5, "stock": 9 })
+    );
     client.with("if-none-match", &tag).get(&path, 200).await;
-    let less = internal.patch(&format!("{path}/stock"), &json!({ "quantity": 4 }), 200).await;
-    assert_eq!((&less.data()["previousStock"], &less.data()["stock"]), (&json!(9), &json!(5)));
+    let less = internal
+        .patch(&format!("{path}/stock"), &json!({ "quantity": 4 }), 200)
+        .await;
+    assert_eq!(
+        (&less.data()["previousStock"], &less.data()["stock"]),
+        (&json!(9), &json!(5))
+    );
     let more = json!({ "quantity": 2, "operation": "increase" });
-    assert_eq!(internal.patch(&format!("{path}/stock"), &more, 200).await.data()["stock"], 7);
-    let refused = internal.patch(&format!("{path}/stock"), &json!({ "quantity": 8 }), 409).await;
+    assert_eq!(
+        internal
+            .patch(&format!("{path}/stock"), &more, 200)
+            .await
+            .data()["stock"],
+        7
+    );
+    let refused = internal
+        .patch(&format!("{path}/stock"), &json!({ "quantity": 8 }), 409)
+        .await;
     assert_eq!(refused.body["code"], "insufficient_stock");
     assert_eq!(client.get(&path, 200).await.data()["stock"], 7);
 }
@@ -112,14 +182,33 @@ async fn what_is_wrong_with_a_product_is_named() {
     });
     let refused = internal.post("/api/products", &wrong, 422).await;
     for field in ["/name", "/stock", "/tags/0", "/color"] {
-        assert!(refused.fields().contains(&field), "{field}: {}", refused.body);
+        assert!(
+            refused.fields().contains(&field),
+            "{field}: {}",
+            refused.body
+        );
     }
     let id = category(&internal, &format!("Wrong {}", Uuid::new_v4()), None).await;
     let fine = json!({ "name": "x", "price": 1.234, "categoryId": id });
-    assert_eq!(internal.post("/api/products", &fine, 422).await.fields(), ["/price"]);
+    assert_eq!(
+        internal.post("/api/products", &fine, 422).await.fields(),
+        ["/price"]
+    );
     let lost = json!({ "name": "x", "price": 1, "categoryId": Uuid::now_v7() });
-    assert_eq!(internal.post("/api/products", &lost, 422).await.fields(), ["/categoryId"]);
+    assert_eq!(
+        internal.post("/api/products", &lost, 422).await.fields(),
+        ["/categoryId"]
+    );
     let orphan = json!({ "name": "x", "parentId": Uuid::now_v7() });
-    assert_eq!(internal.post("/api/categories", &orphan, 422).await.fields(), ["/parentId"]);
-    Client::anonymous().await.get(&format!("/api/products/{}", Uuid::now_v7()), 404).await;
+    assert_eq!(
+        internal
+            .post("/api/categories", &orphan, 422)
+            .await
+            .fields(),
+        ["/parentId"]
+    );
+    Client::anonymous()
+        .await
+        .get(&format!("/api/products/{}", Uuid::now_v7()), 404)
+        .await;
 }

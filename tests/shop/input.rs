@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::support::{Client, new_key, new_product, order_of, register};
 
 fn with_quantity(order: &Value, quantity: &str) -> String {
-    order.to_string().replace("\"quantity\":1", &format!("\"quantity\":{quantity}"))
+    order
+        .to_string()
+        .replace("\"quantity\":1", &format!("\"quantity\":{quantity}"))
 }
 
 #[tokio::test]
@@ -15,23 +17,44 @@ async fn a_bad_order_is_refused_with_the_field_that_is_wrong() {
     let lamp = new_product(&internal, "3.00", 100).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa");
     let buyer = person.client.with("idempotency-key", &new_key());
-    for quantity in ["0", "-1", "1e9", "1000000000", "1.5", "\"2\"", "null", "[]", "true", "99999999999999999999"] {
+    for quantity in [
+        "0",
+        "-1",
+        "1e9",
+        "1000000000",
+        "1.5",
+        "\"2\"",
+        "null",
+        "[]",
+        "true",
+        "99999999999999999999",
+    ] {
         let body = Some(with_quantity(&order, quantity));
         let refused = buyer.send(Method::POST, "/api/orders", body, 422).await;
-        assert_eq!(refused.fields(), ["/items/0/quantity"], "{quantity}: {}", refused.body);
+        assert_eq!(
+            refused.fields(),
+            ["/items/0/quantity"],
+            "{quantity}: {}",
+            refused.body
+        );
         assert_eq!(refused.body["code"], "validation_failed");
     }
     let mut cases = Vec::new();
     for (change, field) in [
         (json!({ "items": [] }), "/items"),
         (json!({ "items": "none" }), "/items"),
-        (json!({ "paymentMethod": "4242424242424242" }), "/paymentMethod"),
+        (
+            json!({ "paymentMethod": "4242424242424242" }),
+            "/paymentMethod",
+        ),
         (json!({ "paymentMethod": "" }), "/paymentMethod"),
         (json!({ "shippingAddress": null }), "/shippingAddress"),
         (json!({ "coupon": "FREE" }), "/coupon"),
     ] {
         let mut body = order.clone();
-        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        body.as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         cases.push((body, field));
     }
     for (part, value, field) in [
@@ -55,7 +78,10 @@ async fn a_bad_order_is_refused_with_the_field_that_is_wrong() {
         assert_eq!(refused.fields(), [field], "{}", refused.body);
     }
     let missing = buyer.post("/api/orders", &json!({}), 422).await;
-    assert_eq!(missing.fields(), ["/items", "/shippingAddress", "/paymentMethod"]);
+    assert_eq!(
+        missing.fields(),
+        ["/items", "/shippingAddress", "/paymentMethod"]
+    );
 }
 
 #[tokio::test]
@@ -63,15 +89,26 @@ async fn what_is_not_a_json_body_is_refused() {
     let person = register().await;
     let buyer = person.client.with("idempotency-key", &new_key());
     for broken in ["{", "", "{\"items\":[}", "[1,2", "{\"a\":1}}", "\u{feff}{}"] {
-        let refused = buyer.send(Method::POST, "/api/orders", Some(broken.into()), 400).await;
+        let refused = buyer
+            .send(Method::POST, "/api/orders", Some(broken.into()), 400)
+            .await;
         assert_eq!(refused.body["code"], "malformed_json", "{broken}");
     }
     for other in ["[]", "\"text\"", "7", "null"] {
-        buyer.send(Method::POST, "/api/orders", Some(other.into()), 422).await;
+        buyer
+            .send(Method::POST, "/api/orders", Some(other.into()), 422)
+            .await;
     }
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
-    let refused = buyer.request(Method::POST, "/api/orders", Some(deep)).await.unwrap();
-    assert!([400, 422].contains(&refused.status.as_u16()), "{}", refused.body);
+    let refused = buyer
+        .request(Method::POST, "/api/orders", Some(deep))
+        .await
+        .unwrap();
+    assert!(
+        [400, 422].contains(&refused.status.as_u16()),
+        "{}",
+        refused.body
+    );
 
     let large = json!({ "items": "x".repeat(300 * 1024) });
     let refused = buyer.post("/api/orders", &large, 413).await;
@@ -121,7 +158,11 @@ async fn bad_queries_name_the_parameter() {
         let refused = client.get(&format!("/api/products?{query}"), 422).await;
         assert_eq!(refused.fields(), [field], "{query}: {}", refused.body);
     }
-    for path in ["/api/products/none", "/api/products/%00", "/api/products/..%2f..%2fetc"] {
+    for path in [
+        "/api/products/none",
+        "/api/products/%00",
+        "/api/products/..%2f..%2fetc",
+    ] {
         client.get(path, 404).await;
     }
 }

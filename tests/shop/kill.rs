@@ -39,7 +39,12 @@ async fn start(binary: &Path, data: &Path) -> Process {
     let ready = data.join("ready.json");
     let _ = std::fs::remove_file(&ready);
     let child = Command::new(binary)
-        .args(["--data".as_ref(), data.as_os_str(), "--ready-file".as_ref(), ready.as_os_str()])
+        .args([
+            "--data".as_ref(),
+            data.as_os_str(),
+            "--ready-file".as_ref(),
+            ready.as_os_str(),
+        ])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .env("PORT", "0")
         .env("RUST_LOG", "error")
@@ -53,9 +58,15 @@ async fn start(binary: &Path, data: &Path) -> Process {
     loop {
         let text = std::fs::read_to_string(&ready).unwrap_or_default();
         if let Ok(written) = serde_json::from_str::<Value>(&text) {
-            return Process { child, url: written["url"].as_str().unwrap().to_owned() };
+            return Process {
+                child,
+                url: written["url"].as_str().unwrap().to_owned(),
+            };
         }
-        assert!(begun.elapsed() < READY_WITHIN, "the laptop shop is not ready");
+        assert!(
+            begun.elapsed() < READY_WITHIN,
+            "the laptop shop is not ready"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -79,7 +90,11 @@ async fn killed_in_the_middle_of_orders_it_settles_them_after_a_start() {
         let order = order_of(&[(&product, 1)], "pm_card_visa").to_string();
         let buyer = Client::at(&process.url).bearer(token);
         let posts = keys.iter().map(|key| {
-            buyer.with("idempotency-key", key).request(Method::POST, "/api/orders", Some(order.clone()))
+            buyer.with("idempotency-key", key).request(
+                Method::POST,
+                "/api/orders",
+                Some(order.clone()),
+            )
         });
         let posts = tokio::spawn(join_all(posts.collect::<Vec<_>>()));
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
@@ -93,7 +108,10 @@ async fn killed_in_the_middle_of_orders_it_settles_them_after_a_start() {
         for key in &keys {
             let keyed = buyer.with("idempotency-key", key);
             let reply = eventually("the order of a key", || async {
-                let reply = keyed.request(Method::POST, "/api/orders", Some(order.clone())).await.unwrap();
+                let reply = keyed
+                    .request(Method::POST, "/api/orders", Some(order.clone()))
+                    .await
+                    .unwrap();
                 (reply.status == 201).then_some(reply)
             })
             .await;
@@ -116,5 +134,11 @@ async fn killed_in_the_middle_of_orders_it_settles_them_after_a_start() {
 }
 
 async fn all_orders(buyer: &Client) -> usize {
-    buyer.get("/api/orders?limit=100", 200).await.data().as_array().unwrap().len()
+    buyer
+        .get("/api/orders?limit=100", 200)
+        .await
+        .data()
+        .as_array()
+        .unwrap()
+        .len()
 }

@@ -2,6 +2,13 @@
 //! these run against that shop; without, one is started in this process from
 //! `template.yaml`, on a free port and in memory.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of it is tests"
+)]
+
 mod accounts;
 mod catalogue;
 mod gateway;

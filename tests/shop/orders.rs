@@ -18,17 +18,30 @@ async fn an_order_is_placed_paid_confirmed_and_told_of() {
     let correlation = format!("test-{}", Uuid::new_v4());
     let buyer = person.client.with("x-correlation-id", &correlation);
     let key = new_key();
-    let placed = buyer.with("idempotency-key", &key).post("/api/orders", &order, 201).await;
+    let placed = buyer
+        .with("idempotency-key", &key)
+        .post("/api/orders", &order, 201)
+        .await;
     let id = placed.data()["id"].as_str().unwrap().to_owned();
     assert_eq!(placed.data()["status"], "pending");
     assert_eq!(placed.header("location"), format!("/api/orders/{id}"));
     assert_eq!(placed.header("x-correlation-id"), correlation);
     let text = placed.body.to_string();
-    for exact in ["\"unitPrice\":49.90", "\"totalPrice\":99.80", "\"totalAmount\":104.85"] {
-        assert!(text.contains(exact) || text.contains(exact.trim_end_matches('0')), "{exact}: {text}");
+    for exact in [
+        "\"unitPrice\":49.90",
+        "\"totalPrice\":99.80",
+        "\"totalAmount\":104.85",
+    ] {
+        assert!(
+            text.contains(exact) || text.contains(exact.trim_end_matches('0')),
+            "{exact}: {text}"
+        );
     }
 
-    let again = buyer.with("idempotency-key", &key).post("/api/orders", &order, 201).await;
+    let again = buyer
+        .with("idempotency-key", &key)
+        .post("/api/orders", &order, 201)
+        .await;
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(again.body, placed.body);
 
@@ -37,29 +50,59 @@ async fn an_order_is_placed_paid_confirmed_and_told_of() {
     assert_eq!(stock_of(&lamp).await, 8);
     assert_eq!(stock_of(&shade).await, 9);
     let payment = confirmed["paymentId"].as_str().unwrap();
-    let payment = person.client.get(&format!("/api/payments/{payment}"), 200).await;
+    let payment = person
+        .client
+        .get(&format!("/api/payments/{payment}"), 200)
+        .await;
     assert_eq!(payment.data()["status"], "captured");
     assert_eq!(payment.data()["orderId"], id.as_str());
 
-    let history = person.client.get(&format!("/api/orders/{id}/history"), 200).await;
+    let history = person
+        .client
+        .get(&format!("/api/orders/{id}/history"), 200)
+        .await;
     let steps = history.data().as_array().unwrap();
-    let types: Vec<_> = steps.iter().map(|step| step["type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["order.placed", "order.authorized", "order.committed", "order.confirmed"]);
+    let types: Vec<_> = steps
+        .iter()
+        .map(|step| step["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "order.placed",
+            "order.authorized",
+            "order.committed",
+            "order.confirmed"
+        ]
+    );
     for (index, step) in steps.iter().enumerate() {
         assert_eq!(step["version"], index + 1);
         assert_eq!(step["correlationId"], correlation.as_str());
-        assert!(step["causationId"].as_str().is_some_and(|id| !id.is_empty()), "{step}");
+        assert!(
+            step["causationId"]
+                .as_str()
+                .is_some_and(|id| !id.is_empty()),
+            "{step}"
+        );
         assert!(step["at"].is_string());
     }
 
     if mails(&person.client, &person.email, "").await.is_some() {
         eventually("the confirmation mail", || async {
-            mails(&person.client, &person.email, "confirm").await.unwrap().pop()
+            mails(&person.client, &person.email, "confirm")
+                .await
+                .unwrap()
+                .pop()
         })
         .await;
-        let about: Vec<_> = mails(&person.client, &person.email, "confirm").await.unwrap();
+        let about: Vec<_> = mails(&person.client, &person.email, "confirm")
+            .await
+            .unwrap();
         assert_eq!(about.len(), 1, "{about:?}");
-        assert!(about[0]["text"].as_str().unwrap().contains("104.85"), "{about:?}");
+        assert!(
+            about[0]["text"].as_str().unwrap().contains("104.85"),
+            "{about:?}"
+        );
     }
     let orders = person.client.get("/api/orders", 200).await;
     assert_eq!(orders.data()[0]["id"], id.as_str());
@@ -72,20 +115,48 @@ async fn a_declined_card_gives_the_goods_back_and_says_so() {
     let (internal, person) = (Client::internal().await, register().await);
     let lamp = new_product(&internal, "49.90", 3).await;
     let order = order_of(&[(&lamp, 2)], "pm_card_chargeDeclined");
-    let placed = person.client.with("idempotency-key", &new_key()).post("/api/orders", &order, 201).await;
+    let placed = person
+        .client
+        .with("idempotency-key", &new_key())
+        .post("/api/orders", &order, 201)
+        .await;
     let id = placed.data()["id"].as_str().unwrap();
-    assert_eq!(settled(&person.client, id).await["status"], "payment_failed");
-    eventually("the stock comes back", || async { (stock_of(&lamp).await == 3).then_some(()) }).await;
+    assert_eq!(
+        settled(&person.client, id).await["status"],
+        "payment_failed"
+    );
+    eventually("the stock comes back", || async {
+        (stock_of(&lamp).await == 3).then_some(())
+    })
+    .await;
     let payment = placed.data()["paymentId"].as_str().unwrap();
-    let payment = person.client.get(&format!("/api/payments/{payment}"), 200).await;
+    let payment = person
+        .client
+        .get(&format!("/api/payments/{payment}"), 200)
+        .await;
     assert_eq!(payment.data()["status"], "declined");
     if mails(&person.client, &person.email, "").await.is_some() {
         eventually("the mail", || async {
-            mails(&person.client, &person.email, "payment").await.unwrap().pop()
+            mails(&person.client, &person.email, "payment")
+                .await
+                .unwrap()
+                .pop()
         })
         .await;
-        assert_eq!(mails(&person.client, &person.email, "payment").await.unwrap().len(), 1);
-        assert_eq!(mails(&person.client, &person.email, "confirmed").await.unwrap().len(), 0);
+        assert_eq!(
+            mails(&person.client, &person.email, "payment")
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+        assert_eq!(
+            mails(&person.client, &person.email, "confirmed")
+                .await
+                .unwrap()
+                .len(),
+            0
+        );
     }
 }
 
@@ -103,8 +174,12 @@ async fn short_stock_is_refused_line_by_line_and_nothing_is_held() {
     assert_eq!((stock_of(&plenty).await, stock_of(&scarce).await), (5, 1));
     // Nothing was done under the key, so it is free: more stock, and it works.
     let more = json!({ "quantity": 5 });
-    internal.put(&format!("/api/products/{scarce}/stock"), &more, 200).await;
-    internal.put(&format!("/api/products/{none}/stock"), &more, 200).await;
+    internal
+        .put(&format!("/api/products/{scarce}/stock"), &more, 200)
+        .await;
+    internal
+        .put(&format!("/api/products/{none}/stock"), &more, 200)
+        .await;
     buyer.post("/api/orders", &order, 201).await;
 }
 
@@ -117,10 +192,17 @@ async fn a_key_belongs_to_one_body_and_one_person() {
     let two = order_of(&[(&lamp, 2)], "pm_card_visa");
     let keyed = ada.client.with("idempotency-key", &key);
     let first = keyed.post("/api/orders", &one, 201).await;
-    assert_eq!(keyed.post("/api/orders", &two, 422).await.body["code"], "idempotency_key_reused");
+    assert_eq!(
+        keyed.post("/api/orders", &two, 422).await.body["code"],
+        "idempotency_key_reused"
+    );
     let missing = ada.client.post("/api/orders", &one, 400).await;
     assert_eq!(missing.body["code"], "idempotency_key_required");
-    let other = bob.client.with("idempotency-key", &key).post("/api/orders", &one, 201).await;
+    let other = bob
+        .client
+        .with("idempotency-key", &key)
+        .post("/api/orders", &one, 201)
+        .await;
     assert_ne!(first.data()["id"], other.data()["id"]);
 }
 
@@ -129,7 +211,11 @@ async fn what_belongs_to_somebody_else_is_not_there() {
     let (internal, ada, bob) = (Client::internal().await, register().await, register().await);
     let lamp = new_product(&internal, "2.00", 10).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa");
-    let placed = ada.client.with("idempotency-key", &new_key()).post("/api/orders", &order, 201).await;
+    let placed = ada
+        .client
+        .with("idempotency-key", &new_key())
+        .post("/api/orders", &order, 201)
+        .await;
     let id = placed.data()["id"].as_str().unwrap();
     settled(&ada.client, id).await;
     let payment = placed.data()["paymentId"].as_str().unwrap();
@@ -144,9 +230,13 @@ async fn what_belongs_to_somebody_else_is_not_there() {
         ada.client.get(&path, 200).await;
     }
     assert_eq!(bob.client.get("/api/orders", 200).await.data(), &json!([]));
-    let buyer = Client::anonymous().await.with("idempotency-key", &new_key());
+    let buyer = Client::anonymous()
+        .await
+        .with("idempotency-key", &new_key());
     buyer.post("/api/orders", &order, 401).await;
-    ada.client.post("/api/products", &json!({ "name": "x" }), 403).await;
+    ada.client
+        .post("/api/products", &json!({ "name": "x" }), 403)
+        .await;
 }
 
 #[tokio::test]
@@ -156,18 +246,35 @@ async fn orders_are_listed_in_pages_newest_first() {
     let mut placed = Vec::new();
     for _ in 0..5 {
         let buyer = ada.client.with("idempotency-key", &new_key());
-        let order = buyer.post("/api/orders", &order_of(&[(&lamp, 1)], "pm_card_visa"), 201).await;
+        let order = buyer
+            .post("/api/orders", &order_of(&[(&lamp, 1)], "pm_card_visa"), 201)
+            .await;
         placed.insert(0, order.data()["id"].clone());
     }
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     for _ in 0..3 {
-        let page = ada.client.get(&format!("/api/orders?limit=2{cursor}"), 200).await;
-        seen.extend(page.data().as_array().unwrap().iter().map(|order| order["id"].clone()));
+        let page = ada
+            .client
+            .get(&format!("/api/orders?limit=2{cursor}"), 200)
+            .await;
+        seen.extend(
+            page.data()
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|order| order["id"].clone()),
+        );
         cursor = match page.body["meta"]["pagination"]["nextCursor"].as_str() {
             Some(next) => format!("&cursor={next}"),
             None => break,
         };
     }
     assert_eq!(seen, placed);
-    assert_eq!(seen.iter().map(Value::to_string).collect::<HashSet<_>>().len(), 5);
+    assert_eq!(
+        seen.iter()
+            .map(Value::to_string)
+            .collect::<HashSet<_>>()
+            .len(),
+        5
+    );
 }

@@ -24,8 +24,13 @@ async fn sixteen_posts_with_one_key_are_one_order() {
     let lamp = new_product(&internal, "3.00", 100).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa").to_string();
     let buyer = person.client.with("idempotency-key", &new_key());
-    let posts = (0..SAME_KEY_POSTS).map(|_| buyer.request(Method::POST, "/api/orders", Some(order.clone())));
-    let replies: Vec<_> = join_all(posts).await.into_iter().map(Result::unwrap).collect();
+    let posts = (0..SAME_KEY_POSTS)
+        .map(|_| buyer.request(Method::POST, "/api/orders", Some(order.clone())));
+    let replies: Vec<_> = join_all(posts)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
 
     let mut ids = HashSet::new();
     for reply in &replies {
@@ -36,7 +41,9 @@ async fn sixteen_posts_with_one_key_are_one_order() {
         }
     }
     assert_eq!(ids.len(), 1, "one key, more than one order");
-    let first = replies.iter().filter(|reply| reply.header("idempotency-replayed").is_empty());
+    let first = replies
+        .iter()
+        .filter(|reply| reply.header("idempotency-replayed").is_empty());
     assert_eq!(first.filter(|reply| reply.status == 201).count(), 1);
     let orders = person.client.get("/api/orders", 200).await;
     assert_eq!(orders.data().as_array().unwrap().len(), 1);
@@ -50,7 +57,9 @@ async fn two_hundred_buyers_of_fifty_units_get_exactly_fifty() {
     let people = join_all((0..ACCOUNTS).map(|_| register())).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa").to_string();
     let posts = (0..BUYERS).map(|index| {
-        let buyer = people[index % ACCOUNTS].client.with("idempotency-key", &new_key());
+        let buyer = people[index % ACCOUNTS]
+            .client
+            .with("idempotency-key", &new_key());
         let order = order.clone();
         async move { (index, until_answered(&buyer, &order).await) }
     });
@@ -65,7 +74,10 @@ async fn two_hundred_buyers_of_fifty_units_get_exactly_fifty() {
             other => panic!("{other}: {body}"),
         }
     }
-    assert_eq!((placed.len(), refused), (UNITS as usize, BUYERS - UNITS as usize));
+    assert_eq!(
+        (placed.len(), refused),
+        (UNITS as usize, BUYERS - UNITS as usize)
+    );
     assert_eq!(stock_of(&lamp).await, 0);
     // One after the other: fifty that look at once would be the load themselves.
     for (index, id) in &placed {
@@ -79,7 +91,10 @@ async fn two_hundred_buyers_of_fifty_units_get_exactly_fifty() {
 /// shop says that it is busy.
 async fn until_answered(buyer: &Client, order: &str) -> (u16, serde_json::Value) {
     eventually("an answer", || async {
-        let reply = buyer.request(Method::POST, "/api/orders", Some(order.to_owned())).await.unwrap();
+        let reply = buyer
+            .request(Method::POST, "/api/orders", Some(order.to_owned()))
+            .await
+            .unwrap();
         let busy = reply.status == 503 || reply.body["code"] == "idempotency_in_progress";
         if busy {
             assert!(!reply.header("retry-after").is_empty(), "{}", reply.body);

@@ -36,7 +36,11 @@ static TARGET: OnceCell<Target> = OnceCell::const_new();
 async fn target() -> &'static Target {
     TARGET
         .get_or_init(|| async {
-            let set = |name: &str| runtime::Environment::of_process().get(name).map(str::to_owned);
+            let set = |name: &str| {
+                runtime::Environment::of_process()
+                    .get(name)
+                    .map(str::to_owned)
+            };
             let internal_key = set("INTERNAL_KEY").unwrap_or_else(|| "local-internal-key".into());
             let base = match set("BASE_URL") {
                 Some(url) => url.trim_end_matches('/').to_owned(),
@@ -55,7 +59,10 @@ async fn start_here() -> String {
     }
     let (send, receive) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
             let options = Options::new(Source::File(template), local::registry::functions());
@@ -77,7 +84,10 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     pub(crate) fn data(&self) -> &Value {
@@ -85,8 +95,14 @@ impl Reply {
     }
 
     pub(crate) fn fields(&self) -> Vec<&str> {
-        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-        errors.iter().filter_map(|error| error["field"].as_str()).collect()
+        let errors = self.body["errors"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        errors
+            .iter()
+            .filter_map(|error| error["field"].as_str())
+            .collect()
     }
 }
 
@@ -106,8 +122,15 @@ impl Client {
 
     /// Nobody, at a certain shop.
     pub(crate) fn at(base: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build().unwrap();
-        Self { http, base: base.to_owned(), headers: HeaderMap::new() }
+        let http = reqwest::Client::builder()
+            .timeout(REQUEST_TIMEOUT)
+            .build()
+            .unwrap();
+        Self {
+            http,
+            base: base.to_owned(),
+            headers: HeaderMap::new(),
+        }
     }
 
     /// A machine client.
@@ -118,16 +141,25 @@ impl Client {
 
     pub(crate) fn with(&self, name: &'static str, value: &str) -> Self {
         let mut client = self.clone();
-        client.headers.insert(name, HeaderValue::from_str(value).unwrap());
+        client
+            .headers
+            .insert(name, HeaderValue::from_str(value).unwrap());
         client
     }
 
     pub(crate) fn bearer(&self, token: &Value) -> Self {
-        self.with("authorization", &format!("Bearer {}", token.as_str().unwrap()))
+        self.with(
+            "authorization",
+            &format!("Bearer {}", token.as_str().unwrap()),
+        )
     }
 
     #[track_caller]
-    pub(crate) fn get(&self, path: &str, expected: u16) -> impl Future<Output = Reply> + Send + use<> {
+    pub(crate) fn get(
+        &self,
+        path: &str,
+        expected: u16,
+    ) -> impl Future<Output = Reply> + Send + use<> {
         self.send(Method::GET, path, None, expected)
     }
 
@@ -174,7 +206,9 @@ impl Client {
         let line = format!("{caller}: {method} {path}");
         let request = self.request(method, path, body);
         async move {
-            let reply = request.await.unwrap_or_else(|error| panic!("{line}: {error}"));
+            let reply = request
+                .await
+                .unwrap_or_else(|error| panic!("{line}: {error}"));
             assert_eq!(reply.status.as_u16(), expected, "{line}: {}", reply.body);
             reply
         }
@@ -189,7 +223,9 @@ impl Client {
     ) -> impl Future<Output = reqwest::Result<Reply>> + Send + use<> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
         }
         // After the default, so that a test can send another content type.
         let request = request.headers(self.headers.clone());
@@ -198,7 +234,11 @@ impl Client {
             let (status, headers) = (response.status(), response.headers().clone());
             let text = response.text().await?;
             let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-            Ok(Reply { status, headers, body })
+            Ok(Reply {
+                status,
+                headers,
+                body,
+            })
         }
     }
 }
@@ -233,13 +273,20 @@ pub(crate) async fn register_at(client: &Client) -> Person {
     let reply = client.post("/api/auth/register", &body, 201).await;
     let tokens = reply.data().clone();
     let id = tokens["user"]["id"].as_str().unwrap().to_owned();
-    Person { id, email, client: client.bearer(&tokens["token"]), tokens }
+    Person {
+        id,
+        email,
+        client: client.bearer(&tokens["token"]),
+        tokens,
+    }
 }
 
 /// A category and a product in it with so much stock; gives the product's id.
 pub(crate) async fn new_product(internal: &Client, price: &str, stock: u32) -> String {
     let name = format!("Thing {}", Uuid::new_v4().simple());
-    let category = internal.post("/api/categories", &json!({ "name": name }), 201).await;
+    let category = internal
+        .post("/api/categories", &json!({ "name": name }), 201)
+        .await;
     let price: Value = serde_json::from_str(price).unwrap();
     let body = json!({
         "name": name, "description": "A thing to test with.", "price": price, "currency": "USD",
@@ -287,7 +334,9 @@ pub(crate) async fn settled(client: &Client, order_id: &str) -> Value {
     eventually("the order settles", || async {
         let order = client.get(&path, 200).await.data().clone();
         let status = order["status"].as_str().unwrap().to_owned();
-        ["confirmed", "payment_failed", "cancelled"].contains(&status.as_str()).then_some(order)
+        ["confirmed", "payment_failed", "cancelled"]
+            .contains(&status.as_str())
+            .then_some(order)
     })
     .await
 }
@@ -295,18 +344,29 @@ pub(crate) async fn settled(client: &Client, order_id: &str) -> Value {
 /// What can be ordered of a product now.
 pub(crate) async fn stock_of(product_id: &str) -> u64 {
     let client = Client::anonymous().await;
-    let product = client.get(&format!("/api/products/{product_id}"), 200).await;
+    let product = client
+        .get(&format!("/api/products/{product_id}"), 200)
+        .await;
     product.data()["stock"].as_u64().unwrap()
 }
 
 /// The mails to an address whose subject has a word in it. `None` when the
 /// shop has no mailbox to look into, which is so everywhere but on a laptop.
 pub(crate) async fn mails(client: &Client, to: &str, word: &str) -> Option<Vec<Value>> {
-    let reply = client.request(Method::GET, &format!("/_local/mailbox?to={to}"), None).await.unwrap();
+    let reply = client
+        .request(Method::GET, &format!("/_local/mailbox?to={to}"), None)
+        .await
+        .unwrap();
     if reply.status == StatusCode::NOT_FOUND {
         return None;
     }
     let mails = reply.body.as_array().expect("a list of mails").iter();
-    let about = |mail: &&Value| mail["subject"].as_str().unwrap().to_lowercase().contains(word);
+    let about = |mail: &&Value| {
+        mail["subject"]
+            .as_str()
+            .unwrap()
+            .to_lowercase()
+            .contains(word)
+    };
     Some(mails.filter(about).cloned().collect())
 }

@@ -23,7 +23,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::{CloudError, Stop};
+use super::{CloudError, Stop, ephemeral};
 use crate::{
     clock,
     template::{Table, names},
@@ -82,7 +82,7 @@ impl Database {
         let (ephemeral, directory) = match directory {
             Some(directory) => (None, directory),
             None => {
-                let made = tempfile::Builder::new().prefix("emporium-").tempdir();
+                let made = ephemeral::directory();
                 let made =
                     made.map_err(CloudError::io("no directory for an ephemeral database"))?;
                 let path = made.path().to_owned();

@@ -3,6 +3,7 @@
 //! the triggers of this crate reach them in process.
 
 mod database;
+mod ephemeral;
 mod mail;
 mod queues;
 mod secrets;

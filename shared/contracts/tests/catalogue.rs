@@ -1,5 +1,7 @@
 //! Every event type has a schema and a golden file, and they agree with the code.
 
+#![expect(clippy::expect_used, reason = "all of it is tests")]
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -15,9 +17,8 @@ fn folder(name: &str) -> PathBuf {
 
 fn read(folder_name: &str, event_type: &str) -> Value {
     let path = folder(folder_name).join(format!("{event_type}.json"));
-    let text =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let text = fs::read_to_string(path).expect(event_type);
+    serde_json::from_str(&text).expect(event_type)
 }
 
 #[test]

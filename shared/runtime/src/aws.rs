@@ -28,9 +28,10 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 /// Tries of a call.
 const ATTEMPTS_MAX: u32 = 3;
 /// For one try of a call to another function, which may have to start first.
-const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// For all tries of such a call together.
-const INVOKE_OPERATION_TIMEOUT: Duration = Duration::from_secs(7);
+const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// For all tries of such a call together: with a call of the store before it
+/// and one after it, it fits into the 10 s that a function has.
+const INVOKE_OPERATION_TIMEOUT: Duration = Duration::from_millis(3_500);
 
 /// Where the clients of a function come from.
 #[derive(Debug, Clone)]

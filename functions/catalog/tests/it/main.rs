@@ -14,6 +14,7 @@ mod expire_reservations;
 mod get_product;
 mod list_categories;
 mod list_products;
+mod lost_replies;
 mod relay_catalog_events;
 mod reserve_stock;
 mod samples;

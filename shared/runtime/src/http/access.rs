@@ -196,7 +196,9 @@ mod tests {
                 Err(refused) => refused.status().as_u16(),
             })
         };
-        let unread = Caller::Anonymous { reason: Some("unavailable".into()) };
+        let unread = Caller::Anonymous {
+            reason: Some("unavailable".into()),
+        };
         let refused = Access::SignedIn.decide(&unread).unwrap_err();
         assert_eq!(refused.status().as_u16(), 503);
         assert_eq!(status(Access::Public), [200, 200, 200, 200, 200]);

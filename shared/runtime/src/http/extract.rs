@@ -1,8 +1,6 @@
 //! What handlers take from a request, read and checked.
 
-use axum::extract::{
-    FromRequest, FromRequestParts, OptionalFromRequest, RawPathParams, Request,
-};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, RawPathParams, Request};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};

@@ -10,7 +10,10 @@ mod request;
 mod shell;
 
 pub use access::{Access, Caller, Role, SignedIn};
-pub use axum::{extract::State, response::{IntoResponse, Response}};
+pub use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use extract::{
