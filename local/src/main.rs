@@ -28,7 +28,7 @@ Runs the whole shop from template.yaml, with no account and no network.
   RUST_LOG=info      what is logged, as JSON, on standard error
 
 Each parameter of the template is taken from the variable of its name, in
-capitals with underscores: AuthRateLimit from AUTH_RATE_LIMIT.
+capitals with underscores: ShopCurrency from SHOP_CURRENCY.
 ";
 
 /// What is logged when `RUST_LOG` does not say: the functions, and of the

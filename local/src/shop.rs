@@ -116,14 +116,14 @@ impl Shop {
     /// # Errors
     /// When the template, the code, the data or a port is not as it must be.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let environment = options.environment;
+        let no_port = |port| move |source| StartError::Port { port, source };
+        let (listener, address) = listen(options.port).await.map_err(no_port(options.port))?;
+        let url = format!("http://{address}");
+        let environment = with_public_url(options.environment, &url);
         let template = match &options.template {
             Source::File(path) => Template::load(path, &environment)?,
             Source::Text(text) => Template::parse(text, &environment)?,
         };
-        let no_port = |port| move |source| StartError::Port { port, source };
-        let (listener, address) = listen(options.port).await.map_err(no_port(options.port))?;
-        let url = format!("http://{address}");
         let cloud = Cloud::start(&template, options.data.clone(), &environment).await?;
 
         let (on_lambda, lambda) = listen(0).await.map_err(no_port(0))?;
@@ -212,6 +212,17 @@ impl Shop {
             calls.abort();
         }
         self.running.cloud.stop().await;
+    }
+}
+
+/// Links in mails lead to this shop, unless the environment says where else.
+fn with_public_url(environment: Environment, url: &str) -> Environment {
+    match environment
+        .get("PUBLIC_URL")
+        .or(environment.get("PublicUrl"))
+    {
+        Some(_) => environment,
+        None => environment.with("PUBLIC_URL", url),
     }
 }
 

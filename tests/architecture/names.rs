@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{SERVICES, camel, functions, read, root, stems, template};
+use crate::support::{SERVICES, camel, files, functions, read, root, stems, template};
 
 fn names_in_code() -> BTreeSet<String> {
     functions()
@@ -76,5 +76,31 @@ fn every_function_has_a_module_of_its_name() {
             .iter()
             .any(|folder| source.join(folder).join(&file).exists());
         assert!(found, "{service}: no api/{file} or events/{file}");
+    }
+}
+
+#[test]
+fn every_module_that_makes_a_function_is_in_the_list() {
+    let listed = names_in_code();
+    for service in SERVICES {
+        let source = root().join("functions").join(service).join("src");
+        for folder in ["api", "events"] {
+            if !source.join(folder).exists() {
+                continue;
+            }
+            for file in files(&source.join(folder), ".rs") {
+                let name = file
+                    .file_stem()
+                    .unwrap()
+                    .to_string_lossy()
+                    .replace('_', "-");
+                let makes = read(&file).contains("pub fn function() -> Function");
+                assert!(
+                    !makes || listed.contains(&name),
+                    "{} is not listed",
+                    file.display()
+                );
+            }
+        }
     }
 }

@@ -7,23 +7,25 @@ fn no_service_depends_on_another() {
     for service in SERVICES {
         let manifest = read(&root().join("functions").join(service).join("Cargo.toml"));
         for other in SERVICES.iter().filter(|other| **other != service) {
-            let depends = manifest.lines().any(|line| {
-                let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
-                name == *other
-            });
+            let depends = depends_on(&manifest, other);
             assert!(!depends, "{service} depends on {other}");
         }
     }
     for shared in files(&root().join("shared"), "Cargo.toml") {
-        let manifest = read(&shared);
         for service in SERVICES {
             assert!(
-                !manifest.contains(&format!("{service}.workspace")),
-                "{}",
+                !depends_on(&read(&shared), service),
+                "{}: {service}",
                 shared.display()
             );
         }
     }
+}
+
+fn depends_on(manifest: &str, name: &str) -> bool {
+    manifest
+        .lines()
+        .any(|line| line.split(['.', ' ', '=']).next() == Some(name))
 }
 
 #[test]

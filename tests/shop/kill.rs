@@ -3,83 +3,31 @@
 //!
 //! Only for the laptop shop: these start their own, and kill it.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use serde_json::json;
 
-use crate::support::{Client, eventually, new_key, new_product, order_of, register_at};
+use crate::{
+    process::{INTERNAL_KEY, new_folder, start},
+    support::{Client, elsewhere, eventually, new_key, new_product, order_of, register_at},
+};
 
 /// Orders that are under way when the process is killed.
 const ORDERS: usize = 8;
 /// How long after the first post the process is killed, in milliseconds: each
 /// meets the orders at another step.
 const KILLED_AFTER_MS: [u64; 4] = [3, 25, 80, 200];
-/// How long a start may take on a busy machine.
-const READY_WITHIN: Duration = Duration::from_secs(60);
-
-struct Process {
-    child: Child,
-    url: String,
-}
-
-fn binary() -> Option<PathBuf> {
-    let test = std::env::current_exe().ok()?;
-    let binary = test.parent()?.parent()?.join("emporium-local");
-    binary.exists().then_some(binary)
-}
-
-async fn start(binary: &Path, data: &Path) -> Process {
-    let ready = data.join("ready.json");
-    let _ = std::fs::remove_file(&ready);
-    let child = Command::new(binary)
-        .args([
-            "--data".as_ref(),
-            data.as_os_str(),
-            "--ready-file".as_ref(),
-            ready.as_os_str(),
-        ])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .env("PORT", "0")
-        .env("RUST_LOG", "error")
-        .env_remove("EPHEMERAL")
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the laptop shop starts");
-    let begun = Instant::now();
-    loop {
-        let text = std::fs::read_to_string(&ready).unwrap_or_default();
-        if let Ok(written) = serde_json::from_str::<Value>(&text) {
-            return Process {
-                child,
-                url: written["url"].as_str().unwrap().to_owned(),
-            };
-        }
-        assert!(
-            begun.elapsed() < READY_WITHIN,
-            "the laptop shop is not ready"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_of_orders_it_settles_them_after_a_start() {
-    let Some(binary) = binary() else {
-        panic!("target/…/emporium-local is not built: `make test` builds it first");
-    };
-    let data = std::env::temp_dir().join(format!("emporium-kill-{}", uuid::Uuid::new_v4()));
-    std::fs::create_dir_all(&data).unwrap();
-    let mut process = start(&binary, &data).await;
-    let client = |url: &str| Client::at(url).with("x-internal-key", "local-internal-key");
+    if elsewhere() {
+        return;
+    }
+    let data = new_folder();
+    let mut process = start(&data).await;
+    let client = |url: &str| Client::at(url).with("x-internal-key", INTERNAL_KEY);
     let product = new_product(&client(&process.url), "5.00", 1_000).await;
     let person = register_at(&Client::at(&process.url)).await;
     let token = &person.tokens["token"];
@@ -101,7 +49,7 @@ async fn killed_in_the_middle_of_orders_it_settles_them_after_a_start() {
         // SIGKILL: nothing is closed, nothing is flushed.
         process.child.kill().await.unwrap();
         let _ = posts.await.unwrap();
-        process = start(&binary, &data).await;
+        process = start(&data).await;
 
         // Whatever was answered or not, the same keys now give one order each.
         let buyer = Client::at(&process.url).bearer(token);

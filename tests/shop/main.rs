@@ -14,6 +14,8 @@ mod catalogue;
 mod gateway;
 mod input;
 mod kill;
+mod laptop;
 mod orders;
+mod process;
 mod races;
 mod support;

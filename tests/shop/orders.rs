@@ -26,16 +26,12 @@ async fn an_order_is_placed_paid_confirmed_and_told_of() {
     assert_eq!(placed.data()["status"], "pending");
     assert_eq!(placed.header("location"), format!("/api/orders/{id}"));
     assert_eq!(placed.header("x-correlation-id"), correlation);
-    let text = placed.body.to_string();
     for exact in [
-        "\"unitPrice\":49.90",
+        "\"unitPrice\":49.90,",
         "\"totalPrice\":99.80",
-        "\"totalAmount\":104.85",
+        "\"totalAmount\":104.85,",
     ] {
-        assert!(
-            text.contains(exact) || text.contains(exact.trim_end_matches('0')),
-            "{exact}: {text}"
-        );
+        assert!(placed.text.contains(exact), "{exact}: {}", placed.text);
     }
 
     let again = buyer
@@ -43,7 +39,7 @@ async fn an_order_is_placed_paid_confirmed_and_told_of() {
         .post("/api/orders", &order, 201)
         .await;
     assert_eq!(again.header("idempotency-replayed"), "true");
-    assert_eq!(again.body, placed.body);
+    assert_eq!(again.text, placed.text, "not the same bytes");
 
     let confirmed = settled(&person.client, &id).await;
     assert_eq!(confirmed["status"], "confirmed");

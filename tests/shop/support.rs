@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local::{Options, Shop, Source};
+use local::{INTERNAL_KEY_DEFAULT, Options, Shop, Source};
 use reqwest::{
     Method, StatusCode,
     header::{HeaderMap, HeaderValue},
@@ -41,14 +41,24 @@ async fn target() -> &'static Target {
                     .get(name)
                     .map(str::to_owned)
             };
-            let internal_key = set("INTERNAL_KEY").unwrap_or_else(|| "local-internal-key".into());
-            let base = match set("BASE_URL") {
-                Some(url) => url.trim_end_matches('/').to_owned(),
-                None => start_here().await,
-            };
-            Target { base, internal_key }
+            match set("BASE_URL") {
+                Some(url) => Target {
+                    base: url.trim_end_matches('/').to_owned(),
+                    internal_key: set("INTERNAL_KEY")
+                        .unwrap_or_else(|| INTERNAL_KEY_DEFAULT.into()),
+                },
+                None => Target {
+                    base: start_here().await,
+                    internal_key: INTERNAL_KEY_DEFAULT.into(),
+                },
+            }
         })
         .await
+}
+
+/// Whether the tests run against a shop that was started elsewhere.
+pub(crate) fn elsewhere() -> bool {
+    runtime::Environment::of_process().get("BASE_URL").is_some()
 }
 
 /// Starts a shop in this process, on a thread of its own: each test has a
@@ -79,6 +89,8 @@ async fn start_here() -> String {
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// The body as it came: numbers with the digits they were sent with.
+    pub(crate) text: String,
     pub(crate) body: Value,
 }
 
@@ -233,10 +245,11 @@ impl Client {
             let response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             let text = response.text().await?;
-            let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
             Ok(Reply {
                 status,
                 headers,
+                text,
                 body,
             })
         }

@@ -13,7 +13,10 @@ use aws_sdk_dynamodb::{
 use runtime::{Environment, Error, aws::Aws};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{CommitError, Expression, StoreError, Transaction, transaction::Refused};
+use crate::{
+    CommitError, Expression, StoreError, Transaction,
+    transaction::{ATTEMPTS_MAX, Refused, back_off},
+};
 
 /// An item as DynamoDB has it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -25,6 +28,26 @@ const WARM_UP_TIMEOUT: Duration = Duration::from_millis(800);
 const BATCH_ATTEMPTS_MAX: u32 = 5;
 /// Keys in one BatchGetItem (a limit of DynamoDB).
 const BATCH_KEYS_MAX: usize = 100;
+
+/// Sends a write again, bounded, while a transaction holds its item: the SDK
+/// does not try these again itself.
+macro_rules! through_conflicts {
+    ($request:expr, $error:ident) => {{
+        let mut attempt = 1;
+        loop {
+            match $request.clone().send().await {
+                Err(SdkError::ServiceError(context))
+                    if attempt < ATTEMPTS_MAX
+                        && matches!(context.err(), $error::TransactionConflictException(_)) =>
+                {
+                    back_off(attempt).await;
+                    attempt += 1;
+                }
+                result => break result,
+            }
+        }
+    }};
+}
 
 /// The key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -191,7 +214,7 @@ impl Table {
         const OPERATION: &str = "BatchGetItem";
         for attempt in 0..BATCH_ATTEMPTS_MAX {
             if attempt > 0 {
-                crate::transaction::back_off(attempt).await;
+                back_off(attempt).await;
             }
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
@@ -276,7 +299,7 @@ impl Table {
         if let Some(fault) = condition.fault {
             return Err(fault.into());
         }
-        let result = self
+        let request = self
             .client
             .put_item()
             .table_name(&*self.name)
@@ -284,9 +307,8 @@ impl Table {
             .set_condition_expression(condition.condition.map(str::to_owned))
             .set_expression_attribute_names(condition.names)
             .set_expression_attribute_values(condition.values)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let result = through_conflicts!(request, PutItemError);
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) => match context.into_err() {
@@ -313,7 +335,7 @@ impl Table {
         if let Some(fault) = expression.fault {
             return Err(fault.into());
         }
-        let result = self
+        let request = self
             .client
             .update_item()
             .table_name(&*self.name)
@@ -323,9 +345,8 @@ impl Table {
             .set_expression_attribute_names(expression.names)
             .set_expression_attribute_values(expression.values)
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let result = through_conflicts!(request, UpdateItemError);
         match result {
             Ok(output) => {
                 let item = output.attributes.unwrap_or_default();
@@ -349,7 +370,7 @@ impl Table {
         if let Some(fault) = condition.fault {
             return Err(fault.into());
         }
-        let result = self
+        let request = self
             .client
             .delete_item()
             .table_name(&*self.name)
@@ -357,9 +378,8 @@ impl Table {
             .set_condition_expression(condition.condition.map(str::to_owned))
             .set_expression_attribute_names(condition.names)
             .set_expression_attribute_values(condition.values)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let result = through_conflicts!(request, DeleteItemError);
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) => match context.into_err() {

@@ -17,7 +17,7 @@ use crate::{Expression, Item, Key, StoreError};
 
 /// Tries of a transaction that meets others on the same items. The SDK does
 /// not try these again itself.
-const ATTEMPTS_MAX: u32 = 8;
+pub(crate) const ATTEMPTS_MAX: u32 = 8;
 /// The first wait, in milliseconds; each next one is twice as long, with full
 /// jitter, so that those who met do not meet again.
 const BACK_OFF_MS: u64 = 10;
@@ -30,7 +30,7 @@ pub(crate) async fn back_off(attempt: u32) {
 /// Writes that happen all together or not at all. Each has a label, by which
 /// a refusal names it.
 ///
-/// The SDK sends a client request token, so a repetition after a lost reply
+/// All tries have one client request token, so a repetition after a lost reply
 /// (within ten minutes) is the same transaction and not a second one.
 pub struct Transaction {
     client: Client,
@@ -209,10 +209,14 @@ impl Transaction {
             return Err(fault.into());
         }
         let (labels, writes): (Vec<_>, Vec<_>) = self.writes.into_iter().unzip();
+        // One token for all tries: if an earlier one went through after all,
+        // DynamoDB says so again instead of doing it again.
+        let token = uuid::Uuid::new_v4().to_string();
         for attempt in 1..=ATTEMPTS_MAX {
             let sent = self
                 .client
                 .transact_write_items()
+                .client_request_token(&token)
                 .set_transact_items(Some(writes.clone()))
                 .send();
             let error = match sent.await {
@@ -234,7 +238,9 @@ impl Transaction {
                 TransactWriteItemsError::TransactionInProgressException(_) => {}
                 error => return Err(StoreError::call(OPERATION, error).into()),
             }
-            back_off(attempt).await;
+            if attempt < ATTEMPTS_MAX {
+                back_off(attempt).await;
+            }
         }
         Err(StoreError::Contended {
             operation: OPERATION,

@@ -28,7 +28,9 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 /// Tries of a call.
 const ATTEMPTS_MAX: u32 = 3;
 /// For one try of a call to another function, which may have to start first.
-const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// So long that a slow one is not called a second time beside the first, where
+/// the two would only meet on the same items; what fails at once is tried again.
+const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(3_300);
 /// For all tries of such a call together: with a call of the store before it
 /// and one after it, it fits into the 10 s that a function has.
 const INVOKE_OPERATION_TIMEOUT: Duration = Duration::from_millis(3_500);

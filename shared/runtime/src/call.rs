@@ -28,6 +28,13 @@ const BREAKER_RESET: Duration = Duration::from_secs(30);
 /// What a client is told to wait when a service is down, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
+/// What every call carries, for the log.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Chain {
+    correlation_id: Option<String>,
+}
+
 /// A function that another function calls.
 pub fn service<S, C, Start, Starting, Answer, Answering>(
     name: &'static str,
@@ -53,11 +60,18 @@ where
                     let started = Instant::now();
                     let call: C = serde_json::from_str(event.payload.get())?;
                     let request_id = event.context.request_id;
+                    let Chain { correlation_id } = serde_json::from_str(event.payload.get())?;
                     let reply = answer(app, call).await;
                     let duration_ms = log::millis(started);
                     match reply {
                         Ok(reply) => {
-                            tracing::info!(function = name, request_id, duration_ms, "call");
+                            tracing::info!(
+                                function = name,
+                                request_id,
+                                correlation_id,
+                                duration_ms,
+                                "call"
+                            );
                             Ok(to_raw_value(&reply)?)
                         }
                         Err(error) => {
@@ -65,6 +79,7 @@ where
                             tracing::error!(
                                 function = name,
                                 request_id,
+                                correlation_id,
                                 duration_ms,
                                 error = text,
                                 "call failed"

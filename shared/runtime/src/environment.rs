@@ -70,6 +70,19 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// The same variables with one more, or with another value of it.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let one = (name.to_owned(), value.to_owned());
+        let kept = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        kept.chain([one]).collect()
+    }
+}
+
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
         Self(Arc::new(variables.into_iter().collect()))

@@ -1,5 +1,5 @@
 //! `relay-catalog-events`: the function over this service's own outbox. What
-//! every relay does is tested with `dynamo`.
+//! every relay does is tested in `shared/dynamo/tests`.
 
 use catalog::events::relay_catalog_events;
 use runtime::{Context, LambdaEvent};

@@ -180,9 +180,11 @@ pub fn decide(order: &Order, input: &Input) -> Decision {
             I::StockCommitRejected(rejected) => {
                 Decision::Step(cancelled(order, why(rejected.reason)))
             }
-            // Our order.authorized is on its way to the catalog, which
-            // will find the hold gone and answer stock.commit_rejected.
-            I::ReservationExpired(_) => Ignore("stock.commit_rejected will decide"),
+            // The catalog will say the same to our order.authorized, if that
+            // reaches it; the goods are gone either way, and stay gone.
+            I::ReservationExpired(_) => {
+                Decision::Step(cancelled(order, CancellationReason::ReservationExpired))
+            }
             I::PaymentCaptured(_) | I::PaymentCaptureFailed(_) => {
                 NotYet("money is taken after the goods are sold")
             }

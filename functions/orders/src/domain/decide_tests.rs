@@ -190,7 +190,7 @@ fn every_state_decides_every_event_as_the_table_says() {
             "CANCELLED unavailable",
             "CANCELLED unavailable",
             "-",
-            "-",
+            "CANCELLED expired",
         ],
         [
             "-",

@@ -1,5 +1,5 @@
 //! `relay-order-events`: the function over this service's own outbox. What
-//! every relay does is tested with `dynamo`.
+//! every relay does is tested in `shared/dynamo/tests`.
 
 use kernel::UserId;
 use orders::events::relay_order_events;

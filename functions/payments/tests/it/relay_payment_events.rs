@@ -1,5 +1,5 @@
 //! `relay-payment-events`: the function over this service's own outbox. What
-//! every relay does is tested with `dynamo`.
+//! every relay does is tested in `shared/dynamo/tests`.
 
 use payments::events::relay_payment_events;
 use runtime::{Context, LambdaEvent};

@@ -1,0 +1,209 @@
+//! The relay and transactions, where AWS does what the embedded services do
+//! not: it refuses a part of a batch, and meets conflicts.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contracts::{Envelope, events::StockCommitted};
+use dynamo::{Expression, Keep, Key, OutboxItem, Shape, Table, relay};
+use kernel::{Actor, Cause, Clock, OrderId, Timestamp};
+use runtime::{Context, Environment, LambdaEvent, aws::Aws};
+use serde_json::{Value, json, value::to_raw_value};
+use testkit::{Answer, Peer, TestTable};
+
+/// What SNS takes in one PublishBatch.
+const ENTRIES_MAX: usize = 10;
+
+/// An event of an order, in the outbox of a table.
+async fn announce(table: &Table) -> OutboxItem {
+    let order_id = OrderId::generate();
+    let cause = Cause {
+        correlation_id: "chain".into(),
+        causation_id: "request".into(),
+        actor: Actor::Internal,
+    };
+    let now: Timestamp = Clock::System.now();
+    let event = Envelope::new(&StockCommitted { order_id }, now, &cause);
+    let (pk, sk) = (format!("ORDER#{order_id}"), format!("EVENT#{}", event.id));
+    let transaction = table.transaction();
+    transaction
+        .announce(&pk, &sk, &event, Keep::ThirtyDays)
+        .commit()
+        .await
+        .unwrap();
+    OutboxItem::new(Key::new(pk, sk), &event, Keep::ThirtyDays).unwrap()
+}
+
+/// The stream's records of items, numbered from 0.
+fn stream_of(items: &[OutboxItem]) -> Value {
+    let record = |(number, item): (usize, &OutboxItem)| {
+        json!({
+            "eventID": number.to_string(), "eventName": "INSERT", "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb", "awsRegion": "eu-central-1",
+            "eventSourceARN": "arn:aws:dynamodb:eu-central-1:000000000000:table/test/stream/x",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_800_000_000, "SequenceNumber": number.to_string(),
+                "SizeBytes": 1, "StreamViewType": "NEW_IMAGE",
+                "Keys": {"pk": {"S": item.pk}, "sk": {"S": item.sk}},
+                "NewImage": {
+                    "pk": {"S": item.pk}, "sk": {"S": item.sk}, "event": {"S": item.event},
+                    "unsent": {"S": item.unsent}, "unsent_since": {"N": "1"}
+                }
+            }
+        })
+    };
+    json!({ "Records": items.iter().enumerate().map(record).collect::<Vec<_>>() })
+}
+
+/// SNS's answer: it took these entries, and refused those.
+fn taken(taken: &[usize], refused: &[usize]) -> Answer {
+    let good = taken
+        .iter()
+        .map(|id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
+    let bad = refused.iter().map(|id| {
+        format!("<member><Id>{id}</Id><Code>InternalError</Code><SenderFault>false</SenderFault></member>")
+    });
+    let (good, bad): (String, String) = (good.collect(), bad.collect());
+    let result = format!("<Successful>{good}</Successful><Failed>{bad}</Failed>");
+    let body = format!(
+        "<PublishBatchResponse><PublishBatchResult>{result}</PublishBatchResult></PublishBatchResponse>"
+    );
+    Answer::Reply(200, body)
+}
+
+async fn unsent(table: &Table, item: &OutboxItem) -> bool {
+    let key = Key::new(&item.pk, &item.sk);
+    table
+        .get::<OutboxItem>(key)
+        .await
+        .unwrap()
+        .unwrap()
+        .unsent
+        .is_some()
+}
+
+async fn relayed(test: &TestTable, event: &Value) -> Vec<String> {
+    let relay = test.start(&relay::function("relay-test-events", &[])).await;
+    let payload = to_raw_value(event).unwrap();
+    let reply = relay(LambdaEvent::new(payload, Context::default()))
+        .await
+        .unwrap();
+    let reply: Value = serde_json::from_str(reply.get()).unwrap();
+    let failures = reply["batchItemFailures"].as_array().unwrap().iter();
+    failures
+        .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_entry_that_sns_refuses_stays_unsent_and_only_it_comes_again() {
+    let mut test = TestTable::create(&Shape { indexes: &[] }).await;
+    let sns = Peer::start(|_, _| taken(&[0, 2], &[1])).await;
+    test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
+    test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
+    let table = test.table();
+    let mut items = Vec::new();
+    for _ in 0..3 {
+        items.push(announce(&table).await);
+    }
+    assert_eq!(relayed(&test, &stream_of(&items)).await, ["1"]);
+    assert!(!unsent(&table, &items[0]).await);
+    assert!(unsent(&table, &items[1]).await);
+    assert!(!unsent(&table, &items[2]).await);
+}
+
+#[tokio::test]
+async fn a_batch_is_published_in_as_many_parts_as_sns_needs() {
+    let mut test = TestTable::create(&Shape { indexes: &[] }).await;
+    let all: Vec<usize> = (0..ENTRIES_MAX).collect();
+    let sns = Peer::start(move |_, _| taken(&all, &[])).await;
+    test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
+    test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
+    let table = test.table();
+    let mut items = Vec::new();
+    for _ in 0..2 * ENTRIES_MAX + 1 {
+        items.push(announce(&table).await);
+    }
+    assert!(relayed(&test, &stream_of(&items)).await.is_empty());
+    let bodies = sns.bodies();
+    assert_eq!(bodies.len(), 3);
+    for item in &items {
+        assert!(!unsent(&table, item).await);
+        let id = item.envelope().unwrap().id.to_string();
+        assert_eq!(
+            bodies.iter().filter(|body| body.contains(&id)).count(),
+            1,
+            "published once"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_meets_another_is_tried_again_under_the_same_token() {
+    let conflict = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "message": "Transaction cancelled, please refer cancellation reasons",
+        "CancellationReasons": [{"Code": "TransactionConflict", "Message": "conflict"}]
+    });
+    let dynamodb = Peer::start(move |_, before| match before {
+        0 | 1 => Answer::Reply(400, conflict.to_string()),
+        _ => Answer::Reply(200, "{}".into()),
+    })
+    .await;
+    let environment: Environment = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    let table = Table::new(
+        Aws::from_environment(&environment).unwrap().dynamodb(),
+        "test",
+    );
+    let raise = Expression::update("SET stock = stock + :n").value(":n", 1);
+    table
+        .transaction()
+        .update("product", Key::new("a", "b"), raise)
+        .commit()
+        .await
+        .unwrap();
+
+    let tokens: Vec<Value> = dynamodb
+        .bodies()
+        .iter()
+        .map(|body| serde_json::from_str::<Value>(body).unwrap()["ClientRequestToken"].clone())
+        .collect();
+    assert_eq!(tokens.len(), 3);
+    assert!(tokens[0].is_string());
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
+}
+
+#[tokio::test]
+async fn a_lost_reply_does_not_change_a_number_twice() {
+    let test = TestTable::create(&Shape { indexes: &[] }).await;
+    let (table, key) = (test.table(), Key::new("PRODUCT#1", "PRODUCT"));
+    let item = json!({"pk": key.pk, "sk": key.sk, "stock": 10});
+    table.put(&item, Expression::default()).await.unwrap();
+    // The very request again, as the SDK sends it when no reply came.
+    for _ in 0..2 {
+        let update = aws_sdk_dynamodb::types::Update::builder()
+            .table_name(table.name())
+            .key("pk", AttributeValue::S(key.pk.clone()))
+            .key("sk", AttributeValue::S(key.sk.clone()))
+            .update_expression("SET stock = stock - :n")
+            .expression_attribute_values(":n", AttributeValue::N("1".into()))
+            .build()
+            .unwrap();
+        let write = aws_sdk_dynamodb::types::TransactWriteItem::builder()
+            .update(update)
+            .build();
+        let request = table
+            .client()
+            .transact_write_items()
+            .client_request_token("one");
+        request.transact_items(write).send().await.unwrap();
+    }
+    let item: Value = table.get(key).await.unwrap().unwrap();
+    assert_eq!(item["stock"], 9);
+}

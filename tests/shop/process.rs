@@ -1,0 +1,83 @@
+//! The laptop shop as a process of its own, to be killed or stopped.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+/// How long a start may take on a busy machine.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Between two looks whether it is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The key that these shops take.
+pub(crate) const INTERNAL_KEY: &str = "the-key-of-a-shop-of-a-test";
+
+/// A running shop. It is killed when this goes.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+}
+
+/// A folder for one test's data, and for nothing else.
+pub(crate) fn new_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("emporium-test-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Starts the shop on the data in a folder, on a free port.
+pub(crate) async fn start(data: &Path) -> Process {
+    let test = std::env::current_exe().unwrap();
+    let binary = test
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("emporium-local");
+    assert!(
+        binary.exists(),
+        "emporium-local is not built: `make test-shop` builds it first"
+    );
+    let ready = data.join("ready.json");
+    let _ = std::fs::remove_file(&ready);
+    let child = Command::new(binary)
+        .args([
+            "--data".as_ref(),
+            data.as_os_str(),
+            "--ready-file".as_ref(),
+            ready.as_os_str(),
+        ])
+        .current_dir(root())
+        .env("PORT", "0")
+        .env("INTERNAL_KEY", INTERNAL_KEY)
+        .env("RUST_LOG", "error")
+        .env_remove("EPHEMERAL")
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the laptop shop starts");
+    let begun = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(&ready).unwrap_or_default();
+        if let Ok(written) = serde_json::from_str::<Value>(&text) {
+            let url = written["url"].as_str().unwrap().to_owned();
+            return Process { child, url };
+        }
+        assert!(
+            begun.elapsed() < READY_WITHIN,
+            "the laptop shop is not ready"
+        );
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
