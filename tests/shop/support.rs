@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local::{INTERNAL_KEY_DEFAULT, Options, Shop, Source};
+use local::{Options, Shop, Source};
 use reqwest::{
     Method, StatusCode,
     header::{HeaderMap, HeaderValue},
@@ -24,6 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) const PASSWORD: &str = "seven-otters-paint-the-moon";
+
+/// The internal key of a shop that is told no other.
+const INTERNAL_KEY_DEFAULT: &str = "local-internal-key";
 
 /// Where the shop is.
 struct Target {

@@ -1,6 +1,8 @@
 //! The relay and transactions, where AWS does what the embedded services do
 //! not: it refuses a part of a batch, and meets conflicts.
 
+#![expect(clippy::unwrap_used, reason = "all of it is tests")]
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Envelope, events::StockCommitted};
 use dynamo::{Expression, Keep, Key, OutboxItem, Shape, Table, relay};
