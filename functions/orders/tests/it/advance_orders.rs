@@ -383,8 +383,8 @@ async fn in_every_order_of_arrival_the_law_holds() {
         }
         for event in events {
             let _ = advance_order(app.clone(), event).await;
+            shop.assert_snapshot_is_the_fold(order.order_id).await;
         }
-        shop.assert_snapshot_is_the_fold(order.order_id).await;
         let types = shop.history_types(order.order_id).await;
         let end = |name: &String| {
             ["order.confirmed", "order.cancelled", "order.payment_failed"].contains(&name.as_str())
