@@ -60,3 +60,9 @@ lint-template: $(VENV)/ready ## template.yaml: SAM, cfn-lint and checks of our o
 	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	$(VENV)/bin/python tools/lint_template.py
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_lint_*.py'
+
+# `build` makes the release binaries. RELEASE=<ten hexadecimal digits> replaces
+# every running function although nothing else has changed.
+deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
+	@test -n "$(ENV)" || { echo 'say where to: make deploy ENV=dev' >&2; exit 1; }
+	$(VENV)/bin/python tools/deploy.py $(ENV) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)

@@ -260,6 +260,27 @@ def rollback(template):
             yield f"{function} is deployed gradually and LiveErrorsAlarm does not look at it"
 
 
+def versions(template):
+    """Another release publishes a version, and so does other code alone.
+
+    SAM looks at the text of a function's properties: `!Ref TokenIssuer` is the
+    same text whatever the parameter's value is, so without Release an alias
+    would go on with the old settings.
+    """
+
+    def of(processed):
+        return {name for name, _ in processed.of("AWS::Lambda::Version")}
+
+    released = of(template.again(Release="0123456789"))
+    for name in sorted(released & of(template.again(Release="9876543210"))):
+        yield f"{name} stays with another Release"
+    for name in sorted(of(template) & of(template.again(bucket="newer"))):
+        yield f"{name} stays with other code"
+    for name, function in template.of("AWS::Lambda::Function"):
+        if function.get("Environment", {}).get("Variables", {}).get("RELEASE") != {"Ref": "Release"}:
+            yield f"{name} is not replaced with another Release"
+
+
 def cycles(template):
     """No resource waits for itself; CloudFormation would refuse it all."""
     edges = {name: references(resource) & template.resources.keys() for name, resource in template.resources.items()}
@@ -305,6 +326,7 @@ GRADUAL_CHECKS = [
     alarms,
     aliases,
     rollback,
+    versions,
     cycles,
     size,
 ]

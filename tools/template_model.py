@@ -39,12 +39,13 @@ def read(path=TEMPLATE):
 class Template:
     """What SAM makes of a template with these parameters."""
 
-    def __init__(self, written, parameters):
+    def __init__(self, written, parameters, bucket="code"):
+        self.written, self.parameters = written, parameters
         source = copy.deepcopy(written)
         for resource in source["Resources"].values():
             if resource["Type"] == FUNCTION:
                 # `sam deploy` uploads the code and writes its address here.
-                resource["Properties"]["CodeUri"] = "s3://code/" + resource["Properties"]["CodeUri"]
+                resource["Properties"]["CodeUri"] = f"s3://{bucket}/" + resource["Properties"]["CodeUri"]
         with contextlib.redirect_stderr(io.StringIO()):
             processed = transform(source, dict(parameters), _NoPolicies())
         self.resources = processed["Resources"]
@@ -56,6 +57,10 @@ class Template:
             for name, resource in self.resources.items()
             if resource["Type"] in types
         ]
+
+    def again(self, bucket="code", **parameters):
+        """What SAM makes of it with other parameters, or with other code."""
+        return Template(self.written, {**self.parameters, **parameters}, bucket)
 
     def kind(self, name):
         return self.resources.get(name, {}).get("Type")

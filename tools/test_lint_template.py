@@ -65,6 +65,10 @@ def without_tracing(template):
     del template["Globals"]["Function"]["Tracing"]
 
 
+def without_release(template):
+    del template["Globals"]["Function"]["Environment"]
+
+
 QUEUE = ("Properties", "Events", "Messages", "Properties")
 STREAM = ("Properties", "Events", "Outbox", "Properties")
 
@@ -144,6 +148,9 @@ CASES = [
     ("rollback", "does not roll back", drop("PlaceOrderFunction", "Properties", "DeploymentPreference", "Alarms")),
     ("rollback", "which is no alarm", drop("LiveErrorsAlarm", "Properties", "AlarmName")),
     ("rollback", "does not look at it", drop("LiveErrorsAlarm", "Properties", "Metrics", 1)),
+    ("versions", "stays with another Release", drop("PlaceOrderFunction", "Properties", "AutoPublishCodeSha256")),
+    ("versions", "stays with other code", put("PlaceOrderFunction", "0123456789", "Properties", "AutoPublishCodeSha256")),
+    ("versions", "GetOrderFunction is not replaced", without_release),
     (
         "cycles",
         "waits for",

@@ -76,6 +76,7 @@ pub const ACCEPTED: &[Accepted] = &[
         "AutoPublishAliasAllProperties",
         DEPLOY,
     ),
+    of("AWS::Serverless::Function", "AutoPublishCodeSha256", DEPLOY),
     of("AWS::Serverless::Function", "DeploymentPreference", DEPLOY),
     of("AWS::Serverless::Function", "AssumeRolePolicyDocument", IAM),
     of("AWS::Serverless::Function", "PermissionsBoundary", IAM),
