@@ -82,11 +82,13 @@ class Stack:
 
     def function_arn(self, uri: object, resources: dict[str, dict]) -> str:
         """The function that an integration or an authorizer names."""
-        text = uri["Fn::Sub"] if isinstance(uri, dict) else uri
-        named = re.search(r"\$\{(\w+)(?:\.Arn|\.Alias)?\}/invocations$", text)
+        text = json.dumps(uri)
+        named = re.search(r"\$\{(\w+)\.(?:Arn|Alias)\}", text) or re.search(
+            r'"Fn::GetAtt": \["(\w+)", "Arn"\]|"Ref": "(\w+?)(?:Alias\w*)?"', text
+        )
         if named is None:
             raise Incomplete(f"no function in {text}")
-        name = resources[named[1]]["PhysicalResourceId"]
+        name = resources[named[1] or named[2]]["PhysicalResourceId"]
         found = self.client("lambda").get_function(FunctionName=name)
         return found["Configuration"]["FunctionArn"]
 
@@ -110,7 +112,9 @@ class Stack:
         asked = body["x-amazon-apigateway-cors"]
         origins = asked["allowOrigins"]
         if isinstance(origins, dict):
-            origins = parameters[origins["Ref"]].split(",")
+            origins = parameters[origins["Ref"]]
+        if isinstance(origins, str):
+            origins = origins.split(",")
         names = {
             "allowMethods": "AllowMethods",
             "allowHeaders": "AllowHeaders",
