@@ -4,6 +4,7 @@ PORT ?= 3000
 BASE_URL ?= http://127.0.0.1:$(PORT)
 INTERNAL_KEY ?= local-internal-key
 PYTHON ?= python3
+VENV ?= .venv
 export PORT BASE_URL INTERNAL_KEY
 
 .DEFAULT_GOAL := help
@@ -39,3 +40,23 @@ seed: ## load the sample catalogue into BASE_URL
 
 demo: ## drive and narrate the whole story against BASE_URL
 	@$(PYTHON) tools/demo.py
+
+# ---- Python tools: sam, cfn-lint, cargo-lambda, the emulated cloud -----------
+
+$(VENV)/ready: tools/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tools/requirements.txt
+	@touch $@
+
+# ---- Template: lint and deploy ------------------------------------------------
+
+.PHONY: lint-template deploy
+
+# Neither asks AWS anything; they want a region all the same.
+lint-template: export AWS_DEFAULT_REGION = us-east-1
+lint-template: export SAM_CLI_TELEMETRY = 0
+lint-template: $(VENV)/ready ## template.yaml: SAM, cfn-lint and checks of our own
+	$(VENV)/bin/sam validate --lint --template template.yaml
+	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules
+	$(VENV)/bin/python tools/lint_template.py
+	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_lint_*.py'

@@ -261,16 +261,9 @@ impl Functions {
 
     /// The function with this name or ARN, as Lambda's API takes it.
     pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Running>> {
-        let name = name.strip_suffix(":$LATEST").unwrap_or(name);
-        self.running.values().find(|function| {
-            function.spec.function_name == name
-                || function.spec.arn() == name
-                || function
-                    .spec
-                    .arn()
-                    .split_once("function:")
-                    .is_some_and(|(_, rest)| rest == name)
-        })
+        self.running
+            .values()
+            .find(|function| function.spec.is_called(name))
     }
 
     /// All of them, by logical id.
