@@ -16,30 +16,39 @@ from ministack import app
 from ministack.core import iam_evaluator
 
 
+#: Actions that the emulator asks for and AWS does not know, with the one that
+#: AWS asks for (Service Authorization Reference, Amazon SNS).
+KNOWN_AS = {"sns:PublishBatch": "sns:Publish"}
+
+
 def note_decisions(calls: Path) -> None:
-    """Has each decision of the policy evaluation written down."""
-    decide = iam_evaluator.evaluate
+    """Has every decision on a call of a role written down, once each."""
+    decide, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
     file = calls.open("a", buffering=1)
     lock = threading.Lock()
+    principal = threading.local()
     seen: set[str] = set()
 
     def evaluate(context, policies, *limits):
-        result = decide(context, policies, *limits)
-        line = json.dumps(
-            {
-                "principal": context.principal_arn,
-                "action": context.action,
-                "resource": context.resource_arn,
-                "allowed": result.decision == "Allow",
-            }
-        )
-        with lock:
-            if line not in seen:
-                seen.add(line)
-                file.write(line + "\n")
-        return result
+        # The first evaluation of a call is that of the caller's own policies.
+        if principal.arn is None:
+            principal.arn = context.principal_arn
+        return decide(context, policies, *limits)
 
-    iam_evaluator.evaluate = evaluate
+    def note(access_key_id, action, *rest, resource_arn="*", **options):
+        principal.arn = None
+        action = KNOWN_AS.get(action, action)
+        refused = enforce(access_key_id, action, *rest, resource_arn=resource_arn, **options)
+        if principal.arn is not None:
+            call = {"principal": principal.arn, "action": action, "resource": resource_arn}
+            line = json.dumps({**call, "allowed": refused is None})
+            with lock:
+                if line not in seen:
+                    seen.add(line)
+                    file.write(line + "\n")
+        return refused
+
+    iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, note
 
 
 def main() -> None:

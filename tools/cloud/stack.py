@@ -82,15 +82,16 @@ class Stack:
 
     def function_arn(self, uri: object, resources: dict[str, dict]) -> str:
         """The function that an integration or an authorizer names."""
-        text = json.dumps(uri)
-        named = re.search(r"\$\{(\w+)\.(?:Arn|Alias)\}", text) or re.search(
-            r'"Fn::GetAtt": \["(\w+)", "Arn"\]|"Ref": "(\w+?)(?:Alias\w*)?"', text
-        )
-        if named is None:
-            raise Incomplete(f"no function in {text}")
-        name = resources[named[1] or named[2]]["PhysicalResourceId"]
-        found = self.client("lambda").get_function(FunctionName=name)
-        return found["Configuration"]["FunctionArn"]
+        names = re.findall(r"\w+", json.dumps(uri))
+        for name in names:
+            kind = resources.get(name, {}).get("ResourceType")
+            if kind == "AWS::Lambda::Alias":
+                return resources[name]["PhysicalResourceId"]
+            if kind == "AWS::Lambda::Function":
+                physical = resources[name]["PhysicalResourceId"]
+                found = self.client("lambda").get_function(FunctionName=physical)
+                return found["Configuration"]["FunctionArn"]
+        raise Incomplete(f"no function in {uri}")
 
     def complete(self, parameters: dict[str, str]) -> tuple[str, int]:
         """Makes what CloudFormation left out; the API's id, and how many routes."""
