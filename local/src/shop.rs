@@ -100,6 +100,16 @@ pub(crate) struct Running {
     lambda: String,
 }
 
+impl Running {
+    /// The environment of the function with this name: with it, its binary
+    /// works on this shop's tables from another process.
+    pub(crate) fn environment_of(&self, function: &str) -> Option<Environment> {
+        let mut specs = self.template.functions.iter();
+        let spec = specs.find(|spec| spec.code_name == function)?;
+        Some(variables(spec, &self.cloud, &self.url, &self.lambda))
+    }
+}
+
 /// A running shop.
 pub struct Shop {
     running: Arc<Running>,

@@ -19,3 +19,4 @@ mod orders;
 mod process;
 mod races;
 mod support;
+mod turn;

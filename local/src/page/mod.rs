@@ -2,6 +2,8 @@
 
 mod state;
 
+use std::collections::BTreeMap;
+
 use axum::{
     body::Body,
     http::{HeaderValue, Method, StatusCode, Uri, header},
@@ -40,12 +42,25 @@ pub(crate) async fn answer(shop: &Running, method: &Method, uri: &Uri) -> Option
             StatusCode::OK,
             &shop.cloud.mailbox.mails(query("to").as_deref()),
         ),
+        (&Method::GET, "environment") => environment(shop, query("function").as_deref()),
         (&Method::POST, "redrive") => redrive(shop, query("queue").as_deref()).await,
         _ => json(
             StatusCode::NOT_FOUND,
             &serde_json::json!({"message": "Not Found"}),
         ),
     })
+}
+
+/// What a function finds in its environment, for who runs its binary by hand.
+fn environment(shop: &Running, function: Option<&str>) -> Response {
+    let Some(environment) = function.and_then(|name| shop.environment_of(name)) else {
+        return json(
+            StatusCode::NOT_FOUND,
+            &serde_json::json!({"message": "there is no such function"}),
+        );
+    };
+    let variables: BTreeMap<&str, &str> = environment.iter().collect();
+    json(StatusCode::OK, &variables)
 }
 
 /// How much one redrive moves at most, so that it ends.

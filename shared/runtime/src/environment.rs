@@ -71,6 +71,12 @@ impl Environment {
 }
 
 impl Environment {
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.0.iter();
+        variables.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The same variables with one more, or with another value of it.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {
