@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sns::{Client as Sns, types::PublishBatchRequestEntry};
 use jiff::SignedDuration;
 use kernel::Clock;
-use runtime::{Environment, Error, Function, Grant, Handler, Trigger, aws::Aws};
+use runtime::{
+    BoxFuture, Environment, Error, Function, Grant, Handler, Trigger, aws::Aws, metrics::Dependency,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -28,19 +30,48 @@ const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// Events of one shard in one sweep; the next one goes on.
 const SWEEP_EVENTS_MAX: i32 = 200;
 
+/// What a service does with each sweep, beside publishing: it may look at its
+/// own table at that time.
+pub type WithSweep = fn(Table, jiff::Timestamp) -> BoxFuture<Result<(), Error>>;
+
 /// The relay function `name`.
 pub fn function(name: &'static str, grants: &'static [Grant]) -> Function {
+    started(name, grants, Clock::System, None)
+}
+
+/// A relay whose every sweep does something more, which may fail without harm
+/// to the publishing.
+pub fn function_with_sweep(
+    name: &'static str,
+    grants: &'static [Grant],
+    clock: Clock,
+    with_sweep: WithSweep,
+) -> Function {
+    started(name, grants, clock, Some(with_sweep))
+}
+
+fn started(
+    name: &'static str,
+    grants: &'static [Grant],
+    clock: Clock,
+    with_sweep: Option<WithSweep>,
+) -> Function {
     Function::new(
         name,
         Trigger::Stream,
         grants,
-        move |environment| async move {
-            let relay = Arc::new(Relay::start(environment, Clock::System).await?);
-            let handler: Handler = Arc::new(move |event| {
-                let relay = relay.clone();
-                Box::pin(async move { relay.answer(name, &event.payload).await })
-            });
-            Ok(handler)
+        move |environment| {
+            let clock = clock.clone();
+            async move {
+                let mut relay = Relay::start(environment, clock).await?;
+                relay.with_sweep = with_sweep;
+                let relay = Arc::new(relay);
+                let handler: Handler = Arc::new(move |event| {
+                    let relay = relay.clone();
+                    Box::pin(async move { relay.answer(name, &event.payload).await })
+                });
+                Ok(handler)
+            }
         },
     )
 }
@@ -51,6 +82,7 @@ pub struct Relay {
     sns: Sns,
     topic_arn: String,
     clock: Clock,
+    with_sweep: Option<WithSweep>,
 }
 
 /// One event that waits.
@@ -76,6 +108,7 @@ impl Relay {
             sns: Aws::from_environment(&environment)?.sns(),
             topic_arn: environment.require("TOPIC_ARN")?.to_owned(),
             clock,
+            with_sweep: None,
         })
     }
 
@@ -94,7 +127,9 @@ impl Relay {
         let (sent, failed) = if shape.records.is_some() {
             self.forward(serde_json::from_str(payload.get())?).await?
         } else {
-            (self.sweep().await?, Vec::new())
+            let sent = self.sweep().await?;
+            self.do_with_sweep(function).await;
+            (sent, Vec::new())
         };
         let (duration_ms, failures) = (runtime::log::millis(started), failed.len());
         if failures > 0 {
@@ -115,6 +150,16 @@ impl Relay {
         Ok(to_raw_value(
             &serde_json::json!({ "batchItemFailures": failed }),
         )?)
+    }
+
+    async fn do_with_sweep(&self, function: &'static str) {
+        let Some(with_sweep) = self.with_sweep else {
+            return;
+        };
+        if let Err(error) = with_sweep(self.table.clone(), self.clock.now()).await {
+            let error = runtime::log::chain(error.as_ref());
+            tracing::error!(function, error, "what goes with the sweep failed");
+        }
     }
 
     /// Publishes the events of a stream's batch; gives the number sent and
@@ -243,11 +288,16 @@ impl Relay {
                     .into_iter()
                     .filter_map(|entry| entry.id?.parse().ok())
                     .collect();
-                (0..batch.len())
+                let refused: HashSet<usize> = (0..batch.len())
                     .filter(|offset| !taken.contains(offset))
-                    .collect()
+                    .collect();
+                if !refused.is_empty() {
+                    Dependency::Sns.failed();
+                }
+                refused
             }
             Err(error) => {
+                Dependency::Sns.failed();
                 let error = runtime::log::chain(&error);
                 tracing::error!(error, events = batch.len(), "publish failed");
                 all()

@@ -3,7 +3,10 @@
 
 use std::{
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,7 +18,12 @@ use failsafe::{
 };
 use serde_json::value::to_raw_value;
 
-use crate::{Environment, Error, Function, Grant, Handler, Trigger, http::ApiError, log};
+use crate::{
+    Environment, Error, Function, Grant, Handler, Trigger,
+    http::ApiError,
+    log,
+    metrics::{BREAKER_OPEN, Dependency},
+};
 
 /// The share of calls that must succeed for the breaker to stay closed.
 const BREAKER_SUCCESS_RATE: f64 = 0.5;
@@ -155,6 +163,7 @@ pub struct CallClient {
     lambda: Client,
     function_name: String,
     breaker: Breaker,
+    open: Arc<AtomicBool>,
 }
 
 impl CallClient {
@@ -166,11 +175,16 @@ impl CallClient {
             BREAKER_WINDOW,
             backoff::constant(BREAKER_RESET),
         );
-        let breaker = StateMachine::new(policy, BreakerLog(service));
+        let open = Arc::new(AtomicBool::new(false));
+        let watch = BreakerLog {
+            service,
+            open: open.clone(),
+        };
         Self {
             lambda,
             function_name: function_name.to_owned(),
-            breaker,
+            breaker: StateMachine::new(policy, watch),
+            open,
         }
     }
 
@@ -181,13 +195,18 @@ impl CallClient {
     /// When there is no answer, or none that reads.
     pub async fn call<C: Call>(&self, call: &C) -> Result<C::Reply, CallError> {
         if !self.breaker.is_call_permitted() {
+            report_breaker(C::SERVICE, true);
             return Err(CallError::CircuitOpen(C::SERVICE));
         }
         let answer = self.invoke(C::SERVICE, serde_json::to_vec(call)).await;
         match &answer {
             Ok(_) => self.breaker.on_success(),
-            Err(_) => self.breaker.on_error(),
+            Err(_) => {
+                Dependency::Service(C::SERVICE).failed();
+                self.breaker.on_error();
+            }
         }
+        report_breaker(C::SERVICE, self.open.load(Ordering::Relaxed));
         serde_json::from_slice(&answer?).map_err(|source| CallError::Unreadable {
             service: C::SERVICE,
             source,
@@ -218,22 +237,50 @@ impl CallClient {
     }
 }
 
-/// Logs what the breaker does.
+/// Says how the breaker is, with every call: a gauge that is only set when it
+/// changes would have no data for an alarm to end on.
+fn report_breaker(service: &'static str, open: bool) {
+    BREAKER_OPEN.set(&[service], if open { 1.0 } else { 0.0 });
+}
+
+/// Logs what the breaker does, and remembers whether it lets calls through.
 #[derive(Debug)]
-struct BreakerLog(&'static str);
+struct BreakerLog {
+    service: &'static str,
+    open: Arc<AtomicBool>,
+}
+
+impl BreakerLog {
+    fn changed(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+        report_breaker(self.service, open);
+    }
+}
 
 impl Instrument for BreakerLog {
     fn on_call_rejected(&self) {}
 
     fn on_open(&self) {
-        tracing::warn!(service = self.0, breaker = "open", "circuit breaker");
+        self.changed(true);
+        tracing::warn!(service = self.service, breaker = "open", "circuit breaker");
     }
 
     fn on_half_open(&self) {
-        tracing::warn!(service = self.0, breaker = "half_open", "circuit breaker");
+        // One call may pass, to see; until it succeeds the circuit is not closed.
+        self.changed(true);
+        tracing::warn!(
+            service = self.service,
+            breaker = "half_open",
+            "circuit breaker"
+        );
     }
 
     fn on_closed(&self) {
-        tracing::debug!(service = self.0, breaker = "closed", "circuit breaker");
+        self.changed(false);
+        tracing::debug!(
+            service = self.service,
+            breaker = "closed",
+            "circuit breaker"
+        );
     }
 }

@@ -153,6 +153,8 @@ impl Sample {
     fn values(&self) -> Vec<Value> {
         match self {
             Self::Count(count) => vec![Value::from(*count)],
+            // JSON has no name for what is not a number.
+            Self::Last(value) if !value.is_finite() => Vec::new(),
             Self::Last(value) => vec![Value::from(*value)],
             Self::Values(values) => match values.as_slice() {
                 [one] => vec![Value::from(*one)],
@@ -322,7 +324,6 @@ impl GaugeFn for Handle {
 
 impl HistogramFn for Handle {
     fn record(&self, value: f64) {
-        // JSON has no name for what is not a number.
         if !value.is_finite() {
             return;
         }
