@@ -141,7 +141,10 @@ impl ShopMetrics {
         let handle = self.handle.clone();
         tokio::spawn(async move {
             let mut stopping = std::pin::pin!(stop.wait());
-            while tokio::time::timeout(TIDY_EVERY, &mut stopping).await.is_err() {
+            while tokio::time::timeout(TIDY_EVERY, &mut stopping)
+                .await
+                .is_err()
+            {
                 handle.run_upkeep();
             }
         })
@@ -238,8 +241,7 @@ impl Recorder for OfTheCurrentShop {
 
     fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
         let key = renamed(key, "_total");
-        current(|shop| shop.recorder.register_counter(&key, metadata))
-            .unwrap_or_else(Counter::noop)
+        current(|shop| shop.recorder.register_counter(&key, metadata)).unwrap_or_else(Counter::noop)
     }
 
     fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {

@@ -135,8 +135,7 @@ impl Shop {
         let lambda = format!("http://{lambda}");
         let variables = |spec: &template::Function| variables(spec, &cloud, &url, &lambda);
         let metrics = ShopMetrics::new()?;
-        let functions =
-            Functions::start(&template, options.functions, &metrics, variables).await?;
+        let functions = Functions::start(&template, options.functions, &metrics, variables).await?;
         let functions = Arc::new(functions);
 
         let (stop_work, stop) = Stop::channel();

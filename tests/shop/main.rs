@@ -15,6 +15,7 @@ mod gateway;
 mod input;
 mod kill;
 mod laptop;
+mod metrics;
 mod orders;
 mod process;
 mod races;

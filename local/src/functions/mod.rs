@@ -122,8 +122,7 @@ impl Running {
         let (duration, error) = (started.elapsed(), outcome.as_ref().err());
         let function = &self.spec.code_name;
         self.metrics.invoked(function, duration, error.is_some());
-        self.stats
-            .record(duration, error.map(ToString::to_string));
+        self.stats.record(duration, error.map(ToString::to_string));
         if let Err(error) = &outcome {
             tracing::warn!(function = self.spec.code_name, error = %error, "invocation failed");
         }

@@ -62,7 +62,7 @@ async fn metrics(shop: &Running) -> String {
     for queue in &shop.template.queues {
         let dead_letters = state::holds_dead_letters(&shop.template, queue);
         if let Ok(depth) = shop.cloud.queues.depth(&queue.url()).await {
-            shop.metrics.queue(&queue.name, dead_letters, depth);
+            shop.metrics.queue(&queue.logical_id, dead_letters, depth);
         }
     }
     shop.metrics.render()

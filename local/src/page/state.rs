@@ -107,8 +107,7 @@ pub(crate) async fn of(shop: &Running) -> State {
 
 /// Whether a queue holds what others could not handle.
 pub(super) fn holds_dead_letters(template: &Template, queue: &Queue) -> bool {
-    let is_target =
-        |target: &Option<String>| target.as_deref() == Some(queue.logical_id.as_str());
+    let is_target = |target: &Option<String>| target.as_deref() == Some(queue.logical_id.as_str());
     let mut queues = template.queues.iter();
     let mut subscriptions = template.subscriptions.iter();
     queues.any(|other| is_target(&other.dead_letter_queue))

@@ -56,24 +56,19 @@ fn started(
     clock: Clock,
     with_sweep: Option<WithSweep>,
 ) -> Function {
-    Function::new(
-        name,
-        Trigger::Stream,
-        grants,
-        move |environment| {
-            let clock = clock.clone();
-            async move {
-                let mut relay = Relay::start(environment, clock).await?;
-                relay.with_sweep = with_sweep;
-                let relay = Arc::new(relay);
-                let handler: Handler = Arc::new(move |event| {
-                    let relay = relay.clone();
-                    Box::pin(async move { relay.answer(name, &event.payload).await })
-                });
-                Ok(handler)
-            }
-        },
-    )
+    Function::new(name, Trigger::Stream, grants, move |environment| {
+        let clock = clock.clone();
+        async move {
+            let mut relay = Relay::start(environment, clock).await?;
+            relay.with_sweep = with_sweep;
+            let relay = Arc::new(relay);
+            let handler: Handler = Arc::new(move |event| {
+                let relay = relay.clone();
+                Box::pin(async move { relay.answer(name, &event.payload).await })
+            });
+            Ok(handler)
+        }
+    })
 }
 
 /// Publishes a service's events.

@@ -169,11 +169,21 @@ pub struct CallClient {
 impl CallClient {
     /// A client for the function `function_name` of `service`.
     pub fn new(lambda: Client, function_name: &str, service: &'static str) -> Self {
+        Self::with_reset(lambda, function_name, service, BREAKER_RESET)
+    }
+
+    /// The same with a breaker that tries again after `reset`.
+    pub fn with_reset(
+        lambda: Client,
+        function_name: &str,
+        service: &'static str,
+        reset: Duration,
+    ) -> Self {
         let policy = success_rate_over_time_window(
             BREAKER_SUCCESS_RATE,
             BREAKER_CALLS_MIN,
             BREAKER_WINDOW,
-            backoff::constant(BREAKER_RESET),
+            backoff::constant(reset),
         );
         let open = Arc::new(AtomicBool::new(false));
         let watch = BreakerLog {

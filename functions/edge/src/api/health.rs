@@ -15,8 +15,7 @@ use runtime::{
     aws::Aws,
     grant,
     http::{Access, Endpoint, Reply, State, StatusCode},
-    log,
-    metrics,
+    log, metrics,
 };
 use tokio::sync::Mutex;
 
@@ -46,13 +45,19 @@ const GRANTS: &[Grant] = &[
     grant("sns:GetTopicAttributes", "NotificationsTopic"),
     grant("sqs:GetQueueAttributes", "FailedRecordsQueue"),
     grant("sqs:GetQueueAttributes", "SettleReservationsQueue"),
-    grant("sqs:GetQueueAttributes", "SettleReservationsDeadLetterQueue"),
+    grant(
+        "sqs:GetQueueAttributes",
+        "SettleReservationsDeadLetterQueue",
+    ),
     grant("sqs:GetQueueAttributes", "AdvanceOrdersQueue"),
     grant("sqs:GetQueueAttributes", "AdvanceOrdersDeadLetterQueue"),
     grant("sqs:GetQueueAttributes", "ProcessPaymentsQueue"),
     grant("sqs:GetQueueAttributes", "ProcessPaymentsDeadLetterQueue"),
     grant("sqs:GetQueueAttributes", "ComposeNotificationsQueue"),
-    grant("sqs:GetQueueAttributes", "ComposeNotificationsDeadLetterQueue"),
+    grant(
+        "sqs:GetQueueAttributes",
+        "ComposeNotificationsDeadLetterQueue",
+    ),
     grant("sqs:GetQueueAttributes", "DeliverEmailQueue"),
     grant("sqs:GetQueueAttributes", "DeliverEmailDeadLetterQueue"),
 ];

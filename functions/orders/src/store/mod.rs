@@ -214,16 +214,16 @@ impl OrderStore {
              version = :next, updated_at = :at ADD seen :seen REMOVE open_shard, open_since"
         };
         let advance = Expression::update(update)
-        .only_when("version = :version AND NOT contains(seen, :event)")
-        .name("#status", "status")
-        .value(":status", next.status)
-        .value(":reason", &next.status_reason)
-        .value(":committed", next.committed)
-        .value(":next", next.version)
-        .value(":at", next.updated_at)
-        .value(":version", stored.order.version)
-        .value(":event", because.dedup_key())
-        .string_set(":seen", vec![because.dedup_key()]);
+            .only_when("version = :version AND NOT contains(seen, :event)")
+            .name("#status", "status")
+            .value(":status", next.status)
+            .value(":reason", &next.status_reason)
+            .value(":committed", next.committed)
+            .value(":next", next.version)
+            .value(":at", next.updated_at)
+            .value(":version", stored.order.version)
+            .value(":event", because.dedup_key())
+            .string_set(":seen", vec![because.dedup_key()]);
         let key = Key::new(partition(id), SNAPSHOT);
         self.table
             .transaction()
@@ -261,7 +261,9 @@ impl OrderStore {
                 .into_paginator()
                 .send();
             for _ in 0..OPEN_PAGES_MAX {
-                let Some(page) = pages.next().await else { break };
+                let Some(page) = pages.next().await else {
+                    break;
+                };
                 let page = page.map_err(|error| StoreError::call("Query", error))?;
                 count += u32::try_from(page.count).unwrap_or_default();
             }

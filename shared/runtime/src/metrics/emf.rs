@@ -202,7 +202,11 @@ impl<'a> Line<'a> {
     /// Whether a metric's name is free and its dimensions have no other value.
     fn takes(&self, key: &Key) -> bool {
         let directives = &self.aws.cloud_watch_metrics;
-        directives.iter().map(|one| one.metrics.len()).sum::<usize>() < METRICS_MAX
+        directives
+            .iter()
+            .map(|one| one.metrics.len())
+            .sum::<usize>()
+            < METRICS_MAX
             && !self.members.contains_key(key.name())
             && key.labels().all(|label| {
                 let member = self.members.get(label.key());
@@ -278,19 +282,27 @@ struct Handle {
 
 impl Handle {
     fn count(&self, change: impl FnOnce(u64) -> u64) {
-        self.kept.keep(&self.key, || Sample::Count(0), |sample| {
-            if let Sample::Count(count) = sample {
-                *count = change(*count);
-            }
-        });
+        self.kept.keep(
+            &self.key,
+            || Sample::Count(0),
+            |sample| {
+                if let Sample::Count(count) = sample {
+                    *count = change(*count);
+                }
+            },
+        );
     }
 
     fn last(&self, change: impl FnOnce(f64) -> f64) {
-        self.kept.keep(&self.key, || Sample::Last(0.0), |sample| {
-            if let Sample::Last(last) = sample {
-                *last = change(*last);
-            }
-        });
+        self.kept.keep(
+            &self.key,
+            || Sample::Last(0.0),
+            |sample| {
+                if let Sample::Last(last) = sample {
+                    *last = change(*last);
+                }
+            },
+        );
     }
 }
 
@@ -327,11 +339,15 @@ impl HistogramFn for Handle {
         if !value.is_finite() {
             return;
         }
-        self.kept.keep(&self.key, || Sample::Values(Vec::new()), |sample| {
-            if let Sample::Values(values) = sample {
-                values.push(value);
-            }
-        });
+        self.kept.keep(
+            &self.key,
+            || Sample::Values(Vec::new()),
+            |sample| {
+                if let Sample::Values(values) = sample {
+                    values.push(value);
+                }
+            },
+        );
     }
 }
 

@@ -58,7 +58,9 @@ fn assert_valid(line: &Value) {
     };
     assert!(line.to_string().len() <= 1024 * 1024);
     assert!(line["_aws"]["Timestamp"].as_u64().is_some(), "{line}");
-    let directives = line["_aws"]["CloudWatchMetrics"].as_array().expect("a list");
+    let directives = line["_aws"]["CloudWatchMetrics"]
+        .as_array()
+        .expect("a list");
     assert!(!directives.is_empty());
     let mut names = Vec::new();
     for directive in directives {
@@ -149,7 +151,12 @@ fn values_of_one_dimension_that_differ_are_lines_of_their_own() {
     });
     let counted: Vec<_> = found
         .iter()
-        .map(|line| (line["Reason"].as_str().unwrap(), line["Failed"].as_u64().unwrap()))
+        .map(|line| {
+            (
+                line["Reason"].as_str().unwrap(),
+                line["Failed"].as_u64().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(counted, [("declined", 2), ("expired", 1)]);
 }
