@@ -15,6 +15,7 @@ mod gateway;
 mod input;
 mod kill;
 mod laptop;
+mod logs;
 mod metrics;
 mod orders;
 mod process;

@@ -5,7 +5,11 @@
 //! and marking) is found by a sweep that runs every minute. Both publish at
 //! least once; consumers count each event once.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,7 +17,8 @@ use aws_sdk_sns::{Client as Sns, types::PublishBatchRequestEntry};
 use jiff::SignedDuration;
 use kernel::Clock;
 use runtime::{
-    BoxFuture, Environment, Error, Function, Grant, Handler, Trigger, aws::Aws, metrics::Dependency,
+    BoxFuture, Environment, Error, Function, Grant, Handler, LambdaEvent, Trigger, aws::Aws,
+    metrics::Dependency,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -64,7 +69,7 @@ fn started(
             let relay = Arc::new(relay);
             let handler: Handler = Arc::new(move |event| {
                 let relay = relay.clone();
-                Box::pin(async move { relay.answer(name, &event.payload).await })
+                Box::pin(async move { relay.answer(name, event).await })
             });
             Ok(handler)
         }
@@ -84,6 +89,29 @@ pub struct Relay {
 struct Waiting {
     key: Key,
     json: String,
+}
+
+impl Waiting {
+    /// The id of the chain that it belongs to, for the log.
+    fn chain(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Chain {
+            correlationid: String,
+        }
+        let chain: Chain = serde_json::from_str(&self.json).ok()?;
+        Some(chain.correlationid)
+    }
+}
+
+/// What one invocation did.
+#[derive(Default)]
+struct Round {
+    /// How many events got through.
+    sent: usize,
+    /// The sequence numbers of those of a stream that did not.
+    failed: Vec<String>,
+    /// The chains that the events belong to.
+    chains: BTreeSet<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -110,35 +138,48 @@ impl Relay {
     async fn answer(
         &self,
         function: &'static str,
-        payload: &RawValue,
+        event: LambdaEvent<Box<RawValue>>,
     ) -> Result<Box<RawValue>, Error> {
         #[derive(Deserialize)]
         struct Shape {
             #[serde(rename = "Records")]
             records: Option<serde::de::IgnoredAny>,
         }
-        let started = Instant::now();
-        let shape: Shape = serde_json::from_str(payload.get())?;
-        let (sent, failed) = if shape.records.is_some() {
-            self.forward(serde_json::from_str(payload.get())?).await?
+        let (started, request_id) = (Instant::now(), event.context.request_id);
+        let payload = event.payload.get();
+        let shape: Shape = serde_json::from_str(payload)?;
+        let round = if shape.records.is_some() {
+            self.forward(serde_json::from_str(payload)?).await?
         } else {
-            let sent = self.sweep().await?;
+            let round = self.sweep().await?;
             self.do_with_sweep(function).await;
-            (sent, Vec::new())
+            round
         };
-        let (duration_ms, failures) = (runtime::log::millis(started), failed.len());
+        let duration_ms = runtime::log::millis(started);
+        let (sent, failures) = (round.sent, round.failed.len());
+        let correlation_ids = round.chains.into_iter().collect::<Vec<_>>().join(" ");
         if failures > 0 {
             tracing::error!(
                 function,
+                request_id,
+                correlation_ids,
                 sent,
                 failures,
                 duration_ms,
                 "events not published"
             );
         } else if sent > 0 {
-            tracing::info!(function, sent, duration_ms, "events published");
+            tracing::info!(
+                function,
+                request_id,
+                correlation_ids,
+                sent,
+                duration_ms,
+                "events published"
+            );
         }
-        let failed: Vec<_> = failed
+        let failed: Vec<_> = round
+            .failed
             .into_iter()
             .map(|id| serde_json::json!({ "itemIdentifier": id }))
             .collect();
@@ -157,9 +198,8 @@ impl Relay {
         }
     }
 
-    /// Publishes the events of a stream's batch; gives the number sent and
-    /// the sequence numbers of what failed.
-    async fn forward(&self, batch: StreamEvent) -> Result<(usize, Vec<String>), Error> {
+    /// Publishes the events of a stream's batch.
+    async fn forward(&self, batch: StreamEvent) -> Result<Round, Error> {
         let (mut waiting, mut numbers) = (Vec::new(), Vec::new());
         for record in batch.records {
             let item: OutboxItem = match serde_dynamo::from_item(record.change.new_image) {
@@ -175,28 +215,23 @@ impl Relay {
                 numbers.push(record.change.sequence_number.unwrap_or_default());
             }
         }
-        let failed = self.publish(&waiting).await;
-        let sent = waiting.len() - failed.len();
-        Ok((
-            sent,
-            failed
-                .into_iter()
-                .map(|index| numbers[index].clone())
-                .collect(),
-        ))
+        let mut round = Round::default();
+        let failed = self.publish(&waiting, &mut round).await;
+        round.failed = failed
+            .into_iter()
+            .map(|index| numbers[index].clone())
+            .collect();
+        Ok(round)
     }
 
-    /// Publishes what has waited too long; gives the number sent.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn sweep(&self) -> Result<usize, StoreError> {
+    /// Publishes what has waited too long; the next sweep finds what failed.
+    async fn sweep(&self) -> Result<Round, StoreError> {
         let before = self
             .clock
             .now()
             .saturating_sub(SWEEP_AFTER)
             .unwrap_or(jiff::Timestamp::MIN);
-        let mut sent = 0;
+        let mut round = Round::default();
         for shard in 0..UNSENT_SHARDS {
             let output = self
                 .table
@@ -228,13 +263,16 @@ impl Relay {
                     json: item.event,
                 })
                 .collect();
-            sent += waiting.len() - self.publish(&waiting).await.len();
+            self.publish(&waiting, &mut round).await;
         }
-        Ok(sent)
+        Ok(round)
     }
 
     /// Publishes, and marks what got through; gives the indexes of what did not.
-    async fn publish(&self, waiting: &[Waiting]) -> Vec<usize> {
+    async fn publish(&self, waiting: &[Waiting], round: &mut Round) -> Vec<usize> {
+        round
+            .chains
+            .extend(waiting.iter().filter_map(Waiting::chain));
         let mut failed = Vec::new();
         let mut begin = 0;
         while begin < waiting.len() {
@@ -250,6 +288,7 @@ impl Relay {
             }
             begin = end;
         }
+        round.sent += waiting.len() - failed.len();
         failed
     }
 

@@ -14,7 +14,7 @@ use aws_sdk_lambda::{Client, primitives::Blob};
 use contracts::calls::Call;
 use failsafe::{
     Instrument, StateMachine, backoff,
-    failure_policy::{SuccessRateOverTimeWindow, success_rate_over_time_window},
+    failure_policy::{ConsecutiveFailures, consecutive_failures},
 };
 use serde_json::value::to_raw_value;
 
@@ -25,12 +25,10 @@ use crate::{
     metrics::{BREAKER_OPEN, Dependency},
 };
 
-/// The share of calls that must succeed for the breaker to stay closed.
-const BREAKER_SUCCESS_RATE: f64 = 0.5;
-/// Calls in the window before the rate means anything.
-const BREAKER_CALLS_MIN: u32 = 10;
-/// How far back the rate looks.
-const BREAKER_WINDOW: Duration = Duration::from_secs(10);
+/// Calls in a row that fail before the breaker opens. No rate over a time: a
+/// process in Lambda makes one call after the other, and those that run into
+/// their timeout are so few in any window that a rate would never mean much.
+const BREAKER_FAILURES: u32 = 5;
 /// How long an open breaker stays open before it tries again.
 const BREAKER_RESET: Duration = Duration::from_secs(30);
 /// What a client is told to wait when a service is down, in seconds.
@@ -155,7 +153,7 @@ impl From<CallError> for ApiError {
     }
 }
 
-type Breaker = StateMachine<SuccessRateOverTimeWindow<backoff::Constant>, BreakerLog>;
+type Breaker = StateMachine<ConsecutiveFailures<backoff::Constant>, BreakerLog>;
 
 /// Calls one function of another service.
 #[derive(Clone)]
@@ -179,12 +177,7 @@ impl CallClient {
         service: &'static str,
         reset: Duration,
     ) -> Self {
-        let policy = success_rate_over_time_window(
-            BREAKER_SUCCESS_RATE,
-            BREAKER_CALLS_MIN,
-            BREAKER_WINDOW,
-            backoff::constant(reset),
-        );
+        let policy = consecutive_failures(BREAKER_FAILURES, backoff::constant(reset));
         let open = Arc::new(AtomicBool::new(false));
         let watch = BreakerLog {
             service,
@@ -276,7 +269,7 @@ impl Instrument for BreakerLog {
     }
 
     fn on_half_open(&self) {
-        // One call may pass, to see; until it succeeds the circuit is not closed.
+        // Calls may pass, to see; until one succeeds the circuit is not closed.
         self.changed(true);
         tracing::warn!(
             service = self.service,

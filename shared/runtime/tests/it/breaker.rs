@@ -17,8 +17,8 @@ use runtime::{
 };
 use testkit::{Answer, Counted, Peer};
 
-/// Calls before the breaker judges.
-const CALLS: usize = 10;
+/// Calls in a row that fail before the breaker opens.
+const CALLS: usize = 5;
 /// How often a call is tried while the circuit is open, at most.
 const LOOKS_MAX: usize = 1_000;
 
@@ -73,17 +73,25 @@ async fn call(client: &CallClient) -> Result<StockReservation, CallError> {
 }
 
 #[tokio::test]
-async fn after_ten_failures_nobody_is_asked_any_more() {
+async fn after_five_failures_in_a_row_nobody_is_asked_any_more() {
     let catalog = Catalog::broken().await;
     let client = catalog.client(Duration::from_secs(3_600));
     let counted = Counted::begin();
+    // A good call between makes them no row.
+    for _ in 1..CALLS {
+        call(&client).await.unwrap_err();
+    }
+    catalog.works.store(true, Ordering::SeqCst);
+    call(&client).await.unwrap();
+    catalog.works.store(false, Ordering::SeqCst);
+    assert_eq!(counted.take()["BreakerOpen[Dependency=catalog]"], 0.0);
     for failed in 1..=CALLS {
         let error = call(&client).await.unwrap_err();
         assert!(matches!(error, CallError::Unreachable { .. }), "{error}");
-        assert_eq!(catalog.asked(), failed);
+        assert_eq!(catalog.asked(), CALLS + failed);
     }
     let all = counted.take();
-    assert_eq!(all["DependencyErrors[Dependency=catalog]"], 10.0);
+    assert_eq!(all["DependencyErrors[Dependency=catalog]"], 5.0);
     assert_eq!(all["BreakerOpen[Dependency=catalog]"], 1.0);
 
     catalog.works.store(true, Ordering::SeqCst);
@@ -94,7 +102,7 @@ async fn after_ten_failures_nobody_is_asked_any_more() {
             "{error}"
         );
     }
-    assert_eq!(catalog.asked(), CALLS, "not asked");
+    assert_eq!(catalog.asked(), 2 * CALLS, "not asked");
     let wanted = [("BreakerOpen[Dependency=catalog]".to_owned(), 1.0)];
     assert_eq!(
         counted.take_untimed(),
@@ -144,7 +152,7 @@ async fn until_asked(
     assert_eq!(
         catalog.asked(),
         before + 1,
-        "one call is let through to see"
+        "the first call that is let through"
     );
     last
 }
