@@ -15,6 +15,7 @@ use crate::{
     cloud::{Cloud, CloudError, Stop, listen},
     functions::{self, Functions, FunctionsError},
     gateway::Gateway,
+    metrics::ShopMetrics,
     page,
     template::{self, Template, TemplateError, names},
     triggers::{self, Triggers},
@@ -78,6 +79,9 @@ pub enum StartError {
     /// A function cannot be started.
     #[error(transparent)]
     Functions(#[from] FunctionsError),
+    /// Metrics cannot be kept.
+    #[error("metrics cannot be kept")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// The gateway's port cannot be had.
     #[error("port {port} cannot be had")]
     Port {
@@ -96,6 +100,7 @@ pub(crate) struct Running {
     pub(crate) template: Template,
     pub(crate) functions: Arc<Functions>,
     pub(crate) cloud: Cloud,
+    pub(crate) metrics: Arc<ShopMetrics>,
     gateway: Gateway,
     lambda: String,
 }
@@ -139,7 +144,8 @@ impl Shop {
         let (on_lambda, lambda) = listen(0).await.map_err(no_port(0))?;
         let lambda = format!("http://{lambda}");
         let variables = |spec: &template::Function| variables(spec, &cloud, &url, &lambda);
-        let functions = Functions::start(&template, options.functions, variables).await?;
+        let metrics = ShopMetrics::new()?;
+        let functions = Functions::start(&template, options.functions, &metrics, variables).await?;
         let functions = Arc::new(functions);
 
         let (stop_work, stop) = Stop::channel();
@@ -152,6 +158,7 @@ impl Shop {
             options.data.as_deref(),
             &stop,
         );
+        triggers.tasks.push(metrics.tidy(stop.clone()));
         let gateway = Gateway::new(&template, &functions);
         let running = Arc::new(Running {
             url,
@@ -159,6 +166,7 @@ impl Shop {
             template,
             functions,
             cloud,
+            metrics,
             gateway,
             lambda,
         });

@@ -15,6 +15,8 @@ mod gateway;
 mod input;
 mod kill;
 mod laptop;
+mod logs;
+mod metrics;
 mod orders;
 mod process;
 mod races;

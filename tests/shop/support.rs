@@ -30,6 +30,11 @@ pub(crate) const PASSWORD: &str = "seven-otters-paint-the-moon";
 /// The internal key of a shop that is told no other.
 const INTERNAL_KEY_DEFAULT: &str = "local-internal-key";
 
+/// The internal key of a shop that a test starts for itself.
+pub(crate) const fn internal_key() -> &'static str {
+    INTERNAL_KEY_DEFAULT
+}
+
 /// Where the shop is.
 struct Target {
     base: String,

@@ -1,4 +1,5 @@
-//! What only a laptop has: a page that shows the shop at work, and the mailbox.
+//! What only a laptop has: a page that shows the shop at work, the mailbox, and
+//! metrics for Prometheus.
 
 mod state;
 
@@ -16,12 +17,20 @@ use crate::{cloud::RECEIVE_MAX, shop::Running};
 /// Everything that is answered here rather than by a route.
 const PREFIX: &str = "/_local/";
 
+/// Where Prometheus looks unless it is told otherwise.
+const METRICS: &str = "/metrics";
+/// The text format of Prometheus.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The page; it needs nothing from anywhere else.
 const PAGE: &str = include_str!("page.html");
 
 /// Answers a local request; nothing when it is not one.
 pub(crate) async fn answer(shop: &Running, method: &Method, uri: &Uri) -> Option<Response> {
     let path = uri.path();
+    if path == METRICS && method == Method::GET {
+        return Some(text(StatusCode::OK, METRICS_TYPE, metrics(shop).await));
+    }
     if path == PREFIX.trim_end_matches('/') {
         let mut reply = text(StatusCode::PERMANENT_REDIRECT, "text/plain", String::new());
         reply
@@ -61,6 +70,17 @@ fn environment(shop: &Running, function: Option<&str>) -> Response {
     };
     let variables: BTreeMap<&str, &str> = environment.iter().collect();
     json(StatusCode::OK, &variables)
+}
+
+/// Every metric, with the queues as they are now.
+async fn metrics(shop: &Running) -> String {
+    for queue in &shop.template.queues {
+        let dead_letters = state::holds_dead_letters(&shop.template, queue);
+        if let Ok(depth) = shop.cloud.queues.depth(&queue.url()).await {
+            shop.metrics.queue(&queue.logical_id, dead_letters, depth);
+        }
+    }
+    shop.metrics.render()
 }
 
 /// How much one redrive moves at most, so that it ends.
