@@ -5,8 +5,9 @@ names the resource.
 """
 
 import json
+import re
 
-from template_model import as_list, references, texts
+from template_model import TEMPLATE, as_list, references, texts
 
 # AWS: a message must stay hidden for all tries of a batch that was throttled.
 VISIBILITY_TIMEOUTS_MIN = 6
@@ -34,6 +35,8 @@ ACCESS_LOG_NEEDS = {
     "$context.integration.error",
     "$context.authorizer.error",
 }
+NAMESPACE = "Emporium"
+METRICS = TEMPLATE.parent / "docs" / "metrics.md"
 # Alarms on the shop as a whole, by their metric.
 SHOP_METRICS = {"5xx", "Latency", "Throttles", "StuckOrders", "BreakerOpen"}
 
@@ -211,13 +214,46 @@ def alarms(template):
             yield f"{name} tells nobody"
         if alarm.get("TreatMissingData") != "notBreaching":
             yield f"{name} takes silence for trouble: TreatMissingData"
-        if alarm.get("Namespace") == "Emporium" and "Shop" not in texts(alarm.get("Dimensions", [])):
+        if alarm.get("Namespace") == NAMESPACE and "Shop" not in texts(alarm.get("Dimensions", [])):
             yield f"{name} looks at all shops: Dimensions"
     for name, dashboard in template.of("AWS::CloudWatch::Dashboard"):
         try:
             json.loads(dashboard["DashboardBody"]["Fn::Sub"])
         except ValueError as error:
             yield f"{name} is not JSON: {error}"
+
+
+def metrics(template):
+    """Alarms and the dashboard look at what functions count.
+
+    docs/metrics.md lists that, and a test compares it with the code.
+    """
+    listed = re.findall(r"^\| `(\w+)` \| ((?:`\w+` ?)+)\|", METRICS.read_text(), re.MULTILINE)
+    counted = {name: set(re.findall(r"\w+", dimensions)) for name, dimensions in listed}
+    looked_at = []
+    for name, alarm in template.of("AWS::CloudWatch::Alarm"):
+        if alarm.get("Namespace") == NAMESPACE:
+            dimensions = {item["Name"] for item in alarm.get("Dimensions", [])}
+            looked_at.append((name, alarm["MetricName"], dimensions))
+    for name, dashboard in template.of("AWS::CloudWatch::Dashboard"):
+        looked_at += [(name, *seen) for seen in _seen(dashboard["DashboardBody"]["Fn::Sub"])]
+    for name, metric, dimensions in looked_at:
+        if counted.get(metric) != dimensions:
+            yield f"{name} looks at {metric} by {sorted(dimensions)}, which nobody counts"
+
+
+def _seen(body):
+    """The shop's own metrics on a dashboard, each with its dimensions."""
+    try:
+        widgets = json.loads(body)["widgets"]
+    except ValueError:
+        return  # `alarms` says so
+    for line in (line for widget in widgets for line in widget["properties"]["metrics"]):
+        if line[0] == NAMESPACE:
+            yield line[1], {text for text in line[2::2] if isinstance(text, str)}
+        elif isinstance(line[0], dict):
+            search = re.search(rf"{{{NAMESPACE},([\w,]+)}} MetricName=\"(\w+)\"", line[0]["expression"])
+            yield (search[2], set(search[1].split(","))) if search else (line[0]["expression"], set())
 
 
 def aliases(template):
@@ -324,6 +360,7 @@ GRADUAL_CHECKS = [
     api,
     tracing,
     alarms,
+    metrics,
     aliases,
     rollback,
     versions,

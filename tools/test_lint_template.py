@@ -52,6 +52,15 @@ def managed(role):
     return put(role, ["arn:aws:iam::aws:policy/AdministratorAccess"], "Properties", "ManagedPolicyArns")
 
 
+def dashboard(old, new):
+    def change(template):
+        widgets = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
+        assert old in widgets["Fn::Sub"], old
+        widgets["Fn::Sub"] = widgets["Fn::Sub"].replace(old, new)
+
+    return change
+
+
 def gradual_always(template):
     template["Mappings"]["Deployments"]["AllAtOnce"]["Gradual"] = "true"
 
@@ -122,6 +131,11 @@ CASES = [
     ("alarms", "takes silence", put("ThrottlesAlarm", "breaching", "Properties", "TreatMissingData")),
     ("alarms", "all shops", drop("StuckOrdersAlarm", "Properties", "Dimensions")),
     ("alarms", "Dashboard is not JSON", put("Dashboard", {"Fn::Sub": '{"widgets": [,]}'}, "Properties", "DashboardBody")),
+    ("metrics", "StuckOrder by", put("StuckOrdersAlarm", "StuckOrder", "Properties", "MetricName")),
+    ("metrics", "StuckOrders by []", drop("StuckOrdersAlarm", "Properties", "Dimensions")),
+    ("metrics", "Dashboard looks at OrdersPlace by", dashboard("OrdersPlaced", "OrdersPlace")),
+    ("metrics", "Dashboard looks at OrdersFailed by", dashboard("Shop,Reason", "Shop,Cause")),
+    ("metrics", "Dashboard looks at RequestLatency by", dashboard('"Service", "users"', '"Function", "users"')),
     (
         "aliases",
         "PlaceOrderFunction goes past the alias of ReserveStockFunction",
