@@ -5,13 +5,15 @@ BASE_URL ?= http://127.0.0.1:$(PORT)
 INTERNAL_KEY ?= local-internal-key
 PYTHON ?= python3
 VENV ?= .venv
+# The processor to build for: this machine's, or arm64, x86_64.
+ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 export PORT BASE_URL INTERNAL_KEY
 
 .DEFAULT_GOAL := help
 .PHONY: help dev test lint seed demo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## run the whole shop on this machine (PORT=3000; EPHEMERAL=1 keeps nothing)
 	@tools/need-cc.sh
@@ -48,6 +50,29 @@ $(VENV)/ready: tools/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tools/requirements.txt
 	@touch $@
 
+# ---- Release binaries ----------------------------------------------------------
+
+.PHONY: build sizes invoke test-invoke cloud-test
+
+# Once for the workspace: `sam build` would run cargo once a function.
+build: $(VENV)/ready ## the release binaries, in target/lambda/ (ARCH=arm64|x86_64)
+	@tools/need-cc.sh
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --workspace --exclude local --exclude shop-tests --bins
+
+sizes: ## what each function's zip weighs; fails over 4.0 MB
+	@$(PYTHON) tools/sizes.py
+
+invoke: $(VENV)/ready ## run one binary with its sample event (FN=place-order, EVENT=file)
+	@test -n "$(FN)" || { echo 'say which: make invoke FN=place-order' >&2; exit 1; }
+	@$(VENV)/bin/python tools/invoke.py $(FN) $(EVENT)
+
+test-invoke: $(VENV)/ready ## run every binary with its sample event
+	@$(VENV)/bin/python tools/invoke.py --all
+
+cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the black-box tests there
+	cargo build --workspace --bin emporium-local
+	@$(VENV)/bin/python tools/cloud_test.py
+
 # ---- Template: lint and deploy ------------------------------------------------
 
 .PHONY: lint-template deploy
@@ -65,4 +90,4 @@ lint-template: $(VENV)/ready ## template.yaml: SAM, cfn-lint and checks of our o
 # every running function although nothing else has changed.
 deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
 	@test -n "$(ENV)" || { echo 'say where to: make deploy ENV=dev' >&2; exit 1; }
-	$(VENV)/bin/python tools/deploy.py $(ENV) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
+	$(VENV)/bin/python tools/deploy.py $(ENV) Architecture=$(ARCH) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)

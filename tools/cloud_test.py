@@ -12,6 +12,7 @@ made are compared with what its role grants.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -94,15 +95,27 @@ def await_answer(endpoint: str, emulator: subprocess.Popen) -> None:
     sys.exit("the emulator did not start")
 
 
-def run_tests(base: str, key: str, mails: str) -> int:
+def test_binary() -> str:
+    """The black-box tests, built as `make test` builds them."""
+    command = ["cargo", "test", "--workspace", "--test", "shop", "--no-run"]
+    command += ["--message-format", "json-render-diagnostics"]
+    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
+    for line in built.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and "shop-tests" in message["package_id"]:
+            return message["executable"]
+    sys.exit("cargo built no black-box tests")
+
+
+def run_tests(tests: str, base: str, key: str, mails: str) -> int:
     """The black-box tests against the deployed shop."""
     env = {name: value for name, value in os.environ.items() if name != "PORT"}
     env |= {"BASE_URL": base, "INTERNAL_KEY": key, "MAILBOX_URL": mails}
     env |= {"REQUESTS_AT_ONCE": REQUESTS_AT_ONCE}
-    command = ["cargo", "test", "--package", "shop-tests", "--test", "shop", "--"]
-    command += ["--test-threads", os.environ.get("TEST_THREADS", "3")]
+    command = [tests, "--test-threads", os.environ.get("TEST_THREADS", "3")]
     command += [os.environ["ONLY"]] if os.environ.get("ONLY") else []
-    return subprocess.run(command, cwd=ROOT, env=env, timeout=TESTS_WITHIN_SECONDS).returncode
+    tests_run = subprocess.run(command, cwd=ROOT / "tests", env=env, timeout=TESTS_WITHIN_SECONDS)
+    return tests_run.returncode
 
 
 def compare(stack: Stack, calls: Path) -> int:
@@ -121,6 +134,7 @@ def compare(stack: Stack, calls: Path) -> int:
 
 def deployed(stack: Stack, env: dict[str, str], calls: Path) -> int:
     """Deploys, tests and compares; the exit code."""
+    tests = test_binary()
     begun = time.monotonic()
     stack.deploy(ROOT, env, PARAMETERS)
     api, routes = stack.complete(PARAMETERS)
@@ -135,10 +149,10 @@ def deployed(stack: Stack, env: dict[str, str], calls: Path) -> int:
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
             compare(stack, calls)
             return 0
-        failed = run_tests(base, key, mails)
-        if failed or os.environ.get("ONLY"):
+        failed = run_tests(tests, base, key, mails)
+        if os.environ.get("ONLY"):
             return failed
-        return 1 if compare(stack, calls) else 0
+        return 1 if compare(stack, calls) or failed else 0
     finally:
         box.shutdown()
 

@@ -10,10 +10,11 @@ import json
 import socketserver
 import sys
 import threading
+from email.utils import parseaddr
 from pathlib import Path
 
 from ministack import app
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 
 
 #: Actions that the emulator asks for and AWS does not know, with the one that
@@ -51,11 +52,30 @@ def note_decisions(calls: Path) -> None:
     iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, note
 
 
+def name_identities() -> None:
+    """Has IAM asked about the identity that sends a mail.
+
+    AWS checks `ses:SendEmail` on the sender's identity; the emulator asks for
+    every resource, which no role here grants.
+    """
+    extract = iam_actions.extract_resource_arn
+
+    def resource(service, method, path, headers, body, params, region, account):
+        sender = params.get("Source") if service == "ses" else None
+        if sender:
+            address = sender[0] if isinstance(sender, list) else sender
+            return f"arn:aws:ses:{region}:{account}:identity/{parseaddr(address)[1]}"
+        return extract(service, method, path, headers, body, params, region, account)
+
+    iam_actions.extract_resource_arn = resource
+
+
 def main() -> None:
     """Runs until it is told to end."""
     # The runtime API of a function answers in two writes; with Nagle's
     # algorithm the second waits for the first's acknowledgement, 40 ms.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    name_identities()
     note_decisions(Path(sys.argv.pop(1)))
     app.main()
 
