@@ -39,3 +39,8 @@ seed: ## load the sample catalogue into BASE_URL
 
 demo: ## drive and narrate the whole story against BASE_URL
 	@$(PYTHON) tools/demo.py
+
+.PHONY: cost
+cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writes docs/cost.md)
+	@tools/need-cc.sh
+	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) cargo bench --workspace --bench cost
