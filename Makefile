@@ -43,4 +43,4 @@ demo: ## drive and narrate the whole story against BASE_URL
 .PHONY: cost
 cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writes docs/cost.md)
 	@tools/need-cc.sh
-	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) cargo bench --workspace --bench cost
+	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --workspace --bench cost

@@ -2,7 +2,8 @@
 //! `UPDATE=1`, and fails when an order has become dearer.
 //!
 //! `FIGURES=<file>` compares with another file than docs/cost.json;
-//! `PRODUCTS=<n>` makes the large catalogue of another size.
+//! `PRODUCTS=<n>` makes the large catalogue of another size; `PART=pages` reads
+//! pages and does nothing else.
 #![expect(
     clippy::print_stdout,
     clippy::float_arithmetic,
@@ -123,6 +124,11 @@ async fn run() -> Result<bool, Error> {
     let environment = Environment::of_process();
     let (prices, template) = (Prices::read()?, story::template()?);
     let specs = story::specs(&template);
+    if environment.get("PART") == Some("pages") {
+        let (text, compared) = read_pages(&environment).await?;
+        println!("{text}");
+        return Ok(passes(&gate::page_faults(&compared)));
+    }
     println!("the story, step by step …");
     let measured = measure().await?;
     let bill = |of: &Measurement| bill::of(of, &specs, &prices);
@@ -138,13 +144,7 @@ async fn run() -> Result<bool, Error> {
         &specs,
         &prices,
     )?;
-    let large = environment.parse_or("PRODUCTS", pages::LARGE, "a number of products")?;
-    println!("catalogues of {} and {large} products …", pages::SMALL);
-    let catalog = template
-        .tables
-        .iter()
-        .find(|one| one.logical_id == "CatalogTable");
-    let compared = pages::compare(catalog.ok_or("no CatalogTable")?, large).await?;
+    let (pages_text, compared) = read_pages(&environment).await?;
 
     let per = |of: &Measurement| {
         let units = of.counts.total();
@@ -185,7 +185,7 @@ async fn run() -> Result<bool, Error> {
         measured.order.times,
         &specs,
     )?;
-    text += &report::pages(&compared, pages::SMALL, large)?;
+    text += &pages_text;
     text += &report::price_list(&prices)?;
     println!("{text}");
 
@@ -195,15 +195,34 @@ async fn run() -> Result<bool, Error> {
         let document = root().join("docs/cost.md");
         let old = std::fs::read_to_string(&document)?;
         std::fs::write(&document, report::replace(&old, text.trim())?)?;
-        println!("written: docs/cost.json, docs/cost.md");
+        let readme = root().join("README.md");
+        let old = std::fs::read_to_string(&readme)?;
+        std::fs::write(&readme, report::readme(&old, &figures)?)?;
+        println!("written: docs/cost.json, docs/cost.md, README.md");
     }
     let compared_with = environment.get("FIGURES").map_or(tree, Into::into);
     let tree = Figures::parse(&std::fs::read_to_string(compared_with)?)?;
-    let faults = gate::faults(&tree, &figures, &compared);
-    for fault in &faults {
+    Ok(passes(&gate::faults(&tree, &figures, &compared)))
+}
+
+/// Reads pages of both catalogues.
+async fn read_pages(environment: &Environment) -> Result<(String, Vec<pages::Page>), Error> {
+    let template = story::template()?;
+    let large = environment.parse_or("PRODUCTS", pages::LARGE, "a number of products")?;
+    println!("catalogues of {} and {large} products …", pages::SMALL);
+    let mut tables = template.tables.iter();
+    let catalog = tables.find(|one| one.logical_id == "CatalogTable");
+    let compared = pages::compare(catalog.ok_or("no CatalogTable")?, large).await?;
+    let text = report::pages(&compared, pages::SMALL, large)?;
+    Ok((text, compared))
+}
+
+/// Says what is not as it must be; gives whether nothing is.
+fn passes(faults: &[String]) -> bool {
+    for fault in faults {
         println!("FAULT: {fault}");
     }
-    Ok(faults.is_empty())
+    faults.is_empty()
 }
 
 fn main() -> ExitCode {

@@ -25,6 +25,12 @@ pub const WHOLE_PROCESSOR_MB: f64 = 1769.0;
 pub const PLATFORM_LOG_BYTES: f64 = 450.0;
 /// Those lines.
 pub const PLATFORM_LOG_LINES: f64 = 2.0;
+/// Bytes of a line of API Gateway's access log, in the template's format.
+pub const ACCESS_LOG_BYTES: f64 = 450.0;
+/// How many invocations X-Ray keeps a trace of: with its default rule all of
+/// them up to one a second and a twentieth of the rest (AWS X-Ray Developer
+/// Guide, "Configuring sampling rules"). All is what a small shop pays.
+pub const TRACED_SHARE: f64 = 1.0;
 /// Bytes that CloudWatch Logs adds to each line (its quotas: 26).
 pub const LOG_LINE_BYTES: f64 = 26.0;
 

@@ -22,8 +22,16 @@ pub struct Spec {
     pub kind: Kind,
 }
 
-/// The functions, by name.
-pub type Specs = BTreeMap<String, Spec>;
+/// What the bill needs to know of the shop.
+#[derive(Clone, Debug, Default)]
+pub struct Specs {
+    /// The functions, by name.
+    pub functions: BTreeMap<String, Spec>,
+    /// Whether functions begin traces.
+    pub traced: bool,
+    /// Whether API Gateway logs requests.
+    pub access_logged: bool,
+}
 
 /// What was counted while something was done some times.
 #[derive(Clone, Debug)]
@@ -108,7 +116,7 @@ fn name_of(label: &str) -> &str {
 }
 
 fn spec_of(specs: &Specs, label: &str) -> Result<Spec, Error> {
-    let spec = specs.get(name_of(label)).copied();
+    let spec = specs.functions.get(name_of(label)).copied();
     spec.ok_or_else(|| format!("{label} is not in the template").into())
 }
 
@@ -201,11 +209,18 @@ pub fn of(measured: &Measurement, specs: &Specs, prices: &Prices) -> Result<Bill
     }
     let units = counts.total();
     let runs = number(counts.invoked());
-    let log_lines = number(counts.log_lines) + runs * assumed::PLATFORM_LOG_LINES;
+    let access_lines = if specs.access_logged { requests } else { 0.0 };
+    let log_lines = number(counts.log_lines) + runs * assumed::PLATFORM_LOG_LINES + access_lines;
     let log_bytes = number(counts.log_bytes)
         + runs * assumed::PLATFORM_LOG_BYTES
+        + access_lines * assumed::ACCESS_LOG_BYTES
         + log_lines * assumed::LOG_LINE_BYTES;
     let mails = number(counts.calls_of("ses", "SendEmail"));
+    let traces = if specs.traced {
+        runs * assumed::TRACED_SHARE
+    } else {
+        0.0
+    };
     let mut bill = Bill::default();
     for (what, quantity, price) in [
         ("API Gateway: requests", requests, "http-api-request"),
@@ -223,6 +238,7 @@ pub fn of(measured: &Measurement, specs: &Specs, prices: &Prices) -> Result<Bill
         ("SQS: send, receive, delete", queue_requests, "sqs-request"),
         ("SES: mails", mails, "ses-mail"),
         ("Logs: written", log_bytes / GB, "logs-ingested-gb"),
+        ("X-Ray: traces, assumed", traces, "xray-trace"),
         ("Replies sent out", reply_bytes / GB, "transfer-out-gb"),
     ] {
         bill.add(prices, what, quantity / n, price)?;

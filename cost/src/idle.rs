@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     Error, assumed,
-    bill::{self, Bill, Line, Measurement, Specs, count, number},
+    bill::{self, Bill, Line, Measurement, Specs, count},
     counts::Counts,
     prices::Prices,
 };
@@ -23,6 +23,10 @@ const STANDING: [(&str, &str, &str); 3] = [
         "secret",
     ),
 ];
+
+/// Conditions of the template that its parameters' defaults make true; what is
+/// under another one is shown apart.
+const ON_BY_DEFAULT: [&str; 1] = ["Watched"];
 
 /// What a month costs with everything that is always there, and what more when
 /// a parameter switches it on.
@@ -76,8 +80,8 @@ pub fn month(
     let resources = resources(&std::fs::read_to_string(template)?);
     for (kind, what, price) in STANDING {
         for ((_, condition), count) in resources.iter().filter(|((of, _), _)| of == kind) {
-            if condition.is_empty() {
-                idle.bill.add(prices, what, *count, price)?;
+            if condition.is_empty() || ON_BY_DEFAULT.contains(&condition.as_str()) {
+                idle.bill.merge(prices, what, *count, price)?;
             } else {
                 let mut apart = Bill::default();
                 apart.add(prices, what, *count, price)?;
@@ -152,16 +156,6 @@ impl Bill {
             }
         }
     }
-}
-
-/// Calls that the clock makes for nothing, a minute.
-pub fn calls_a_round(clock: &Counts) -> f64 {
-    let rounds = clock
-        .invocations
-        .values()
-        .map(|runs| count(runs))
-        .sum::<f64>();
-    number(clock.calls.values().sum()) / rounds.max(1.0)
 }
 
 #[cfg(test)]

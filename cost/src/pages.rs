@@ -15,7 +15,7 @@ use axum::{
 };
 use dynoxide::{Database, ImportOptions, types::Item};
 use futures_util::{StreamExt, stream};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use local::template::Table;
 use runtime::Environment;
 use serde_json::{Value, json};
@@ -29,9 +29,11 @@ pub const SMALL: usize = 1_000;
 /// The large one.
 pub const LARGE: usize = 100_000;
 /// Products that are made at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 8;
 /// Items that are loaded at once.
 const LOADED_AT_ONCE: usize = 50_000;
+/// Tries of a request.
+const TRIES_MAX: u32 = 10;
 /// Pages until the one that counts as deep.
 const DEEP: usize = 20;
 /// The largest request of a store is far below.
@@ -188,18 +190,41 @@ async fn items(products: usize, table: &str, category: &str) -> Result<Vec<Item>
     let made = stream::iter(0..products).map(|number| {
         let (client, body) = (client.clone(), product(number, category));
         tokio::spawn(async move {
-            client
-                .post("/api/products", &body, StatusCode::CREATED)
-                .await;
+            let path = "/api/products";
+            let reply = patiently(&client, Method::POST, path, Some(body.to_string()), || ());
+            reply.await.map(drop)
         })
     });
     let mut made = made.buffer_unordered(AT_ONCE);
     while let Some(one) = made.next().await {
-        one?;
+        one??;
     }
     server.abort();
     let mut all = kept.items.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut *all))
+}
+
+/// Sends a request until it is answered: on a busy machine the functions'
+/// time for a call may run out. `again` is called before each try.
+async fn patiently(
+    client: &Client,
+    method: Method,
+    path: &str,
+    body: Option<String>,
+    again: impl Fn(),
+) -> Result<Value, Error> {
+    for _ in 0..TRIES_MAX {
+        again();
+        let sent = client.exchange(method.clone(), path, body.clone());
+        let reply = sent.await;
+        if reply.status.is_success() {
+            return Ok(reply.body);
+        }
+        if reply.status != StatusCode::SERVICE_UNAVAILABLE {
+            return Err(format!("{method} {path}: {}", reply.body).into());
+        }
+    }
+    Err(format!("{method} {path}: this machine is too busy").into())
 }
 
 /// Loads items into a new table of the template's shape.
@@ -241,9 +266,9 @@ async fn read(products: usize, table: &Table) -> Result<Vec<(&'static str, f64, 
         let (mut cursor, mut found) = (String::new(), 0);
         let mut counts = Counts::default();
         for _ in 0..=before {
-            meter.take();
             let path = format!("/api/products?limit=20&{query}{cursor}");
-            let reply = client.get(&path, StatusCode::OK).await.body;
+            let again = || drop(meter.take());
+            let reply = patiently(&client, Method::GET, &path, None, again).await?;
             counts = meter.take();
             found = reply["data"].as_array().map_or(0, Vec::len);
             let next = reply["meta"]["pagination"]["nextCursor"].as_str();

@@ -269,15 +269,33 @@ pub fn price_list(prices: &Prices) -> Result<String, Error> {
     Ok(text)
 }
 
-/// A document with what is between the markers replaced.
+/// `docs/cost.md` with what is between the markers replaced.
 ///
 /// # Errors
 /// When a marker is missing.
 pub fn replace(document: &str, figures: &str) -> Result<String, Error> {
-    let missing = || Error::from("docs/cost.md has lost a marker");
-    let (before, rest) = document.split_once(BEGIN).ok_or_else(missing)?;
-    let (_, after) = rest.split_once(END).ok_or_else(missing)?;
-    Ok(format!("{before}{BEGIN}\n{figures}\n{END}{after}"))
+    between(document, (BEGIN, END), &format!("\n{figures}\n"))
+}
+
+/// The README with its one sentence of what the shop costs.
+///
+/// # Errors
+/// When a marker is missing.
+pub fn readme(document: &str, figures: &Figures) -> Result<String, Error> {
+    let sentence = format!(
+        "A thousand orders cost ${:.2}, a million product pages ${:.2}, and a month in which nobody comes ${:.2}",
+        figures.usd_per_1000_orders,
+        figures.usd_per_1000000_product_pages,
+        figures.usd_per_idle_month
+    );
+    between(document, ("<!-- cost -->", "<!-- end -->"), &sentence)
+}
+
+fn between(document: &str, (begin, end): (&str, &str), text: &str) -> Result<String, Error> {
+    let missing = || Error::from("a document has lost a marker that make cost writes after");
+    let (before, rest) = document.split_once(begin).ok_or_else(missing)?;
+    let (_, after) = rest.split_once(end).ok_or_else(missing)?;
+    Ok(format!("{before}{begin}{text}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -290,6 +308,20 @@ mod tests {
         let replaced = replace(&document, "new").unwrap();
         assert_eq!(replaced, format!("a\n{BEGIN}\nnew\n{END}\nb\n"));
         assert!(replace("a", "new").is_err());
+    }
+
+    #[test]
+    fn the_readme_says_what_the_run_found() {
+        let readme_of_tree = std::fs::read_to_string(crate::story::root().join("README.md"));
+        let figures = Figures {
+            usd_per_1000_orders: 0.175,
+            usd_per_1000000_product_pages: 3.5,
+            usd_per_idle_month: 4.0,
+            ..Figures::default()
+        };
+        let written = readme(&readme_of_tree.unwrap(), &figures).unwrap();
+        assert!(written.contains("orders cost $0.17, a million product pages $3.50"));
+        assert_eq!(readme(&written, &figures).unwrap(), written);
     }
 
     #[test]

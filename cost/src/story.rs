@@ -71,6 +71,10 @@ static LOGGED_TO: OnceLock<Arc<Meter>> = OnceLock::new();
 /// Memory and trigger of every function, as the template and the code say.
 pub fn specs(template: &Template) -> Specs {
     let mut specs = BTreeMap::new();
+    // What no function needs to know the laptop's template leaves out.
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap_or_default();
+    let active =
+        |text: &str| text.contains("\n  Tracing:\n    Type: String\n    Default: Active\n");
     for function in local::registry::functions() {
         let Some(spec) = template.function(function.name) else {
             continue;
@@ -83,7 +87,11 @@ pub fn specs(template: &Template) -> Specs {
         let memory_mb = f64::from(spec.memory_mb);
         specs.insert(function.name.to_owned(), Spec { memory_mb, kind });
     }
-    specs
+    Specs {
+        functions: specs,
+        traced: active(&text) && text.contains("Tracing: !Ref Tracing"),
+        access_logged: text.contains("AccessLogSettings:"),
+    }
 }
 
 impl Story {
