@@ -19,7 +19,8 @@ use cost::{
     idle, pages,
     prices::Prices,
     report::{self, Section},
-    story::{self, Story, root},
+    story::Story,
+    tree::{self, root},
 };
 use runtime::Environment;
 
@@ -122,8 +123,8 @@ async fn story_order(
 
 async fn run() -> Result<bool, Error> {
     let environment = Environment::of_process();
-    let (prices, template) = (Prices::read()?, story::template()?);
-    let specs = story::specs(&template);
+    let (prices, template) = (Prices::read()?, tree::template()?);
+    let specs = tree::specs(&template);
     if environment.get("PART") == Some("pages") {
         let (text, compared) = read_pages(&environment).await?;
         println!("{text}");
@@ -207,7 +208,7 @@ async fn run() -> Result<bool, Error> {
 
 /// Reads pages of both catalogues.
 async fn read_pages(environment: &Environment) -> Result<(String, Vec<pages::Page>), Error> {
-    let template = story::template()?;
+    let template = tree::template()?;
     let large = environment.parse_or("PRODUCTS", pages::LARGE, "a number of products")?;
     println!("catalogues of {} and {large} products …", pages::SMALL);
     let mut tables = template.tables.iter();

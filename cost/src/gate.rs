@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_figures_in_the_tree_read() {
-        let text = std::fs::read_to_string(crate::story::root().join("docs/cost.json")).unwrap();
+        let text = std::fs::read_to_string(crate::tree::root().join("docs/cost.json")).unwrap();
         let tree = Figures::parse(&text).unwrap();
         assert!(tree.usd_per_1000_orders > 0.0);
     }

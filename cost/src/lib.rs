@@ -25,6 +25,7 @@ pub mod pages;
 pub mod prices;
 pub mod report;
 pub mod story;
+pub mod tree;
 pub mod units;
 
 #[cfg(test)]

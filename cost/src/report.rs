@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn the_readme_says_what_the_run_found() {
-        let readme_of_tree = std::fs::read_to_string(crate::story::root().join("README.md"));
+        let readme_of_tree = std::fs::read_to_string(crate::tree::root().join("README.md"));
         let figures = Figures {
             usd_per_1000_orders: 0.175,
             usd_per_1000000_product_pages: 3.5,

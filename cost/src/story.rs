@@ -3,23 +3,17 @@
 use std::{
     collections::BTreeMap,
     io::Write,
-    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use local::{Options, Shop, Source, template::Template};
 use reqwest::Method;
-use runtime::{Environment, Trigger};
 use serde_json::{Value, json};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{
-    Error,
-    bill::{Measurement, Spec, Specs},
-    counts::{Counts, Kind},
-    instrument::metered,
-    meter::Meter,
+    Error, bill::Measurement, counts::Counts, instrument::metered, meter::Meter, tree::root,
 };
 
 /// How long nothing may have run until a step counts as over: longer than a
@@ -35,11 +29,6 @@ const PRODUCTS: usize = 60;
 const PASSWORD: &str = "seven-otters-paint-the-moon";
 /// What is logged, as in Lambda: the shop's own lines are not the functions'.
 const LOGGED: &str = "info,local=off,cost=off,dynoxide=off,rustack_sqs_core=off,rustack_sns_core=off,rustack_ses_core=off,rustack_secretsmanager_core=off";
-
-/// The root of the repository.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// A shop that is measured.
 pub struct Story {
@@ -67,32 +56,6 @@ impl Write for CountLines {
 }
 
 static LOGGED_TO: OnceLock<Arc<Meter>> = OnceLock::new();
-
-/// Memory and trigger of every function, as the template and the code say.
-pub fn specs(template: &Template) -> Specs {
-    let mut specs = BTreeMap::new();
-    // What no function needs to know the laptop's template leaves out.
-    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap_or_default();
-    let active =
-        |text: &str| text.contains("\n  Tracing:\n    Type: String\n    Default: Active\n");
-    for function in local::registry::functions() {
-        let Some(spec) = template.function(function.name) else {
-            continue;
-        };
-        let kind = match function.trigger {
-            Trigger::Http(_) => Kind::Http,
-            Trigger::Queue => Kind::Queue,
-            _ => Kind::Other,
-        };
-        let memory_mb = f64::from(spec.memory_mb);
-        specs.insert(function.name.to_owned(), Spec { memory_mb, kind });
-    }
-    Specs {
-        functions: specs,
-        traced: active(&text) && text.contains("Tracing: !Ref Tracing"),
-        access_logged: text.contains("AccessLogSettings:"),
-    }
-}
 
 impl Story {
     /// Starts a shop whose functions call AWS through a meter.
@@ -380,17 +343,6 @@ impl Story {
     pub async fn end(self) {
         self.shop.stop().await;
     }
-}
-
-/// Gives the template without a shop.
-///
-/// # Errors
-/// When it does not read.
-pub fn template() -> Result<Template, Error> {
-    Ok(Template::load(
-        &root().join("template.yaml"),
-        &Environment::default(),
-    )?)
 }
 
 fn without_null(mut body: Value) -> Value {
