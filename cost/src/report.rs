@@ -18,6 +18,10 @@ pub const BEGIN: &str = "<!-- figures: written by `make cost UPDATE=1` -->";
 /// The end of it.
 pub const END: &str = "<!-- end of figures -->";
 
+/// What a run says that was not made with a release build.
+const DEBUG: &str =
+    "**From a debug build: units and calls are right, milliseconds are far too long.**";
+
 /// A whole number with commas.
 pub fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
@@ -217,6 +221,9 @@ pub fn pages(pages: &[Page], small: usize, large: usize) -> Result<String, Error
 /// When writing fails.
 pub fn headline(figures: &Figures) -> Result<String, Error> {
     let mut text = String::new();
+    if cfg!(debug_assertions) {
+        writeln!(text, "{DEBUG}")?;
+    }
     writeln!(text, "\n| | $ |\n|---|---|")?;
     for (what, usd) in [
         (
