@@ -54,10 +54,12 @@ $(VENV)/ready: tools/requirements.txt
 
 .PHONY: build sizes invoke test-invoke cloud-test
 
+SERVICES = $(addprefix --package ,$(notdir $(wildcard functions/*)))
+
 # Once for the workspace: `sam build` would run cargo once a function.
 build: $(VENV)/ready ## the release binaries, in target/lambda/ (ARCH=arm64|x86_64)
 	@tools/need-cc.sh
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --workspace --exclude local --exclude shop-tests --bins
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) $(SERVICES) --bins
 
 sizes: ## what each function's zip weighs; fails over 4.0 MB
 	@$(PYTHON) tools/sizes.py
@@ -91,3 +93,10 @@ lint-template: $(VENV)/ready ## template.yaml: SAM, cfn-lint and checks of our o
 deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
 	@test -n "$(ENV)" || { echo 'say where to: make deploy ENV=dev' >&2; exit 1; }
 	$(VENV)/bin/python tools/deploy.py $(ENV) Architecture=$(ARCH) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
+
+# ---- Figures -----------------------------------------------------------------
+
+.PHONY: cost
+cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writes docs/cost.md)
+	@tools/need-cc.sh
+	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --workspace --bench cost
