@@ -39,3 +39,19 @@ seed: ## load the sample catalogue into BASE_URL
 
 demo: ## drive and narrate the whole story against BASE_URL
 	@$(PYTHON) tools/demo.py
+
+# ---- Benchmarks ----
+
+.PHONY: bench bench-build
+
+bench: benches/node/dist ## measure the release binaries, write docs/performance.md (QUICK=1: a smoke run; BOOTSTRAPS=dir)
+	cargo build --release --workspace --bins
+	@$${CARGO_TARGET_DIR:-target}/release/bench
+
+# The peers to compare with. Native modules come built in their packages.
+benches/node/dist: benches/node/package-lock.json $(wildcard benches/node/src/*.js) benches/node/build.js
+	cd benches/node && npm ci && npm run build
+	@touch $@
+
+bench-build: ## processor seconds of building one more function
+	@benches/marginal-build.sh

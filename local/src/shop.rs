@@ -191,6 +191,20 @@ impl Shop {
         }
     }
 
+    /// What the function whose code bears this name finds in its environment,
+    /// so that it can be run as a process beside the shop.
+    pub fn variables(&self, code_name: &str) -> Option<Environment> {
+        let Running {
+            template,
+            cloud,
+            url,
+            lambda,
+            ..
+        } = &*self.running;
+        let spec = template.function(code_name)?;
+        Some(variables(spec, cloud, url, lambda))
+    }
+
     /// Stops the shop: takes nothing new, lets what runs finish within ten
     /// seconds, and closes the database's file.
     pub async fn stop(mut self) {

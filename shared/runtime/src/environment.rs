@@ -76,10 +76,16 @@ impl Environment {
     pub fn with(&self, name: &str, value: &str) -> Self {
         let one = (name.to_owned(), value.to_owned());
         let kept = self
-            .0
             .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         kept.chain([one]).collect()
+    }
+
+    /// All variables, to hand them to another process.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
