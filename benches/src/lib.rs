@@ -11,6 +11,7 @@
 )]
 
 mod chart;
+mod cpu;
 mod front;
 pub mod http1;
 mod load;

@@ -10,14 +10,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use nix::{
-    time::{ClockId, clock_getcpuclockid},
-    unistd::Pid,
-};
 use serde_json::Value;
 
 use crate::{
     Failure,
+    cpu::CpuClock,
     front::{Authority, Front},
     runtime_api::{Reply, RuntimeApi},
 };
@@ -37,7 +34,7 @@ pub(crate) struct Program {
 /// A process that has been started.
 pub(crate) struct Process {
     child: Child,
-    clock: ClockId,
+    clock: CpuClock,
     api: RuntimeApi,
     fronts: BTreeMap<String, Front>,
 }
@@ -101,7 +98,7 @@ impl Process {
         let child = command
             .spawn()
             .map_err(|error| format!("{} cannot be run: {error}", path.display()))?;
-        let clock = clock_getcpuclockid(Pid::from_raw(child.id().cast_signed()))?;
+        let clock = CpuClock::of(child.id());
         let process = Self {
             child,
             clock,
@@ -127,7 +124,7 @@ impl Process {
     /// Processor time used so far by all of its threads.
     pub(crate) async fn cpu(&self) -> Result<Duration, Failure> {
         tokio::time::sleep(SETTLE).await;
-        Ok(self.clock.now()?.into())
+        self.clock.read()
     }
 
     /// Its resident memory now (`VmRSS`) or at its height (`VmHWM`), in KiB.

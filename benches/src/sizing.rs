@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use nix::time::{ClockId, clock_gettime};
 
-use crate::{Failure, measure::median};
+use crate::{Failure, cpu, measure::median};
 
 /// The parameters that OWASP's Password Storage Cheat Sheet holds to be of the
 /// same strength (KiB, passes), with one lane; the second is ours.
@@ -46,7 +45,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Sizing>, Failure> {
                 Params::new(*memory, *passes, 1, None).map_err(|error| error.to_string())?;
             let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
             let mut hash = [0; 32];
-            let before: Duration = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into();
+            let before = cpu::of_this_thread()?;
             argon2
                 .hash_password_into(
                     b"correct horse battery staple",
@@ -54,7 +53,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Sizing>, Failure> {
                     &mut hash,
                 )
                 .map_err(|error| error.to_string())?;
-            let after: Duration = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into();
+            let after = cpu::of_this_thread()?;
             times.push(after.saturating_sub(before));
         }
     }
