@@ -66,7 +66,10 @@ mod tests {
         let (process, thread) = (clock.read().unwrap(), of_this_thread().unwrap());
         let started = std::time::Instant::now();
         while of_this_thread().unwrap() < thread + Duration::from_millis(5) {
-            assert!(started.elapsed() < Duration::from_secs(20), "the clock stands");
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "the clock stands"
+            );
         }
         assert!(clock.read().unwrap() >= process + Duration::from_millis(5));
     }

@@ -8,15 +8,15 @@ const BODY_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// A response: its head and its body.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     head: String,
     /// The body.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Response {
     /// The value of a header, by its name in any case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -26,11 +26,11 @@ impl Response {
 
 /// One connection that is kept.
 #[derive(Debug)]
-pub struct Connection<S: Read + Write>(BufReader<S>);
+pub(crate) struct Connection<S: Read + Write>(BufReader<S>);
 
 impl<S: Read + Write> Connection<S> {
     /// Over a stream that is open.
-    pub fn over(stream: S) -> Self {
+    pub(crate) fn over(stream: S) -> Self {
         Self(BufReader::new(stream))
     }
 
@@ -39,7 +39,7 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     /// When the connection breaks, or the response cannot be read.
-    pub fn request(&mut self, head: &str, body: &[u8]) -> io::Result<Response> {
+    pub(crate) fn request(&mut self, head: &str, body: &[u8]) -> io::Result<Response> {
         let mut request = format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes();
         request.extend_from_slice(body);
         let stream = self.0.get_mut();
@@ -68,7 +68,7 @@ impl<S: Read + Write> Connection<S> {
 ///
 /// # Errors
 /// When the runtime API cannot be reached, or `answer` fails.
-pub fn serve(
+pub(crate) fn serve(
     runtime_api: &str,
     mut answer: impl FnMut(&[u8]) -> io::Result<Vec<u8>>,
 ) -> io::Result<()> {

@@ -13,7 +13,6 @@
 mod chart;
 mod cpu;
 mod front;
-pub mod http1;
 mod load;
 mod machine;
 mod measure;

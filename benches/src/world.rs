@@ -50,7 +50,7 @@ impl World {
                 "name": format!("Lamp {number}"),
                 "description": "Brass, with a shade of opal glass, for a desk or a bedside. \
                     Takes one E27 bulb of up to 40 W; the flex is two metres long.",
-                "price": "49.90", "stock": STOCK, "categoryId": category["id"],
+                "price": 49.90, "stock": STOCK, "categoryId": category["id"],
                 "tags": ["brass", "desk", "warm"],
             });
             let product = world.post("/api/products", &product).await?;

@@ -6,9 +6,13 @@
     reason = "it must contain nothing of the shop, not even what reads the environment"
 )]
 
+// Not through the library, which would link all of it.
+#[path = "../http1.rs"]
+mod http1;
+
 fn main() -> std::io::Result<()> {
     let runtime_api = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(std::io::Error::other)?;
-    benches::http1::serve(&runtime_api, |_| {
+    http1::serve(&runtime_api, |_| {
         Ok(br#"{"statusCode":200,"headers":{},"body":"{}","isBase64Encoded":false}"#.to_vec())
     })
 }

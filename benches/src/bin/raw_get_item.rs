@@ -6,13 +6,17 @@
     reason = "it must contain nothing of the shop, not even what reads the environment"
 )]
 
+// Not through the library, which would link all of it.
+#[path = "../http1.rs"]
+mod http1;
+
 use std::{
     io::{Error, Result},
     net::TcpStream,
     sync::Arc,
 };
 
-use benches::http1::Connection;
+use http1::Connection;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
@@ -62,7 +66,7 @@ fn main() -> Result<()> {
     // The handshake belongs to the start, as in the functions.
     dynamodb.request(&head, get("-", "-").as_bytes())?;
     let item = get(&variable("BENCH_PK")?, "PRODUCT");
-    benches::http1::serve(&variable("AWS_LAMBDA_RUNTIME_API")?, |_| {
+    http1::serve(&variable("AWS_LAMBDA_RUNTIME_API")?, |_| {
         let item = dynamodb.request(&head, item.as_bytes())?;
         let body = serde_json::to_string(&String::from_utf8_lossy(&item.body))?;
         Ok(
