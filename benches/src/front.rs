@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -41,6 +41,10 @@ impl Authority {
     /// Makes an authority, and writes its certificate into `directory`.
     pub(crate) fn create(directory: &Path) -> Result<Self, Failure> {
         let mut params = CertificateParams::new(Vec::new())?;
+        // Another name than the leaf's, which would be taken for self-signed.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Emporium benchmarks");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
