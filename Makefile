@@ -100,3 +100,17 @@ deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAME
 cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writes docs/cost.md)
 	@tools/need-cc.sh
 	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --workspace --bench cost
+
+.PHONY: bench bench-build
+
+bench: benches/node/dist ## measure the release binaries, write docs/performance.md (QUICK=1: a smoke run; BOOTSTRAPS=dir)
+	cargo build --release --workspace --bins
+	@$${CARGO_TARGET_DIR:-target}/release/bench
+
+# The peers to compare with. Native modules come built in their packages.
+benches/node/dist: benches/node/package-lock.json $(wildcard benches/node/src/*.js) benches/node/build.js
+	cd benches/node && npm ci && npm run build
+	@touch $@
+
+bench-build: ## processor seconds of building one more function
+	@benches/marginal-build.sh

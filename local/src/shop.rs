@@ -209,6 +209,12 @@ impl Shop {
         }
     }
 
+    /// What the function whose code bears this name finds in its environment,
+    /// so that it can be run as a process beside the shop.
+    pub fn variables(&self, code_name: &str) -> Option<Environment> {
+        self.running.environment_of(code_name)
+    }
+
     /// Stops the shop: takes nothing new, lets what runs finish within ten
     /// seconds, and closes the database's file.
     pub async fn stop(mut self) {

@@ -82,9 +82,8 @@ impl Environment {
     pub fn with(&self, name: &str, value: &str) -> Self {
         let one = (name.to_owned(), value.to_owned());
         let kept = self
-            .0
             .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         kept.chain([one]).collect()
     }
 }
