@@ -73,6 +73,7 @@ test-invoke: $(VENV)/ready ## run every binary with its sample event
 
 cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the black-box tests there
 	cargo build --workspace --bin emporium-local
+	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_cloud_*.py'
 	@$(VENV)/bin/python tools/cloud_test.py
 
 # ---- Template: lint and deploy ------------------------------------------------
