@@ -45,6 +45,49 @@ impl App {
         let table = Table::open(&environment).await?;
         Ok(Arc::new(Self::new(table, Clock::System)))
     }
+
+    /// The same for functions that judge passwords.
+    ///
+    /// # Errors
+    /// When a variable is missing.
+    pub async fn start_judging_passwords(environment: Environment) -> Result<Arc<Self>, Error> {
+        // Reads its word lists, which takes longer than judging a password.
+        Password::warm_up();
+        Self::start(environment).await
+    }
+}
+
+/// What functions need that have mails sent with tokens in them.
+pub struct Mails {
+    /// The accounts and sessions.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Seals the tokens.
+    pub mail_key: SealKey,
+}
+
+impl Mails {
+    /// From its parts; `mail` is the secret that the notifications service has too.
+    pub fn new(table: Table, clock: Clock, mail: SecretVersions) -> Self {
+        Self {
+            store: Store::new(table),
+            clock,
+            mail_key: SealKey::new(mail, MAIL_PURPOSE),
+        }
+    }
+
+    /// From the environment: `TABLE`, `MAIL_SECRET`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or the secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let (table, mail) = tokio::try_join!(
+            Table::open(&environment),
+            secret(&environment, "MAIL_SECRET")
+        )?;
+        Ok(Arc::new(Self::new(table, Clock::System, mail)))
+    }
 }
 
 /// What functions need that sign people in.
@@ -86,7 +129,7 @@ impl SignIns {
         user: &User,
         now: Timestamp,
     ) -> Result<(Session, RefreshToken), RandomError> {
-        let refresh = RefreshToken::generate(SessionId::generate())?;
+        let refresh = RefreshToken::generate(user.id, SessionId::generate())?;
         let session = Session::begin(refresh.session_id, user, refresh.hash(), now);
         Ok((session, refresh))
     }

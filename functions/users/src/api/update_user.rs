@@ -63,7 +63,8 @@ pub async fn update_user(
     Err(UpdateUserError::Conflict.into())
 }
 
-fn announcement(user: &User) -> UserUpdated {
+/// What is said of an account that is different now.
+pub(super) fn announcement(user: &User) -> UserUpdated {
     UserUpdated {
         user_id: user.id,
         email: user.email.as_str().to_owned(),

@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use crate::{
     app::SignIns,
-    domain::{Email, PersonName, Phone, Session, Status, User},
+    domain::{
+        Avatar, Bio, BirthDate, Email, Gender, PersonName, Phone, Preferences, Profile, Session,
+        Status, User,
+    },
     tokens::{ACCESS_LIFETIME, RefreshToken, SignError},
 };
 
@@ -22,6 +25,32 @@ pub(super) struct UserView<'a> {
     status: Status,
     email_verified: bool,
     created_at: Timestamp,
+    #[serde(flatten)]
+    profile: ProfileView<'a>,
+}
+
+/// What else a person says of themselves. All members are always there, so
+/// that a client sees what can be said.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProfileView<'a> {
+    bio: Option<&'a Bio>,
+    avatar: Option<&'a Avatar>,
+    birth_date: Option<BirthDate>,
+    gender: Option<Gender>,
+    preferences: Preferences,
+}
+
+impl<'a> From<&'a Profile> for ProfileView<'a> {
+    fn from(profile: &'a Profile) -> Self {
+        Self {
+            bio: profile.bio.as_ref(),
+            avatar: profile.avatar.as_ref(),
+            birth_date: profile.birth_date,
+            gender: profile.gender,
+            preferences: profile.preferences,
+        }
+    }
 }
 
 impl<'a> From<&'a User> for UserView<'a> {
@@ -35,6 +64,7 @@ impl<'a> From<&'a User> for UserView<'a> {
             status: user.status,
             email_verified: user.email_verified,
             created_at: user.created_at,
+            profile: (&user.profile).into(),
         }
     }
 }

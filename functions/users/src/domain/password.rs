@@ -47,6 +47,20 @@ impl Password {
         Err(Refusals::here(message))
     }
 
+    /// The same for a password that was read before anything was known of the
+    /// person: the refusal names the field.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what would help.
+    pub fn strong_at(self, field: &str, about: &[&str]) -> Result<Self, Refusals> {
+        self.strong(about).map_err(|mut refusals| {
+            for refusal in &mut refusals.0 {
+                field.clone_into(&mut refusal.field);
+            }
+            refusals
+        })
+    }
+
     /// Reads the word lists that [`Self::strong`] needs, once.
     pub fn warm_up() {
         let _ = zxcvbn("correct horse", &[]);
