@@ -15,6 +15,7 @@ mod gateway;
 mod input;
 mod kill;
 mod laptop;
+mod limits;
 mod orders;
 mod process;
 mod races;

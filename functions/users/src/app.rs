@@ -11,7 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
     domain::{Password, Session, User},
-    store::Store,
+    store::{REQUESTS_PER_IP, Store},
     tokens::{AccessTokens, RandomError, RefreshToken},
 };
 
@@ -30,9 +30,9 @@ pub struct App {
 
 impl App {
     /// From its parts.
-    pub fn new(table: Table, clock: Clock) -> Self {
+    pub fn new(store: impl Into<Store>, clock: Clock) -> Self {
         Self {
-            store: Store::new(table),
+            store: store.into(),
             clock,
         }
     }
@@ -42,8 +42,8 @@ impl App {
     /// # Errors
     /// When a variable is missing.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let table = Table::open(&environment).await?;
-        Ok(Arc::new(Self::new(table, Clock::System)))
+        let store = open(&environment).await?;
+        Ok(Arc::new(Self::new(store, Clock::System)))
     }
 
     /// The same for functions that judge passwords.
@@ -69,9 +69,9 @@ pub struct Mails {
 
 impl Mails {
     /// From its parts; `mail` is the secret that the notifications service has too.
-    pub fn new(table: Table, clock: Clock, mail: SecretVersions) -> Self {
+    pub fn new(store: impl Into<Store>, clock: Clock, mail: SecretVersions) -> Self {
         Self {
-            store: Store::new(table),
+            store: store.into(),
             clock,
             mail_key: SealKey::new(mail, MAIL_PURPOSE),
         }
@@ -102,9 +102,9 @@ pub struct SignIns {
 
 impl SignIns {
     /// From its parts.
-    pub fn new(table: Table, clock: Clock, tokens: AccessTokens) -> Self {
+    pub fn new(store: impl Into<Store>, clock: Clock, tokens: AccessTokens) -> Self {
         Self {
-            store: Store::new(table),
+            store: store.into(),
             clock,
             tokens,
         }
@@ -115,9 +115,8 @@ impl SignIns {
     /// # Errors
     /// When a variable is missing, or the secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let (table, tokens) =
-            tokio::try_join!(Table::open(&environment), access_tokens(&environment))?;
-        Ok(Arc::new(Self::new(table, Clock::System, tokens)))
+        let (store, tokens) = tokio::try_join!(open(&environment), access_tokens(&environment))?;
+        Ok(Arc::new(Self::new(store, Clock::System, tokens)))
     }
 
     /// A new session of a person, with its refresh token.
@@ -157,14 +156,14 @@ impl Registration {
     /// # Errors
     /// When a variable is missing, or a secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let (table, tokens, mail) = tokio::try_join!(
-            Table::open(&environment),
+        let (store, tokens, mail) = tokio::try_join!(
+            open(&environment),
             access_tokens(&environment),
             secret(&environment, "MAIL_SECRET"),
         )?;
         // Reads its word lists, which takes longer than judging a password.
         Password::warm_up();
-        let sign_ins = SignIns::new(table, Clock::System, tokens);
+        let sign_ins = SignIns::new(store, Clock::System, tokens);
         Ok(Arc::new(Self::new(sign_ins, mail)))
     }
 }
@@ -210,6 +209,14 @@ pub async fn access_tokens(environment: &Environment) -> Result<AccessTokens, Er
     let issuer = environment.get("TOKEN_ISSUER").unwrap_or(ISSUER_DEFAULT);
     let secret = secret(environment, "AUTH_SECRET").await?;
     Ok(AccessTokens::new(issuer, &secret)?)
+}
+
+/// The store, with the limit that the environment sets.
+async fn open(environment: &Environment) -> Result<Store, Error> {
+    let expected = "a whole number of requests";
+    let most = environment.parse_or("AUTH_REQUESTS_PER_IP", REQUESTS_PER_IP, expected)?;
+    let store = Store::new(Table::open(environment).await?);
+    Ok(store.with_requests_per_ip(most))
 }
 
 async fn secret(environment: &Environment, variable: &str) -> Result<SecretVersions, Error> {

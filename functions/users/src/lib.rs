@@ -47,7 +47,10 @@ pub fn functions() -> Vec<Function> {
         api::add_address::function(),
         api::change_address::function(),
         api::remove_address::function(),
+        api::list_users::function(),
+        api::get_user::function(),
         api::update_user::function(),
+        api::delete_user::function(),
         events::relay_user_events::function(),
     ]
 }

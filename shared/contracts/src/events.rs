@@ -134,6 +134,11 @@ events! {
             /// The status now.
             status: String,
         }
+        /// An account was closed: it cannot be used until somebody opens it again.
+        UserDeactivated = "user.deactivated" about user_id {
+            /// Who.
+            user_id: UserId,
+        }
         /// Somebody asked for the mail that verifies an address: that of the
         /// account again, or one that is to take its place.
         UserVerificationRequested = "user.verification_requested" about user_id {

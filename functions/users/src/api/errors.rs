@@ -99,6 +99,10 @@ impl From<UpdateUserError> for ApiError {
             UpdateUserError::Conflict => {
                 Self::conflict("user_changed", "others keep changing this user; try again")
             }
+            UpdateUserError::LastAdmin => Self::conflict(
+                "last_admin",
+                "this is the last active admin; make another one first",
+            ),
             UpdateUserError::Store(error) => error.into(),
         }
     }

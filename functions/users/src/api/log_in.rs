@@ -9,7 +9,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Header, Json, Reply, SourceIp, State},
 };
 
-use super::{errors::invalid_credentials, views::SignedInView};
+use super::{errors::invalid_credentials, limits::WithinLimits, views::SignedInView};
 use crate::{
     app::SignIns,
     domain::{EMAIL_LENGTH_MAX, Email, Password},
@@ -77,9 +77,11 @@ impl FromInput for Credentials {
 /// hash, one write. The lock is looked at before the hash, but acted on after.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 401 `invalid_credentials`; 422 with every field that is wrong.
 pub async fn log_in(
     State(app): State<Arc<SignIns>>,
+    _: WithinLimits,
     SourceIp(ip): SourceIp,
     Header(headers): Header,
     Json(input): Json<Credentials>,

@@ -8,7 +8,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, State},
 };
 
-use super::{errors::invalid_refresh_token, views::SignedInView};
+use super::{errors::invalid_refresh_token, limits::WithinLimits, views::SignedInView};
 use crate::{
     app::SignIns,
     domain::{Session, User},
@@ -18,6 +18,7 @@ use crate::{
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
@@ -64,9 +65,11 @@ impl FromInput for Refresh {
 /// session's access tokens only, whose holder can end it anyway.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 401 `invalid_refresh_token`; 422 when there is none.
 pub async fn refresh_tokens(
     State(app): State<Arc<SignIns>>,
+    _: WithinLimits,
     Json(input): Json<Refresh>,
 ) -> Result<Reply, ApiError> {
     let token = input.token.ok_or_else(invalid_refresh_token)?;

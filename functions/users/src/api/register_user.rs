@@ -12,7 +12,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Header, Json, Reply, RequestCause, SourceIp, State},
 };
 
-use super::{errors::not_sealed, log_in::device, views::SignedInView};
+use super::{errors::not_sealed, limits::WithinLimits, log_in::device, views::SignedInView};
 use crate::{
     app::Registration,
     domain::{Email, Password, PasswordHash, PersonName, Phone, Proof, User, known_words},
@@ -23,6 +23,7 @@ use crate::{
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
@@ -81,9 +82,11 @@ impl RegisterUser {
 /// [`UserRegistered`], with the token for the e-mail that verifies the address.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 409 `email_taken`; 422 with every field that is wrong.
 pub async fn register_user(
     State(app): State<Arc<Registration>>,
+    _: WithinLimits,
     SourceIp(ip): SourceIp,
     Header(headers): Header,
     RequestCause(cause): RequestCause,

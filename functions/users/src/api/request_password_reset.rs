@@ -10,6 +10,7 @@ use runtime::{
 
 use super::{
     errors::not_sealed,
+    limits::{MAILS, WithinLimits},
     mail_request::{MailRequest, nobody, sent_if_known},
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
@@ -40,16 +42,20 @@ pub fn endpoint() -> Endpoint<Arc<Mails>> {
 /// reply, and the work, are the same when there is none.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 422 when there is no address.
 pub async fn request_password_reset(
     State(app): State<Arc<Mails>>,
+    _: WithinLimits,
     RequestCause(cause): RequestCause,
     Json(input): Json<MailRequest>,
 ) -> Result<Reply, ApiError> {
     let now = app.clock.now();
     let user = app.store.user_by_email(&input.email).await?;
     let user = user.filter(User::is_active);
-    let known = user.is_some();
+    // Who gets too many mails gets no more; the reply does not tell.
+    let quota = app.store.take(&MAILS, &input.email, now).await?;
+    let known = user.is_some() && quota.admitted;
     let user = user.unwrap_or_else(|| nobody(now));
     let token = MailToken::generate()?;
     let requested = UserPasswordResetRequested {

@@ -10,12 +10,14 @@ use runtime::{
 
 use super::{
     errors::not_sealed,
+    limits::{MAILS, WithinLimits},
     mail_request::{MailRequest, nobody, sent_if_known},
 };
 use crate::{app::Mails, domain::Proof, store::Purpose, tokens::MailToken};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
@@ -36,16 +38,20 @@ pub fn endpoint() -> Endpoint<Arc<Mails>> {
 /// there is nothing to send.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 422 when there is no address.
 pub async fn resend_verification(
     State(app): State<Arc<Mails>>,
+    _: WithinLimits,
     RequestCause(cause): RequestCause,
     Json(input): Json<MailRequest>,
 ) -> Result<Reply, ApiError> {
     let now = app.clock.now();
     let user = app.store.user_by_email(&input.email).await?;
     let user = user.filter(|user| user.is_active() && !user.email_verified);
-    let known = user.is_some();
+    // Who gets too many mails gets no more; the reply does not tell.
+    let quota = app.store.take(&MAILS, &input.email, now).await?;
+    let known = user.is_some() && quota.admitted;
     let user = user.unwrap_or_else(|| nobody(now));
     let token = MailToken::generate()?;
     let requested = UserVerificationRequested {

@@ -9,7 +9,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::errors::invalid_mail_token;
+use super::{errors::invalid_mail_token, limits::WithinLimits};
 use crate::{
     app::App,
     domain::{Password, User},
@@ -65,10 +65,12 @@ impl FromInput for ResetPassword {
 /// good. Nothing is hashed for a token that is not.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 422 `invalid_token` for a token that is unknown, used, too old, or about an
 /// account as it is no more; 422 for a password that is not acceptable.
 pub async fn reset_password(
     State(app): State<Arc<App>>,
+    _: WithinLimits,
     RequestCause(cause): RequestCause,
     Json(input): Json<ResetPassword>,
 ) -> Result<Reply, ApiError> {

@@ -12,7 +12,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{errors::invalid_mail_token, update_user::announcement};
+use super::{errors::invalid_mail_token, limits::WithinLimits, update_user::announcement};
 use crate::{
     app::App,
     domain::{User, Verified},
@@ -59,11 +59,13 @@ impl FromInput for VerifyEmail {
 /// the mail went to, and announces it in the same write. A token works once.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 422 `invalid_token` for a token that is unknown, used, too old, or about an
 /// account as it is no more; 409 `email_taken` when somebody else has the new
 /// address by now.
 pub async fn verify_email(
     State(app): State<Arc<App>>,
+    _: WithinLimits,
     RequestCause(cause): RequestCause,
     Json(input): Json<VerifyEmail>,
 ) -> Result<Reply, ApiError> {

@@ -12,6 +12,7 @@ use runtime::{
 };
 use serde::Serialize;
 
+use super::limits::WithinLimits;
 use crate::{
     app::SignIns,
     domain::{Reason, admit},
@@ -20,6 +21,8 @@ use crate::{
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:UpdateItem", "UsersTable"),
+    grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:BatchGetItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
 ];
@@ -74,6 +77,7 @@ struct TokenView {
 /// 401 with the reason, as every endpoint has it.
 pub async fn verify_token(
     State(app): State<Arc<SignIns>>,
+    _: WithinLimits,
     Json(input): Json<VerifyToken>,
 ) -> Result<Reply, ApiError> {
     let refused = |reason: Reason| ApiError::unauthenticated(Some(reason.as_str()));

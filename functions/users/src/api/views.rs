@@ -1,5 +1,7 @@
 //! What clients see.
 
+use std::net::IpAddr;
+
 use kernel::{Timestamp, UserId};
 use runtime::http::Role;
 use serde::Serialize;
@@ -65,6 +67,26 @@ impl<'a> From<&'a User> for UserView<'a> {
             email_verified: user.email_verified,
             created_at: user.created_at,
             profile: (&user.profile).into(),
+        }
+    }
+}
+
+/// A user as those who run the shop see them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserDetails<'a> {
+    #[serde(flatten)]
+    user: UserView<'a>,
+    last_login_at: Option<Timestamp>,
+    last_login_ip: Option<IpAddr>,
+}
+
+impl<'a> From<&'a User> for UserDetails<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            user: user.into(),
+            last_login_at: user.last_login_at,
+            last_login_ip: user.last_login_ip,
         }
     }
 }

@@ -23,4 +23,4 @@ pub use person::{PersonName, Phone};
 pub use profile::{Avatar, Bio, BirthDate, Gender, Preferences, Profile, ProfileChange};
 pub use proof::{Proof, RESET_LIFETIME, VERIFICATION_LIFETIME, Verified};
 pub use session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, SESSIONS_MAX, Session, superseded};
-pub use user::{Status, User, UserChange, known_words};
+pub use user::{Status, User, UserChange, known_words, role_of};

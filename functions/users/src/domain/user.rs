@@ -26,7 +26,8 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Suspended, Self::Pending];
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Suspended, Self::Pending];
 
     /// The status' name, as in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -123,6 +124,11 @@ impl User {
         Self::open(id, who, PasswordHash(String::new()), now)
     }
 
+    /// Whether the person runs the shop now.
+    pub fn is_active_admin(&self) -> bool {
+        self.is_active() && self.role == Role::Admin
+    }
+
     /// Whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.status == Status::Active
@@ -177,20 +183,28 @@ pub fn known_words<'a>(email: Option<&'a Email>, name: Option<&'a PersonName>) -
         .collect()
 }
 
+impl FromInput for Status {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let name = value.text()?;
+        let found = Self::ALL.into_iter().find(|status| status.as_str() == name);
+        found.ok_or_else(|| Refusals::here("must be active, inactive, suspended or pending"))
+    }
+}
+
+/// Reads a role by its name.
+///
+/// # Errors
+/// When there is no such role.
+pub fn role_of(value: Value<'_>) -> Result<Role, Refusals> {
+    Role::from_name(&value.text()?)
+        .ok_or_else(|| Refusals::here("must be user, moderator or admin"))
+}
+
 impl FromInput for UserChange {
     fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
         let mut fields = value.fields()?;
-        let role = fields.optional_with("role", |value| {
-            Role::from_name(&value.text()?)
-                .ok_or_else(|| Refusals::here("must be user, moderator or admin"))
-        });
-        let status = fields.optional_with("status", |value| {
-            let name = value.text()?;
-            Status::ALL
-                .into_iter()
-                .find(|status| status.as_str() == name)
-                .ok_or_else(|| Refusals::here("must be active, inactive, suspended or pending"))
-        });
+        let role = fields.optional_with("role", role_of);
+        let status = fields.optional("status");
         let change = fields.finish(|| Some(Self { role, status }))?;
         if change.role.is_none() && change.status.is_none() {
             return Err(Refusals::here("must have role or status"));

@@ -4,10 +4,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use contracts::Envelope;
 use dynamo::Key;
 use kernel::{SessionId, SignedDuration, Timestamp, UserId};
+use runtime::http::Role;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Attempts, Session, User};
+use crate::domain::{Attempts, Session, Status, User};
 
 /// The sort key of a user's own item.
 pub(super) const USER: &str = "USER";
@@ -43,6 +44,26 @@ impl<'a, T> Row<'a, T> {
             ..Self::new(key, body)
         }
     }
+}
+
+/// A user as an item: with the partition of the index by address.
+#[derive(Serialize)]
+pub(super) struct UserItem<'a> {
+    #[serde(flatten)]
+    pub(super) user: &'a User,
+    pub(super) listed: String,
+}
+
+impl<'a> UserItem<'a> {
+    pub(super) fn new(user: &'a User) -> Self {
+        let listed = group(user.status, user.role);
+        Self { user, listed }
+    }
+}
+
+/// The name of those who have a status and a role.
+pub(super) fn group(status: Status, role: Role) -> String {
+    format!("{}_{}", status.as_str(), role.as_str())
 }
 
 /// An item of whichever kind, when several are read at once; what it is shows

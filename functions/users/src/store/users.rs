@@ -6,8 +6,9 @@ use kernel::UserId;
 
 use super::{
     Purpose, Store,
+    listing::{counting_in, counting_over},
     proofs::proof_row,
-    rows::{EmailOwner, Row, email_key, event_sort_key, user_key, user_partition},
+    rows::{EmailOwner, Row, UserItem, email_key, event_sort_key, group, user_key, user_partition},
 };
 use crate::domain::{Proof, Session, User};
 
@@ -42,6 +43,9 @@ pub enum UpdateUserError {
     /// Somebody else changed it first.
     #[error("the user was changed meanwhile")]
     Conflict,
+    /// Nobody would be left to run the shop.
+    #[error("this is the last active admin")]
+    LastAdmin,
     /// The store failed.
     #[error("update user")]
     Store(#[from] StoreError),
@@ -56,11 +60,11 @@ impl Store {
     pub async fn register(&self, new: &NewUser<'_>) -> Result<(), RegisterUserError> {
         let user = new.user;
         let owner = EmailOwner { user_id: user.id };
-        let outcome = self
+        let transaction = self
             .table
             .transaction()
             .insert("email", &Row::new(email_key(user.email.as_str()), &owner))
-            .insert("user", &Row::new(user_key(user.id), user))
+            .insert("user", &Row::new(user_key(user.id), &UserItem::new(user)))
             .insert("session", &Self::session_row(new.session))
             .insert(
                 "verification",
@@ -75,9 +79,8 @@ impl Store {
                 &event_sort_key(new.registered),
                 new.registered,
                 Keep::Forever,
-            )
-            .commit()
-            .await;
+            );
+        let outcome = counting_in(transaction, user).commit().await;
         match outcome {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
@@ -107,12 +110,28 @@ impl Store {
         changed: &User,
         updated: &Envelope,
     ) -> Result<(), UpdateUserError> {
+        self.change_standing(changed, changed, std::slice::from_ref(updated), false)
+            .await
+    }
+
+    /// The same for a change of role or status: it is counted, and with
+    /// `keep_one` the last active admin stays.
+    ///
+    /// # Errors
+    /// [`UpdateUserError`].
+    pub async fn change_standing(
+        &self,
+        seen: &User,
+        changed: &User,
+        events: &[Envelope],
+        keep_one: bool,
+    ) -> Result<(), UpdateUserError> {
         let transaction = self.table.transaction().update(
             "user",
             user_key(changed.id),
             Self::changed_user(changed),
         );
-        let events = std::slice::from_ref(updated);
+        let transaction = counting_over(transaction, seen, changed, keep_one);
         let outcome = self.announcing(transaction, changed, events).commit().await;
         match outcome {
             Ok(()) => Ok(()),
@@ -120,7 +139,10 @@ impl Store {
             // The event has an id of its own: when it is there, this very
             // transaction happened, and its reply was lost.
             Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(_)) => Err(UpdateUserError::Conflict),
+            Err(CommitError::Refused(refused)) if refused.names("user") => {
+                Err(UpdateUserError::Conflict)
+            }
+            Err(CommitError::Refused(_)) => Err(UpdateUserError::LastAdmin),
         }
     }
 
@@ -141,7 +163,7 @@ impl Store {
         Expression::update(
             "SET email = :email, email_verified = :verified, #name = :name, phone = :phone, \
              profile = :profile, #role = :role, #status = :status, session_epoch = :epoch, \
-             version = :version",
+             version = :version, listed = :listed",
         )
         .only_when("version = :seen")
         .name("#name", "name")
@@ -152,6 +174,7 @@ impl Store {
         .value(":name", &changed.name)
         .value(":phone", &changed.phone)
         .value(":profile", &changed.profile)
+        .value(":listed", group(changed.status, changed.role))
         .value(":role", changed.role)
         .value(":status", changed.status)
         .value(":epoch", changed.session_epoch)

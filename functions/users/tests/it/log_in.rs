@@ -316,6 +316,10 @@ async fn every_refusal_makes_the_same_calls() {
         let body = json!({"email": email, "password": password});
         client.post("/api/auth/login", &body, UNAUTHORIZED).await;
         let made = calls.take();
-        assert_eq!(made, ["BatchGetItem", "Query", "UpdateItem"], "{email}");
+        assert_eq!(
+            made,
+            ["UpdateItem", "BatchGetItem", "Query", "UpdateItem"],
+            "{email}"
+        );
     }
 }

@@ -9,10 +9,12 @@
 )]
 
 mod addresses;
+mod admin;
 mod authorize;
 mod calls;
 mod change_password;
 mod get_current_user;
+mod limits;
 mod log_in;
 mod log_out;
 mod refresh_tokens;

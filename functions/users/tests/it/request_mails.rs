@@ -69,6 +69,11 @@ async fn known_and_unknown_addresses_have_the_same_reply_after_the_same_calls() 
     ] {
         let client = Client::new(shop.table.start(&function).await);
         let mut bodies = Vec::new();
+        // Buckets of the addresses begin anew with each hour.
+        shop.clock.advance(jiff::SignedDuration::from_hours(1));
+        let body = json!({"email": "somebody@example.com"});
+        client.post(path, &body, ACCEPTED).await;
+        calls.take();
         for (email, sent) in [
             ("known@example.com", 1),
             ("unknown@example.com", 0),
@@ -79,11 +84,19 @@ async fn known_and_unknown_addresses_have_the_same_reply_after_the_same_calls() 
             let reply = client
                 .post(path, &json!({ "email": email }), ACCEPTED)
                 .await;
-            assert_eq!(
-                calls.take(),
-                ["GetItem", "GetItem", "TransactWriteItems"],
-                "{email}"
-            );
+            // The limits of the caller and of the address, the latter anew; then
+            // two reads and one write.
+            let expected = [
+                "UpdateItem",
+                "GetItem",
+                "GetItem",
+                "UpdateItem",
+                "PutItem",
+                "TransactWriteItems",
+            ];
+            let made = calls.take();
+            assert_eq!(made, expected, "{email}");
+
             assert_eq!(shop.table.events().await.len() - before, sent, "{email}");
             let mut body = reply.body;
             body["meta"]["requestId"] = Value::Null;
@@ -93,4 +106,21 @@ async fn known_and_unknown_addresses_have_the_same_reply_after_the_same_calls() 
         let reply = client.post(path, &json!({}), UNPROCESSABLE_ENTITY).await;
         assert_eq!(reply.refused_fields(), ["/email"]);
     }
+}
+
+#[tokio::test]
+async fn one_address_gets_five_mails_an_hour_and_the_reply_does_not_tell() {
+    let shop = Shop::open().await;
+    shop.register("ada@example.com").await;
+    let body = json!({"email": "ada@example.com"});
+    for asked in 1..=7 {
+        let path = "/api/auth/forgot-password";
+        shop.forgot.post(path, &body, ACCEPTED).await;
+        let sent = shop.table.events().await.len() - 1;
+        assert_eq!(sent, asked.min(5), "{asked}");
+    }
+    shop.clock.advance(jiff::SignedDuration::from_hours(2));
+    let path = "/api/auth/forgot-password";
+    shop.forgot.post(path, &body, ACCEPTED).await;
+    assert_eq!(shop.table.events().await.len() - 1, 6);
 }

@@ -68,6 +68,8 @@ async fn every_function_takes_its_sample() {
         "request-password-reset" request_password_reset mails 202,
         "reset-password" reset_password app 422,
         "change-password" change_password app 404,
+        "get-user" get_user app 404,
+        "delete-user" delete_user app 404,
         "list-sessions" list_sessions app 404,
         "end-session" end_session app 404,
         "update-profile" update_profile mails 404,
@@ -84,6 +86,8 @@ async fn every_function_takes_its_sample() {
     );
     assert_eq!(status!("update-user", update_user, app), 404, "nobody here");
     assert_eq!(status!("serve-jwks", serve_jwks, document), 200);
+    let lister = shop.table.start(&api::list_users::function()).await;
+    assert_eq!(invoke(&lister, "list-users").await["statusCode"], 200);
     let reply = invoke(&shop.authorize, "authorize").await;
     assert_eq!(
         reply,
