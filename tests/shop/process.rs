@@ -37,6 +37,11 @@ pub(crate) fn root() -> PathBuf {
 
 /// Starts the shop on the data in a folder, on a free port.
 pub(crate) async fn start(data: &Path) -> Process {
+    start_logging(data, "error", Stdio::inherit()).await
+}
+
+/// The same with so much in its log, which goes there.
+pub(crate) async fn start_logging(data: &Path, level: &str, log: Stdio) -> Process {
     let test = std::env::current_exe().unwrap();
     let binary = test
         .parent()
@@ -60,10 +65,10 @@ pub(crate) async fn start(data: &Path) -> Process {
         .current_dir(root())
         .env("PORT", "0")
         .env("INTERNAL_KEY", INTERNAL_KEY)
-        .env("RUST_LOG", "error")
+        .env("RUST_LOG", level)
         .env_remove("EPHEMERAL")
         .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
+        .stderr(log)
         .kill_on_drop(true)
         .spawn()
         .expect("the laptop shop starts");

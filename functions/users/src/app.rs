@@ -12,7 +12,7 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::{
     domain::{Password, Session, User},
     store::{REQUESTS_PER_IP, Store},
-    tokens::{AccessTokens, RandomError, RefreshToken},
+    tokens::{AccessTokens, KeyRing, RandomError, RefreshToken},
 };
 
 /// Who makes the tokens, when `TOKEN_ISSUER` does not say.
@@ -82,11 +82,9 @@ impl Mails {
     /// # Errors
     /// When a variable is missing, or the secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let (table, mail) = tokio::try_join!(
-            Table::open(&environment),
-            secret(&environment, "MAIL_SECRET")
-        )?;
-        Ok(Arc::new(Self::new(table, Clock::System, mail)))
+        let (store, mail) =
+            tokio::try_join!(open(&environment), secret(&environment, "MAIL_SECRET"))?;
+        Ok(Arc::new(Self::new(store, Clock::System, mail)))
     }
 }
 
@@ -97,16 +95,16 @@ pub struct SignIns {
     /// The time.
     pub clock: Clock,
     /// The access tokens.
-    pub tokens: AccessTokens,
+    pub tokens: KeyRing,
 }
 
 impl SignIns {
     /// From its parts.
-    pub fn new(store: impl Into<Store>, clock: Clock, tokens: AccessTokens) -> Self {
+    pub fn new(store: impl Into<Store>, clock: Clock, tokens: impl Into<KeyRing>) -> Self {
         Self {
             store: store.into(),
             clock,
-            tokens,
+            tokens: tokens.into(),
         }
     }
 
@@ -115,7 +113,7 @@ impl SignIns {
     /// # Errors
     /// When a variable is missing, or the secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let (store, tokens) = tokio::try_join!(open(&environment), access_tokens(&environment))?;
+        let (store, tokens) = tokio::try_join!(open(&environment), key_ring(&environment))?;
         Ok(Arc::new(Self::new(store, Clock::System, tokens)))
     }
 
@@ -158,7 +156,7 @@ impl Registration {
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
         let (store, tokens, mail) = tokio::try_join!(
             open(&environment),
-            access_tokens(&environment),
+            key_ring(&environment),
             secret(&environment, "MAIL_SECRET"),
         )?;
         // Reads its word lists, which takes longer than judging a password.
@@ -175,7 +173,7 @@ pub struct Authorizer {
     /// The time.
     pub clock: Clock,
     /// The access tokens.
-    pub tokens: AccessTokens,
+    pub tokens: KeyRing,
     /// The key of machine clients.
     pub internal_key: InternalKey,
 }
@@ -189,7 +187,7 @@ impl Authorizer {
     pub async fn start(environment: Environment) -> Result<Self, Error> {
         let (table, tokens, key) = tokio::try_join!(
             Table::open(&environment),
-            access_tokens(&environment),
+            key_ring(&environment),
             secret(&environment, "INTERNAL_KEY_SECRET"),
         )?;
         Ok(Self {
@@ -209,6 +207,16 @@ pub async fn access_tokens(environment: &Environment) -> Result<AccessTokens, Er
     let issuer = environment.get("TOKEN_ISSUER").unwrap_or(ISSUER_DEFAULT);
     let secret = secret(environment, "AUTH_SECRET").await?;
     Ok(AccessTokens::new(issuer, &secret)?)
+}
+
+/// The same, with keys that are read again when the secret is changed.
+async fn key_ring(environment: &Environment) -> Result<KeyRing, Error> {
+    let tokens = access_tokens(environment).await?;
+    let environment = environment.clone();
+    Ok(KeyRing::from(tokens).rereading(Box::new(move || {
+        let environment = environment.clone();
+        Box::pin(async move { access_tokens(&environment).await })
+    })))
 }
 
 /// The store, with the limit that the environment sets.

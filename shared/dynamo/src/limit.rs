@@ -131,7 +131,7 @@ impl Table {
                 Err(CommitError::Refused(refused)) => refused,
             };
             let found: Option<Bucket> = refused.item("item")?;
-            let (bucket, condition) = match found {
+            let (previous, condition) = match found {
                 Some(found) if found.window == window => {
                     return Ok(limit.quota(found, false, now));
                 }
@@ -142,17 +142,18 @@ impl Table {
                 }
                 Some(found) => {
                     let adjacent = found.window + 1 == window;
+                    let previous = if adjacent { found.hits } else { 0 };
                     let same = Expression::when("#window = :found")
                         .name("#window", "window")
                         .value(":found", found.window);
-                    (adjacent.then_some(found.hits).unwrap_or_default(), same)
+                    (previous, same)
                 }
                 None => (0, Expression::when("attribute_not_exists(pk)")),
             };
             let bucket = Bucket {
                 window,
                 hits: 1,
-                previous: bucket,
+                previous,
             };
             let row = Row {
                 pk: key.pk.clone(),

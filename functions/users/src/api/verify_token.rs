@@ -82,7 +82,7 @@ pub async fn verify_token(
 ) -> Result<Reply, ApiError> {
     let refused = |reason: Reason| ApiError::unauthenticated(Some(reason.as_str()));
     let now = app.clock.now();
-    let claims = app.tokens.verify(&input.token.0, now);
+    let claims = app.tokens.verify(&input.token.0, now).await;
     let claims = claims.map_err(|rejected| {
         refused(match rejected {
             Rejected::Expired => Reason::TokenExpired,

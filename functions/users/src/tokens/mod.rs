@@ -7,6 +7,7 @@ mod keys;
 mod mail;
 mod provider;
 mod refresh;
+mod ring;
 
 #[cfg(test)]
 mod forgeries;
@@ -15,6 +16,7 @@ pub use access::{ACCESS_LIFETIME, AccessTokens, Claims, Rejected, SignError};
 pub use keys::KeyError;
 pub use mail::MailToken;
 pub use refresh::RefreshToken;
+pub use ring::{KeyRing, Reread};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};

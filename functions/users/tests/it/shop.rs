@@ -101,7 +101,7 @@ impl Shop {
         let authorizer = Authorizer {
             store: Store::new(table.table()),
             clock: clock.clone(),
-            tokens: tokens(),
+            tokens: tokens().into(),
             internal_key: InternalKey::new(&versions(INTERNAL_KEY, Some(OLD_INTERNAL_KEY)))
                 .unwrap(),
         };
