@@ -4,13 +4,16 @@ PORT ?= 3000
 BASE_URL ?= http://127.0.0.1:$(PORT)
 INTERNAL_KEY ?= local-internal-key
 PYTHON ?= python3
+VENV ?= .venv
+# The processor to build for: this machine's, or arm64, x86_64.
+ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 export PORT BASE_URL INTERNAL_KEY
 
 .DEFAULT_GOAL := help
 .PHONY: help dev test lint seed demo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## run the whole shop on this machine (PORT=3000; EPHEMERAL=1 keeps nothing)
 	@tools/need-cc.sh
@@ -39,3 +42,75 @@ seed: ## load the sample catalogue into BASE_URL
 
 demo: ## drive and narrate the whole story against BASE_URL
 	@$(PYTHON) tools/demo.py
+
+# ---- Python tools: sam, cfn-lint, cargo-lambda, the emulated cloud -----------
+
+$(VENV)/ready: tools/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tools/requirements.txt
+	@touch $@
+
+# ---- Release binaries ----------------------------------------------------------
+
+.PHONY: build sizes invoke test-invoke cloud-test
+
+SERVICES = $(addprefix --package ,$(notdir $(wildcard functions/*)))
+
+# Once for the workspace: `sam build` would run cargo once a function.
+build: $(VENV)/ready ## the release binaries, in target/lambda/ (ARCH=arm64|x86_64)
+	@tools/need-cc.sh
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) $(SERVICES) --bins
+
+sizes: ## what each function's zip weighs; fails over 4.0 MB
+	@$(PYTHON) tools/sizes.py
+
+invoke: $(VENV)/ready ## run one binary with its sample event (FN=place-order, EVENT=file)
+	@test -n "$(FN)" || { echo 'say which: make invoke FN=place-order' >&2; exit 1; }
+	@$(VENV)/bin/python tools/invoke.py $(FN) $(EVENT)
+
+test-invoke: $(VENV)/ready ## run every binary with its sample event
+	@$(VENV)/bin/python tools/invoke.py --all
+
+cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the black-box tests there
+	cargo build --workspace --bin emporium-local
+	@$(VENV)/bin/python tools/cloud_test.py
+
+# ---- Template: lint and deploy ------------------------------------------------
+
+.PHONY: lint-template deploy
+
+# Neither asks AWS anything; they want a region all the same.
+lint-template: export AWS_DEFAULT_REGION = us-east-1
+lint-template: export SAM_CLI_TELEMETRY = 0
+lint-template: $(VENV)/ready ## template.yaml: SAM, cfn-lint and checks of our own
+	$(VENV)/bin/sam validate --lint --template template.yaml
+	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules
+	$(VENV)/bin/python tools/lint_template.py
+	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_lint_*.py'
+
+# `build` makes the release binaries. RELEASE=<ten hexadecimal digits> replaces
+# every running function although nothing else has changed.
+deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
+	@test -n "$(ENV)" || { echo 'say where to: make deploy ENV=dev' >&2; exit 1; }
+	$(VENV)/bin/python tools/deploy.py $(ENV) Architecture=$(ARCH) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
+
+# ---- Figures -----------------------------------------------------------------
+
+.PHONY: cost
+cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writes docs/cost.md)
+	@tools/need-cc.sh
+	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --workspace --bench cost
+
+.PHONY: bench bench-build
+
+bench: benches/node/dist ## measure the release binaries, write docs/performance.md (QUICK=1: a smoke run; BOOTSTRAPS=dir)
+	cargo build --release --workspace --bins
+	@$${CARGO_TARGET_DIR:-target}/release/bench
+
+# The peers to compare with. Native modules come built in their packages.
+benches/node/dist: benches/node/package-lock.json $(wildcard benches/node/src/*.js) benches/node/build.js
+	cd benches/node && npm ci && npm run build
+	@touch $@
+
+bench-build: ## processor seconds of building one more function
+	@benches/marginal-build.sh

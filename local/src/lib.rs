@@ -8,7 +8,8 @@
 //!   Invoke API, for functions that call others.
 //! - `gateway` does what API Gateway does, `triggers` what Lambda's pollers and
 //!   the schedulers do.
-//! - `page` is `/_local/`, which only a laptop has.
+//! - `page` is `/_local/`, which only a laptop has; so is `/metrics`, of
+//!   `metrics`.
 //!
 //! Tests start it with [`Shop::start`]; `emporium-local` is the same with a
 //! banner.
@@ -17,6 +18,7 @@ mod clock;
 mod cloud;
 mod functions;
 mod gateway;
+mod metrics;
 mod page;
 pub mod registry;
 mod shop;

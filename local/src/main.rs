@@ -212,6 +212,7 @@ fn banner(shop: &Shop, data: Option<&Path>) -> String {
          \x20 docs       {docs}\n\
          \x20 at work    {url}/_local/\n\
          \x20 mailbox    {url}/_local/mailbox\n\
+         \x20 metrics    {url}/metrics\n\
          {key}\
          \x20 data       {data}\n\n\
          Buy something: make demo BASE_URL={url}\n\n",

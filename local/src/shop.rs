@@ -15,6 +15,7 @@ use crate::{
     cloud::{Cloud, CloudError, Stop, listen},
     functions::{self, Functions, FunctionsError},
     gateway::Gateway,
+    metrics::ShopMetrics,
     page,
     template::{self, Template, TemplateError, names},
     triggers::{self, Triggers},
@@ -78,6 +79,9 @@ pub enum StartError {
     /// A function cannot be started.
     #[error(transparent)]
     Functions(#[from] FunctionsError),
+    /// Metrics cannot be kept.
+    #[error("metrics cannot be kept")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// The gateway's port cannot be had.
     #[error("port {port} cannot be had")]
     Port {
@@ -96,8 +100,19 @@ pub(crate) struct Running {
     pub(crate) template: Template,
     pub(crate) functions: Arc<Functions>,
     pub(crate) cloud: Cloud,
+    pub(crate) metrics: Arc<ShopMetrics>,
     gateway: Gateway,
     lambda: String,
+}
+
+impl Running {
+    /// The environment of the function with this name: with it, its binary
+    /// works on this shop's tables from another process.
+    pub(crate) fn environment_of(&self, function: &str) -> Option<Environment> {
+        let mut specs = self.template.functions.iter();
+        let spec = specs.find(|spec| spec.code_name == function)?;
+        Some(variables(spec, &self.cloud, &self.url, &self.lambda))
+    }
 }
 
 /// A running shop.
@@ -129,7 +144,8 @@ impl Shop {
         let (on_lambda, lambda) = listen(0).await.map_err(no_port(0))?;
         let lambda = format!("http://{lambda}");
         let variables = |spec: &template::Function| variables(spec, &cloud, &url, &lambda);
-        let functions = Functions::start(&template, options.functions, variables).await?;
+        let metrics = ShopMetrics::new()?;
+        let functions = Functions::start(&template, options.functions, &metrics, variables).await?;
         let functions = Arc::new(functions);
 
         let (stop_work, stop) = Stop::channel();
@@ -142,6 +158,7 @@ impl Shop {
             options.data.as_deref(),
             &stop,
         );
+        triggers.tasks.push(metrics.tidy(stop.clone()));
         let gateway = Gateway::new(&template, &functions);
         let running = Arc::new(Running {
             url,
@@ -149,6 +166,7 @@ impl Shop {
             template,
             functions,
             cloud,
+            metrics,
             gateway,
             lambda,
         });
@@ -189,6 +207,12 @@ impl Shop {
                 .get(variable)
                 .map(String::as_str),
         }
+    }
+
+    /// What the function whose code bears this name finds in its environment,
+    /// so that it can be run as a process beside the shop.
+    pub fn variables(&self, code_name: &str) -> Option<Environment> {
+        self.running.environment_of(code_name)
     }
 
     /// Stops the shop: takes nothing new, lets what runs finish within ten

@@ -8,6 +8,8 @@
 )]
 
 mod events;
+mod health;
+mod metrics;
 mod names;
 mod roles;
 mod routes;

@@ -6,9 +6,14 @@ use local::template::{Event, Function as Spec};
 
 use crate::support::{camel, functions, template};
 
+/// What a trace needs. AWS has no resource to name for these two (Service
+/// Authorization Reference, AWS X-Ray), so they are all that a role may have on
+/// `*`.
+const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+
 type Grants = BTreeSet<(String, String)>;
 
-/// What a function needs because of what triggers it, and to log.
+/// What a function needs because of what triggers it, to log and to trace.
 fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     let mut needed = Grants::new();
     let mut add = |action: &str, resource: String| {
@@ -16,6 +21,9 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     };
     for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
         add(action, format!("{}Logs", camel(service)));
+    }
+    for action in TRACING {
+        add(action, "*".to_owned());
     }
     for event in &spec.events {
         match event {
@@ -111,6 +119,9 @@ fn no_role_is_wide() {
             role.logical_id
         );
         for statement in role.statements {
+            if TRACING.contains(&statement.action.as_str()) && statement.resource == "*" {
+                continue;
+            }
             let wide = statement.action.contains('*') || statement.resource.contains('*');
             assert!(
                 !wide,

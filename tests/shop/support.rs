@@ -1,11 +1,8 @@
 //! The client that the tests use, and the shop that they run against.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use local::{Options, Shop, Source};
+use local::Shop;
 use reqwest::{
     Method, StatusCode,
     header::{HeaderMap, HeaderValue},
@@ -13,6 +10,8 @@ use reqwest::{
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use crate::{process, turn};
 
 /// How long something that happens by events may take before a test fails.
 /// The promise is 5 s on a quiet machine. A CI machine may stand still for so
@@ -27,6 +26,11 @@ pub(crate) const PASSWORD: &str = "seven-otters-paint-the-moon";
 
 /// The internal key of a shop that is told no other.
 const INTERNAL_KEY_DEFAULT: &str = "local-internal-key";
+
+/// The internal key of a shop that a test starts for itself.
+pub(crate) const fn internal_key() -> &'static str {
+    INTERNAL_KEY_DEFAULT
+}
 
 /// Where the shop is.
 struct Target {
@@ -77,13 +81,9 @@ async fn start_here() -> String {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-            let mut options = Options::new(Source::File(template), local::registry::functions());
-            // All requests of the tests come from one address.
-            options.environment = [("AUTH_REQUESTS_PER_IP".into(), "100000".into())]
-                .into_iter()
-                .collect();
-            let shop = Shop::start(options).await.expect("the shop starts");
+            let shop = Shop::start(process::options())
+                .await
+                .expect("the shop starts");
             send.send(shop.url().to_owned()).unwrap();
             std::future::pending::<()>().await;
         });
@@ -249,6 +249,7 @@ impl Client {
         // After the default, so that a test can send another content type.
         let request = request.headers(self.headers.clone());
         async move {
+            let _turn = turn::take().await;
             let response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             let text = response.text().await?;
@@ -371,9 +372,14 @@ pub(crate) async fn stock_of(product_id: &str) -> u64 {
 }
 
 /// The mails to an address whose subject has a word in it. `None` when the
-/// shop has no mailbox to look into, which is so everywhere but on a laptop.
+/// shop has no mailbox to look into: a laptop's has one, and `MAILBOX_URL`
+/// names that of another.
 pub(crate) async fn mails(client: &Client, to: &str, word: &str) -> Option<Vec<Value>> {
-    let reply = client
+    let environment = runtime::Environment::of_process();
+    let elsewhere = environment.get("MAILBOX_URL").map(Client::at);
+    let reply = elsewhere
+        .as_ref()
+        .unwrap_or(client)
         .request(Method::GET, &format!("/_local/mailbox?to={to}"), None)
         .await
         .unwrap();

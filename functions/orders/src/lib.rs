@@ -6,6 +6,7 @@
 //!   ([`domain::decide`]). Pure.
 //! - [`store`]: the only place that knows DynamoDB. An order's events are its
 //!   history and its outbox at once; a snapshot beside them saves the folding.
+//! - [`metrics`]: what the shop's owner wants to count.
 //! - [`api`]: one handler a file. [`events`]: one consumer a file.
 //!
 //! The rule of the whole: never take money for goods that are not there, never
@@ -21,6 +22,7 @@ use runtime::{Environment, Function};
 pub mod api;
 pub mod domain;
 pub mod events;
+pub mod metrics;
 pub mod store;
 
 use store::OrderStore;

@@ -20,7 +20,7 @@ use runtime::{Environment, Function, Handler, LambdaEvent};
 use serde_json::{json, value::RawValue};
 use tokio::sync::Semaphore;
 
-use crate::{clock, template};
+use crate::{clock, metrics::ShopMetrics, template};
 
 pub(crate) use api::serve;
 pub(crate) use stats::{Snapshot, Stats};
@@ -80,6 +80,7 @@ pub(crate) struct Running {
     config: Arc<Config>,
     permits: Option<Semaphore>,
     busy: Arc<AtomicUsize>,
+    metrics: Arc<ShopMetrics>,
 }
 
 /// Counts an invocation as running until it is dropped.
@@ -118,10 +119,10 @@ impl Running {
         let _busy = Busy(self.busy.clone());
         let started = Instant::now();
         let outcome = self.run(payload).await;
-        self.stats.record(
-            started.elapsed(),
-            outcome.as_ref().err().map(ToString::to_string),
-        );
+        let (duration, error) = (started.elapsed(), outcome.as_ref().err());
+        let function = &self.spec.code_name;
+        self.metrics.invoked(function, duration, error.is_some());
+        self.stats.record(duration, error.map(ToString::to_string));
         if let Err(error) = &outcome {
             tracing::warn!(function = self.spec.code_name, error = %error, "invocation failed");
         }
@@ -139,7 +140,8 @@ impl Running {
         // A panic ends the invocation, not the shop.
         let handled =
             AssertUnwindSafe(async { (self.handler)(LambdaEvent::new(payload, context)).await });
-        let reply = match tokio::time::timeout(timeout, handled.catch_unwind()).await {
+        let handled = self.metrics.clone().scope(handled.catch_unwind());
+        let reply = match tokio::time::timeout(timeout, handled).await {
             Err(_) => return Err(InvokeError::TimedOut(timeout.as_secs())),
             Ok(Err(panic)) => return Err(InvokeError::failed("Panic", panic_text(panic.as_ref()))),
             Ok(Ok(reply)) => reply,
@@ -193,6 +195,7 @@ impl Functions {
     pub(crate) async fn start(
         template: &template::Template,
         code: Vec<Function>,
+        metrics: &Arc<ShopMetrics>,
         environment: impl Fn(&template::Function) -> Environment,
     ) -> Result<Self, FunctionsError> {
         compare(template, &code)?;
@@ -208,7 +211,7 @@ impl Functions {
                 continue;
             };
             let environment = environment(&spec);
-            let busy = busy.clone();
+            let (busy, metrics) = (busy.clone(), metrics.clone());
             starting.spawn(async move {
                 let name = function.name;
                 let handler =
@@ -234,6 +237,7 @@ impl Functions {
                     config,
                     permits,
                     busy,
+                    metrics,
                 })
             });
         }
@@ -261,16 +265,9 @@ impl Functions {
 
     /// The function with this name or ARN, as Lambda's API takes it.
     pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Running>> {
-        let name = name.strip_suffix(":$LATEST").unwrap_or(name);
-        self.running.values().find(|function| {
-            function.spec.function_name == name
-                || function.spec.arn() == name
-                || function
-                    .spec
-                    .arn()
-                    .split_once("function:")
-                    .is_some_and(|(_, rest)| rest == name)
-        })
+        self.running
+            .values()
+            .find(|function| function.spec.is_called(name))
     }
 
     /// All of them, by logical id.

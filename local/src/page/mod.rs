@@ -1,6 +1,9 @@
-//! What only a laptop has: a page that shows the shop at work, and the mailbox.
+//! What only a laptop has: a page that shows the shop at work, the mailbox, and
+//! metrics for Prometheus.
 
 mod state;
+
+use std::collections::BTreeMap;
 
 use axum::{
     body::Body,
@@ -14,12 +17,20 @@ use crate::{cloud::RECEIVE_MAX, shop::Running};
 /// Everything that is answered here rather than by a route.
 const PREFIX: &str = "/_local/";
 
+/// Where Prometheus looks unless it is told otherwise.
+const METRICS: &str = "/metrics";
+/// The text format of Prometheus.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The page; it needs nothing from anywhere else.
 const PAGE: &str = include_str!("page.html");
 
 /// Answers a local request; nothing when it is not one.
 pub(crate) async fn answer(shop: &Running, method: &Method, uri: &Uri) -> Option<Response> {
     let path = uri.path();
+    if path == METRICS && method == Method::GET {
+        return Some(text(StatusCode::OK, METRICS_TYPE, metrics(shop).await));
+    }
     if path == PREFIX.trim_end_matches('/') {
         let mut reply = text(StatusCode::PERMANENT_REDIRECT, "text/plain", String::new());
         reply
@@ -40,12 +51,36 @@ pub(crate) async fn answer(shop: &Running, method: &Method, uri: &Uri) -> Option
             StatusCode::OK,
             &shop.cloud.mailbox.mails(query("to").as_deref()),
         ),
+        (&Method::GET, "environment") => environment(shop, query("function").as_deref()),
         (&Method::POST, "redrive") => redrive(shop, query("queue").as_deref()).await,
         _ => json(
             StatusCode::NOT_FOUND,
             &serde_json::json!({"message": "Not Found"}),
         ),
     })
+}
+
+/// What a function finds in its environment, for who runs its binary by hand.
+fn environment(shop: &Running, function: Option<&str>) -> Response {
+    let Some(environment) = function.and_then(|name| shop.environment_of(name)) else {
+        return json(
+            StatusCode::NOT_FOUND,
+            &serde_json::json!({"message": "there is no such function"}),
+        );
+    };
+    let variables: BTreeMap<&str, &str> = environment.iter().collect();
+    json(StatusCode::OK, &variables)
+}
+
+/// Every metric, with the queues as they are now.
+async fn metrics(shop: &Running) -> String {
+    for queue in &shop.template.queues {
+        let dead_letters = state::holds_dead_letters(&shop.template, queue);
+        if let Ok(depth) = shop.cloud.queues.depth(&queue.url()).await {
+            shop.metrics.queue(&queue.logical_id, dead_letters, depth);
+        }
+    }
+    shop.metrics.render()
 }
 
 /// How much one redrive moves at most, so that it ends.

@@ -6,7 +6,7 @@ use crate::{
     cloud::{Mail, Published, QueueDepth},
     functions::Snapshot,
     shop::Running,
-    template::{Api, Event, Function},
+    template::{Api, Event, Function, Queue, Template},
 };
 
 /// How many mails the page shows.
@@ -72,17 +72,10 @@ pub(crate) async fn of(shop: &Running) -> State {
     let template = &shop.template;
     let mut queues = Vec::with_capacity(template.queues.len());
     for queue in &template.queues {
-        let is_target = |other: &crate::template::Queue| {
-            other.dead_letter_queue.as_ref() == Some(&queue.logical_id)
-        };
         queues.push(QueueState {
             name: queue.name.clone(),
             logical_id: queue.logical_id.clone(),
-            dead_letters: template.queues.iter().any(is_target)
-                || template
-                    .subscriptions
-                    .iter()
-                    .any(|one| one.dead_letter_queue.as_ref() == Some(&queue.logical_id)),
+            dead_letters: holds_dead_letters(template, queue),
             depth: shop
                 .cloud
                 .queues
@@ -110,6 +103,15 @@ pub(crate) async fn of(shop: &Running) -> State {
             })
             .collect(),
     }
+}
+
+/// Whether a queue holds what others could not handle.
+pub(super) fn holds_dead_letters(template: &Template, queue: &Queue) -> bool {
+    let is_target = |target: &Option<String>| target.as_deref() == Some(queue.logical_id.as_str());
+    let mut queues = template.queues.iter();
+    let mut subscriptions = template.subscriptions.iter();
+    queues.any(|other| is_target(&other.dead_letter_queue))
+        || subscriptions.any(|other| is_target(&other.dead_letter_queue))
 }
 
 fn triggers(function: &Function, api: Option<&Api>) -> Vec<String> {

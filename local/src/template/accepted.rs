@@ -1,6 +1,8 @@
 //! What a template may say that changes nothing on a laptop, and why. All that
 //! is neither here nor read elsewhere stops the start.
 
+use super::yaml::Node;
+
 /// Something that is accepted without effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
@@ -69,12 +71,12 @@ pub const ACCEPTED: &[Accepted] = &[
     ),
     of("AWS::Serverless::Function", "LoggingConfig", LOGS),
     of("AWS::Serverless::Function", "Tracing", LOGS),
-    of("AWS::Serverless::Function", "AutoPublishAlias", DEPLOY),
     of(
         "AWS::Serverless::Function",
         "AutoPublishAliasAllProperties",
         DEPLOY,
     ),
+    of("AWS::Serverless::Function", "AutoPublishCodeSha256", DEPLOY),
     of("AWS::Serverless::Function", "DeploymentPreference", DEPLOY),
     of("AWS::Serverless::Function", "AssumeRolePolicyDocument", IAM),
     of("AWS::Serverless::Function", "PermissionsBoundary", IAM),
@@ -141,6 +143,11 @@ pub const ACCEPTED: &[Accepted] = &[
     of("AWS::SQS::Queue", "RedriveAllowPolicy", IAM),
     of("AWS::SQS::Queue", "Tags", TEXT),
     of("AWS::SNS::Topic", "DisplayName", TEXT),
+    of(
+        "AWS::SNS::Subscription by e-mail",
+        "Endpoint",
+        "a laptop writes mail to its own mailbox only, and no alarm is raised",
+    ),
     of("AWS::SNS::Topic", "KmsMasterKeyId", AT_REST),
     of("AWS::SNS::Topic", "TracingConfig", LOGS),
     of("AWS::SNS::Topic", "Tags", TEXT),
@@ -174,6 +181,17 @@ pub(crate) fn resource(resource_type: &str) -> Option<&'static Accepted> {
             Some(prefix) => resource_type.starts_with(prefix),
             None => resource_type == row.owner,
         })
+}
+
+/// The row for a subscription that tells a person and no queue.
+pub(crate) fn subscription(resource_type: &str, properties: &Node) -> Option<&'static Accepted> {
+    let by_mail = resource_type == "AWS::SNS::Subscription"
+        && properties
+            .get("Protocol")
+            .is_some_and(|protocol| protocol.as_text().is_ok_and(|text| text == "email"));
+    by_mail
+        .then(|| property("AWS::SNS::Subscription by e-mail", "Endpoint"))
+        .flatten()
 }
 
 /// The row for a property without effect of a thing that is honoured.

@@ -81,6 +81,7 @@ pub(crate) fn function(resource: &Resource<'_>, roles: &[Role]) -> Result<Functi
         ));
     }
     let memory_mb = fields.number("MemorySize")?.unwrap_or(MEMORY_MB_DEFAULT);
+    let alias = fields.text("AutoPublishAlias")?;
     let reserved_concurrency = fields.number("ReservedConcurrentExecutions")?;
 
     let mut environment = BTreeMap::new();
@@ -127,6 +128,7 @@ pub(crate) fn function(resource: &Resource<'_>, roles: &[Role]) -> Result<Functi
         function_name: resource.name.clone(),
         timeout: Duration::from_secs(timeout),
         memory_mb,
+        alias,
         reserved_concurrency,
         environment,
         events: listed,

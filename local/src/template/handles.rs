@@ -26,6 +26,7 @@ impl Handles {
                     .iter()
                     .filter_map(|attribute| names::attribute(resource_type, &name, attribute)),
             );
+            known_as.extend(scope.alias_arn(logical_id, 0)?);
             handles.push(Handle {
                 logical_id: logical_id.clone(),
                 resource_type: resource_type.to_owned(),

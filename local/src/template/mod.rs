@@ -204,6 +204,10 @@ impl Template {
             kind: yaml::Kind::Map(Vec::new()),
         };
         let properties = scope.resolve(properties.unwrap_or(&none))?.unwrap_or(none);
+        if let Some(row) = accepted::subscription(&resource_type, &properties) {
+            self.accepted.insert(logical_id.to_owned(), row.because);
+            return Ok(());
+        }
         let properties = match resource_type.as_str() {
             "AWS::Serverless::Function" => {
                 functions::with_globals(&properties, globals.function.as_ref())?

@@ -17,6 +17,8 @@ pub struct Function {
     pub timeout: Duration,
     /// Its memory in MB; shown, not enforced.
     pub memory_mb: u32,
+    /// The alias that its published versions go by, if they do.
+    pub alias: Option<String>,
     /// How many invocations may run at once, if that is limited.
     pub reserved_concurrency: Option<usize>,
     /// Its variables.
@@ -33,6 +35,19 @@ impl Function {
     /// Its ARN.
     pub fn arn(&self) -> String {
         super::names::function_arn(&self.function_name)
+    }
+
+    /// Whether Lambda's API would take `name` for it: its name, its ARN in
+    /// whole or in part, and each of them with its alias or `$LATEST`.
+    pub fn is_called(&self, name: &str) -> bool {
+        let arn = self.arn();
+        let partial = arn.split_once("function:").map(|(_, partial)| partial);
+        let qualifiers = [self.alias.as_deref(), Some("$LATEST")];
+        [Some(self.function_name.as_str()), Some(&arn), partial]
+            .into_iter()
+            .flatten()
+            .filter_map(|known_as| name.strip_prefix(known_as))
+            .any(|rest| rest.is_empty() || qualifiers.contains(&rest.strip_prefix(':')))
     }
 }
 

@@ -19,6 +19,12 @@ pub(crate) fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
 }
 
+/// The ARN of a function's alias, which names a published version of it. Here
+/// all versions are the code that runs.
+pub(crate) fn alias_arn(name: &str, alias: &str) -> String {
+    format!("{}:{alias}", function_arn(name))
+}
+
 /// A table's ARN.
 pub(crate) fn table_arn(name: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")

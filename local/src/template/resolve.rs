@@ -198,10 +198,32 @@ impl Scope<'_> {
                 )
             }
             _ => {
+                if let Some(function) = name.strip_suffix(".Alias") {
+                    return self.alias_arn(function, line)?.ok_or_else(|| {
+                        TemplateError::at(line, format!("{function} has no AutoPublishAlias"))
+                    });
+                }
                 let (resource_type, physical) = self.physical(name, line)?;
                 names::reference(resource_type, &physical)
             }
         })
+    }
+
+    /// What SAM gives for `!Ref PlaceOrderFunction.Alias`; nothing when the
+    /// function publishes none.
+    pub(crate) fn alias_arn(
+        &self,
+        logical: &str,
+        line: usize,
+    ) -> Result<Option<String>, TemplateError> {
+        let (resource_type, name) = self.physical(logical, line)?;
+        let properties = self.resources.get(logical).and_then(|(_, node)| *node);
+        match properties.and_then(|properties| properties.get("AutoPublishAlias")) {
+            Some(alias) if resource_type == "AWS::Serverless::Function" => {
+                Ok(Some(names::alias_arn(&name, &self.text(alias)?)))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn attribute(&self, argument: &Node) -> Result<String, TemplateError> {

@@ -2,6 +2,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 
+mod aliases;
+
 const SHOP: &str = r#"
 Transform: AWS::Serverless-2016-10-31
 Parameters:

@@ -73,6 +73,15 @@ async fn failures_of_a_function_are_the_gateways_own_replies() {
         shown["lastError"]["message"],
         "task timed out after 1 seconds"
     );
+    let metrics = toy.metrics().await;
+    for (name, function, wanted) in [
+        ("function_invocations_total", "misbehave", 3.0),
+        ("function_errors_total", "misbehave", 3.0),
+        ("function_duration_seconds_count", "misbehave", 3.0),
+    ] {
+        let sample = format!(r#"emporium_{name}{{function="{function}"}}"#);
+        assert_eq!(metrics.get(&sample), Some(&wanted), "{sample}");
+    }
     toy.shop.stop().await;
 }
 
@@ -126,6 +135,14 @@ async fn the_page_and_the_mailbox_are_there_and_nothing_else() {
         (200, json!([]))
     );
     assert_eq!(toy.get("/_local/elsewhere").await.0, 404);
+    let (_, environment) = toy.get("/_local/environment?function=echo").await;
+    assert_eq!(environment["HOME_URL"], format!("{}/", toy.shop.url()));
+    assert_eq!(
+        environment["AWS_ENDPOINT_URL_DYNAMODB"].as_str(),
+        toy.shop.endpoint("AWS_ENDPOINT_URL_DYNAMODB")
+    );
+    let nobody = toy.get("/_local/environment?function=nobody").await;
+    assert_eq!(nobody.0, 404);
     assert_eq!(toy.shop.internal_key(), Some("local-internal-key"));
     toy.shop.stop().await;
 }

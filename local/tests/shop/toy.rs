@@ -1,6 +1,7 @@
 //! The toy shop.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     path::Path,
     sync::{Arc, Mutex},
@@ -175,6 +176,15 @@ impl Toy {
             status,
             serde_json::from_str(&text).unwrap_or(Value::String(text)),
         )
+    }
+
+    /// Every sample of `/metrics`.
+    pub(crate) async fn metrics(&self) -> BTreeMap<String, f64> {
+        let reply = self.request("GET", "/metrics").send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        assert_eq!(reply.headers()["content-type"], kind);
+        testkit::prometheus::read(&reply.text().await.unwrap())
     }
 
     /// Calls an embedded service that speaks JSON.

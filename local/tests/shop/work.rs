@@ -36,6 +36,15 @@ async fn a_poison_message_ends_in_the_dead_letter_queue_and_can_be_redriven() {
     );
     assert_eq!(record["attributes"]["ApproximateReceiveCount"], "1");
 
+    let metrics = toy.metrics().await;
+    let number = |sample: &str| metrics.get(sample).copied();
+    let dead = r#"emporium_dead_letter_queue_messages{queue="Dead"}"#;
+    assert_eq!(number(dead), Some(1.0), "{metrics:#?}");
+    let waiting = r#"emporium_queue_messages{queue="Queue",state="waiting"}"#;
+    assert_eq!(number(waiting), Some(0.0));
+    let calls = r#"emporium_function_invocations_total{function="consume"}"#;
+    assert!(number(calls).is_some_and(|calls| calls >= 2.0));
+
     let moved = toy
         .request("POST", "/_local/redrive?queue=Dead")
         .send()

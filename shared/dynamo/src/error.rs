@@ -1,6 +1,6 @@
 //! What can go wrong with a store that no condition explains.
 
-use runtime::{Error, http::ApiError};
+use runtime::{Error, http::ApiError, metrics::Dependency};
 
 /// The store failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn call(operation: &'static str, source: impl Into<Error>) -> Self {
+    /// A call failed, which is counted among what the shop needs. What a
+    /// condition refused is no failure, and does not come here.
+    pub fn call(operation: &'static str, source: impl Into<Error>) -> Self {
+        Dependency::DynamoDb.failed();
         Self::Call {
             operation,
             source: source.into(),

@@ -178,8 +178,10 @@ async fn take_over(
 }
 
 fn read_reply(json: &str) -> Result<Claimed, ClaimError> {
-    let reply: StoredReply = serde_json::from_str(json)
-        .map_err(|error| StoreError::call("read a stored reply", error))?;
+    let reply: StoredReply = serde_json::from_str(json).map_err(|error| StoreError::Call {
+        operation: "read a stored reply",
+        source: error.into(),
+    })?;
     Ok(Claimed::Replay(reply.replayed()))
 }
 

@@ -5,14 +5,21 @@
 //! and marking) is found by a sweep that runs every minute. Both publish at
 //! least once; consumers count each event once.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sns::{Client as Sns, types::PublishBatchRequestEntry};
 use jiff::SignedDuration;
 use kernel::Clock;
-use runtime::{Environment, Error, Function, Grant, Handler, Trigger, aws::Aws};
+use runtime::{
+    BoxFuture, Environment, Error, Function, Grant, Handler, LambdaEvent, Trigger, aws::Aws,
+    metrics::Dependency,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -28,21 +35,45 @@ const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// Events of one shard in one sweep; the next one goes on.
 const SWEEP_EVENTS_MAX: i32 = 200;
 
+/// What a service does with each sweep, beside publishing: it may look at its
+/// own table at that time.
+pub type WithSweep = fn(Table, jiff::Timestamp) -> BoxFuture<Result<(), Error>>;
+
 /// The relay function `name`.
 pub fn function(name: &'static str, grants: &'static [Grant]) -> Function {
-    Function::new(
-        name,
-        Trigger::Stream,
-        grants,
-        move |environment| async move {
-            let relay = Arc::new(Relay::start(environment, Clock::System).await?);
+    started(name, grants, Clock::System, None)
+}
+
+/// A relay whose every sweep does something more, which may fail without harm
+/// to the publishing.
+pub fn function_with_sweep(
+    name: &'static str,
+    grants: &'static [Grant],
+    clock: Clock,
+    with_sweep: WithSweep,
+) -> Function {
+    started(name, grants, clock, Some(with_sweep))
+}
+
+fn started(
+    name: &'static str,
+    grants: &'static [Grant],
+    clock: Clock,
+    with_sweep: Option<WithSweep>,
+) -> Function {
+    Function::new(name, Trigger::Stream, grants, move |environment| {
+        let clock = clock.clone();
+        async move {
+            let mut relay = Relay::start(environment, clock).await?;
+            relay.with_sweep = with_sweep;
+            let relay = Arc::new(relay);
             let handler: Handler = Arc::new(move |event| {
                 let relay = relay.clone();
-                Box::pin(async move { relay.answer(name, &event.payload).await })
+                Box::pin(async move { relay.answer(name, event).await })
             });
             Ok(handler)
-        },
-    )
+        }
+    })
 }
 
 /// Publishes a service's events.
@@ -51,12 +82,36 @@ pub struct Relay {
     sns: Sns,
     topic_arn: String,
     clock: Clock,
+    with_sweep: Option<WithSweep>,
 }
 
 /// One event that waits.
 struct Waiting {
     key: Key,
     json: String,
+}
+
+impl Waiting {
+    /// The id of the chain that it belongs to, for the log.
+    fn chain(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Chain {
+            correlationid: String,
+        }
+        let chain: Chain = serde_json::from_str(&self.json).ok()?;
+        Some(chain.correlationid)
+    }
+}
+
+/// What one invocation did.
+#[derive(Default)]
+struct Round {
+    /// How many events got through.
+    sent: usize,
+    /// The sequence numbers of those of a stream that did not.
+    failed: Vec<String>,
+    /// The chains that the events belong to.
+    chains: BTreeSet<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -76,39 +131,55 @@ impl Relay {
             sns: Aws::from_environment(&environment)?.sns(),
             topic_arn: environment.require("TOPIC_ARN")?.to_owned(),
             clock,
+            with_sweep: None,
         })
     }
 
     async fn answer(
         &self,
         function: &'static str,
-        payload: &RawValue,
+        event: LambdaEvent<Box<RawValue>>,
     ) -> Result<Box<RawValue>, Error> {
         #[derive(Deserialize)]
         struct Shape {
             #[serde(rename = "Records")]
             records: Option<serde::de::IgnoredAny>,
         }
-        let started = Instant::now();
-        let shape: Shape = serde_json::from_str(payload.get())?;
-        let (sent, failed) = if shape.records.is_some() {
-            self.forward(serde_json::from_str(payload.get())?).await?
+        let (started, request_id) = (Instant::now(), event.context.request_id);
+        let payload = event.payload.get();
+        let shape: Shape = serde_json::from_str(payload)?;
+        let round = if shape.records.is_some() {
+            self.forward(serde_json::from_str(payload)?).await?
         } else {
-            (self.sweep().await?, Vec::new())
+            let round = self.sweep().await?;
+            self.do_with_sweep(function).await;
+            round
         };
-        let (duration_ms, failures) = (runtime::log::millis(started), failed.len());
+        let duration_ms = runtime::log::millis(started);
+        let (sent, failures) = (round.sent, round.failed.len());
+        let correlation_ids = round.chains.into_iter().collect::<Vec<_>>().join(" ");
         if failures > 0 {
             tracing::error!(
                 function,
+                request_id,
+                correlation_ids,
                 sent,
                 failures,
                 duration_ms,
                 "events not published"
             );
         } else if sent > 0 {
-            tracing::info!(function, sent, duration_ms, "events published");
+            tracing::info!(
+                function,
+                request_id,
+                correlation_ids,
+                sent,
+                duration_ms,
+                "events published"
+            );
         }
-        let failed: Vec<_> = failed
+        let failed: Vec<_> = round
+            .failed
             .into_iter()
             .map(|id| serde_json::json!({ "itemIdentifier": id }))
             .collect();
@@ -117,9 +188,18 @@ impl Relay {
         )?)
     }
 
-    /// Publishes the events of a stream's batch; gives the number sent and
-    /// the sequence numbers of what failed.
-    async fn forward(&self, batch: StreamEvent) -> Result<(usize, Vec<String>), Error> {
+    async fn do_with_sweep(&self, function: &'static str) {
+        let Some(with_sweep) = self.with_sweep else {
+            return;
+        };
+        if let Err(error) = with_sweep(self.table.clone(), self.clock.now()).await {
+            let error = runtime::log::chain(error.as_ref());
+            tracing::error!(function, error, "what goes with the sweep failed");
+        }
+    }
+
+    /// Publishes the events of a stream's batch.
+    async fn forward(&self, batch: StreamEvent) -> Result<Round, Error> {
         let (mut waiting, mut numbers) = (Vec::new(), Vec::new());
         for record in batch.records {
             let item: OutboxItem = match serde_dynamo::from_item(record.change.new_image) {
@@ -135,28 +215,23 @@ impl Relay {
                 numbers.push(record.change.sequence_number.unwrap_or_default());
             }
         }
-        let failed = self.publish(&waiting).await;
-        let sent = waiting.len() - failed.len();
-        Ok((
-            sent,
-            failed
-                .into_iter()
-                .map(|index| numbers[index].clone())
-                .collect(),
-        ))
+        let mut round = Round::default();
+        let failed = self.publish(&waiting, &mut round).await;
+        round.failed = failed
+            .into_iter()
+            .map(|index| numbers[index].clone())
+            .collect();
+        Ok(round)
     }
 
-    /// Publishes what has waited too long; gives the number sent.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn sweep(&self) -> Result<usize, StoreError> {
+    /// Publishes what has waited too long; the next sweep finds what failed.
+    async fn sweep(&self) -> Result<Round, StoreError> {
         let before = self
             .clock
             .now()
             .saturating_sub(SWEEP_AFTER)
             .unwrap_or(jiff::Timestamp::MIN);
-        let mut sent = 0;
+        let mut round = Round::default();
         for shard in 0..UNSENT_SHARDS {
             let output = self
                 .table
@@ -188,13 +263,16 @@ impl Relay {
                     json: item.event,
                 })
                 .collect();
-            sent += waiting.len() - self.publish(&waiting).await.len();
+            self.publish(&waiting, &mut round).await;
         }
-        Ok(sent)
+        Ok(round)
     }
 
     /// Publishes, and marks what got through; gives the indexes of what did not.
-    async fn publish(&self, waiting: &[Waiting]) -> Vec<usize> {
+    async fn publish(&self, waiting: &[Waiting], round: &mut Round) -> Vec<usize> {
+        round
+            .chains
+            .extend(waiting.iter().filter_map(Waiting::chain));
         let mut failed = Vec::new();
         let mut begin = 0;
         while begin < waiting.len() {
@@ -210,6 +288,7 @@ impl Relay {
             }
             begin = end;
         }
+        round.sent += waiting.len() - failed.len();
         failed
     }
 
@@ -243,11 +322,16 @@ impl Relay {
                     .into_iter()
                     .filter_map(|entry| entry.id?.parse().ok())
                     .collect();
-                (0..batch.len())
+                let refused: HashSet<usize> = (0..batch.len())
                     .filter(|offset| !taken.contains(offset))
-                    .collect()
+                    .collect();
+                if !refused.is_empty() {
+                    Dependency::Sns.failed();
+                }
+                refused
             }
             Err(error) => {
+                Dependency::Sns.failed();
                 let error = runtime::log::chain(&error);
                 tracing::error!(error, events = batch.len(), "publish failed");
                 all()

@@ -129,6 +129,11 @@ fn exponent(currency: Currency) -> u16 {
 pub struct Decimal(String);
 
 impl Decimal {
+    /// The number as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The amount in a currency.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::BehaviorVersion;
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{
     SdkConfig,
@@ -34,6 +34,13 @@ const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(3_300);
 /// For all tries of such a call together: with a call of the store before it
 /// and one after it, it fits into the 10 s that a function has.
 const INVOKE_OPERATION_TIMEOUT: Duration = Duration::from_millis(3_500);
+
+/// The roots of Amazon Trust Services, under which all of AWS's endpoints are
+/// (<https://www.amazontrust.com/repository/>); the first ends in 2037.
+const AMAZON_TRUST_SERVICES: &[u8] = include_bytes!("amazon-trust-services.pem");
+/// The variable that names a file of other roots: for a proxy, or AWS's
+/// partitions whose certificates are under another authority.
+const ROOTS_FILE: &str = "SSL_CERT_FILE";
 
 /// Where the clients of a function come from.
 #[derive(Debug, Clone)]
@@ -60,7 +67,7 @@ impl Aws {
     /// variables that Lambda sets, and `AWS_ENDPOINT_URL[_<SERVICE>]`.
     ///
     /// # Errors
-    /// When the region or the credentials are not set.
+    /// When the region or the credentials are not set, or roots do not read.
     pub fn from_environment(environment: &Environment) -> Result<Self, EnvironmentError> {
         let credentials = Credentials::new(
             environment.require("AWS_ACCESS_KEY_ID")?,
@@ -73,7 +80,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(environment.require("AWS_REGION")?.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client(environment))
+            .http_client(http_client(environment)?)
             .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
                 TokioSleep::new(),
             ))
@@ -125,9 +132,8 @@ fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// An HTTPS client; plain HTTP when the endpoints are (a laptop), because
-/// reading the system's certificates takes longer than all else at the start.
-fn http_client(environment: &Environment) -> SharedHttpClient {
+/// An HTTPS client; plain HTTP when the endpoints are (a laptop).
+fn http_client(environment: &Environment) -> Result<SharedHttpClient, EnvironmentError> {
     let plain = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"]
         .iter()
         .any(|name| {
@@ -137,10 +143,27 @@ fn http_client(environment: &Environment) -> SharedHttpClient {
         });
     let builder = aws_smithy_http_client::Builder::new();
     if plain {
-        builder.build_http()
-    } else {
-        builder
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https()
+        return Ok(builder.build_http());
+    }
+    let context = TlsContext::builder()
+        .with_trust_store(trust_store(environment))
+        .build()
+        .map_err(|_| EnvironmentError::Unreadable {
+            name: ROOTS_FILE.to_owned(),
+            expected: "a file of certificates",
+        })?;
+    Ok(builder
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .build_https())
+}
+
+/// The roots of what AWS answers with, unless [`ROOTS_FILE`] names others.
+/// Reading all of a system's roots took longer than all else at the start.
+fn trust_store(environment: &Environment) -> TrustStore {
+    match environment.get(ROOTS_FILE) {
+        // Read by the client, as every other program reads it.
+        Some(_) => TrustStore::empty().with_native_roots(true),
+        None => TrustStore::empty().with_pem_certificate(AMAZON_TRUST_SERVICES),
     }
 }

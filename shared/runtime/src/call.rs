@@ -3,7 +3,10 @@
 
 use std::{
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,18 +14,21 @@ use aws_sdk_lambda::{Client, primitives::Blob};
 use contracts::calls::Call;
 use failsafe::{
     Instrument, StateMachine, backoff,
-    failure_policy::{SuccessRateOverTimeWindow, success_rate_over_time_window},
+    failure_policy::{ConsecutiveFailures, consecutive_failures},
 };
 use serde_json::value::to_raw_value;
 
-use crate::{Environment, Error, Function, Grant, Handler, Trigger, http::ApiError, log};
+use crate::{
+    Environment, Error, Function, Grant, Handler, Trigger,
+    http::ApiError,
+    log,
+    metrics::{BREAKER_OPEN, Dependency},
+};
 
-/// The share of calls that must succeed for the breaker to stay closed.
-const BREAKER_SUCCESS_RATE: f64 = 0.5;
-/// Calls in the window before the rate means anything.
-const BREAKER_CALLS_MIN: u32 = 10;
-/// How far back the rate looks.
-const BREAKER_WINDOW: Duration = Duration::from_secs(10);
+/// Calls in a row that fail before the breaker opens. No rate over a time: a
+/// process in Lambda makes one call after the other, and those that run into
+/// their timeout are so few in any window that a rate would never mean much.
+const BREAKER_FAILURES: u32 = 5;
 /// How long an open breaker stays open before it tries again.
 const BREAKER_RESET: Duration = Duration::from_secs(30);
 /// What a client is told to wait when a service is down, in seconds.
@@ -147,7 +153,7 @@ impl From<CallError> for ApiError {
     }
 }
 
-type Breaker = StateMachine<SuccessRateOverTimeWindow<backoff::Constant>, BreakerLog>;
+type Breaker = StateMachine<ConsecutiveFailures<backoff::Constant>, BreakerLog>;
 
 /// Calls one function of another service.
 #[derive(Clone)]
@@ -155,22 +161,33 @@ pub struct CallClient {
     lambda: Client,
     function_name: String,
     breaker: Breaker,
+    open: Arc<AtomicBool>,
 }
 
 impl CallClient {
     /// A client for the function `function_name` of `service`.
     pub fn new(lambda: Client, function_name: &str, service: &'static str) -> Self {
-        let policy = success_rate_over_time_window(
-            BREAKER_SUCCESS_RATE,
-            BREAKER_CALLS_MIN,
-            BREAKER_WINDOW,
-            backoff::constant(BREAKER_RESET),
-        );
-        let breaker = StateMachine::new(policy, BreakerLog(service));
+        Self::with_reset(lambda, function_name, service, BREAKER_RESET)
+    }
+
+    /// The same with a breaker that tries again after `reset`.
+    pub fn with_reset(
+        lambda: Client,
+        function_name: &str,
+        service: &'static str,
+        reset: Duration,
+    ) -> Self {
+        let policy = consecutive_failures(BREAKER_FAILURES, backoff::constant(reset));
+        let open = Arc::new(AtomicBool::new(false));
+        let watch = BreakerLog {
+            service,
+            open: open.clone(),
+        };
         Self {
             lambda,
             function_name: function_name.to_owned(),
-            breaker,
+            breaker: StateMachine::new(policy, watch),
+            open,
         }
     }
 
@@ -181,13 +198,18 @@ impl CallClient {
     /// When there is no answer, or none that reads.
     pub async fn call<C: Call>(&self, call: &C) -> Result<C::Reply, CallError> {
         if !self.breaker.is_call_permitted() {
+            report_breaker(C::SERVICE, true);
             return Err(CallError::CircuitOpen(C::SERVICE));
         }
         let answer = self.invoke(C::SERVICE, serde_json::to_vec(call)).await;
         match &answer {
             Ok(_) => self.breaker.on_success(),
-            Err(_) => self.breaker.on_error(),
+            Err(_) => {
+                Dependency::Service(C::SERVICE).failed();
+                self.breaker.on_error();
+            }
         }
+        report_breaker(C::SERVICE, self.open.load(Ordering::Relaxed));
         serde_json::from_slice(&answer?).map_err(|source| CallError::Unreadable {
             service: C::SERVICE,
             source,
@@ -218,22 +240,50 @@ impl CallClient {
     }
 }
 
-/// Logs what the breaker does.
+/// Says how the breaker is, with every call: a gauge that is only set when it
+/// changes would have no data for an alarm to end on.
+fn report_breaker(service: &'static str, open: bool) {
+    BREAKER_OPEN.set(&[service], if open { 1.0 } else { 0.0 });
+}
+
+/// Logs what the breaker does, and remembers whether it lets calls through.
 #[derive(Debug)]
-struct BreakerLog(&'static str);
+struct BreakerLog {
+    service: &'static str,
+    open: Arc<AtomicBool>,
+}
+
+impl BreakerLog {
+    fn changed(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+        report_breaker(self.service, open);
+    }
+}
 
 impl Instrument for BreakerLog {
     fn on_call_rejected(&self) {}
 
     fn on_open(&self) {
-        tracing::warn!(service = self.0, breaker = "open", "circuit breaker");
+        self.changed(true);
+        tracing::warn!(service = self.service, breaker = "open", "circuit breaker");
     }
 
     fn on_half_open(&self) {
-        tracing::warn!(service = self.0, breaker = "half_open", "circuit breaker");
+        // Calls may pass, to see; until one succeeds the circuit is not closed.
+        self.changed(true);
+        tracing::warn!(
+            service = self.service,
+            breaker = "half_open",
+            "circuit breaker"
+        );
     }
 
     fn on_closed(&self) {
-        tracing::debug!(service = self.0, breaker = "closed", "circuit breaker");
+        self.changed(false);
+        tracing::debug!(
+            service = self.service,
+            breaker = "closed",
+            "circuit breaker"
+        );
     }
 }

@@ -71,14 +71,19 @@ impl Environment {
 }
 
 impl Environment {
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.0.iter();
+        variables.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The same variables with one more, or with another value of it.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {
         let one = (name.to_owned(), value.to_owned());
         let kept = self
-            .0
             .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         kept.chain([one]).collect()
     }
 }

@@ -9,6 +9,7 @@ mod environment;
 mod function;
 pub mod http;
 pub mod log;
+pub mod metrics;
 pub mod queue;
 pub mod schedule;
 mod sealed;

@@ -48,13 +48,10 @@ async fn consume(
     batch: LambdaEvent<Box<RawValue>>,
 ) -> Result<Box<RawValue>, Error> {
     let event: SqsEvent = serde_json::from_str(batch.payload.get())?;
-    let outcomes = join_all(
-        event
-            .records
-            .into_iter()
-            .map(|message| one(function, &handle, message)),
-    )
-    .await;
+    let request_id = batch.context.request_id.as_str();
+    let records = event.records.into_iter();
+    let outcomes =
+        join_all(records.map(|message| one(function, request_id, &handle, message))).await;
     let mut reply = SqsBatchResponse::default();
     for message_id in outcomes.into_iter().flatten() {
         // An item without its id would mean that the whole batch failed.
@@ -66,14 +63,19 @@ async fn consume(
 }
 
 /// Handles one message; gives its id back when it failed.
-async fn one(function: &'static str, handle: &HandleEvent, message: SqsMessage) -> Option<String> {
+async fn one(
+    function: &'static str,
+    request_id: &str,
+    handle: &HandleEvent,
+    message: SqsMessage,
+) -> Option<String> {
     let started = Instant::now();
     let message_id = message.message_id.unwrap_or_default();
     let body = message.body.unwrap_or_default();
     let event: Envelope = match serde_json::from_str(&body) {
         Ok(event) => event,
         Err(error) => {
-            tracing::error!(function, message_id, error = %error, "message is not an event");
+            tracing::error!(function, request_id, message_id, error = %error, "message is not an event");
             return Some(message_id);
         }
     };
@@ -87,7 +89,8 @@ async fn one(function: &'static str, handle: &HandleEvent, message: SqsMessage) 
     let error = match outcome {
         Ok(Ok(())) => {
             tracing::info!(
-                function, event_type, %event_id, subject, correlation_id, duration_ms, "event handled"
+                function, request_id, event_type, %event_id, subject, correlation_id, duration_ms,
+                "event handled"
             );
             return None;
         }
@@ -95,7 +98,8 @@ async fn one(function: &'static str, handle: &HandleEvent, message: SqsMessage) 
         Err(_) => "panicked".to_owned(),
     };
     tracing::error!(
-        function, event_type, %event_id, subject, correlation_id, duration_ms, error, "event failed"
+        function, request_id, event_type, %event_id, subject, correlation_id, duration_ms, error,
+        "event failed"
     );
     Some(message_id)
 }

@@ -27,22 +27,30 @@ where
         let starting = start(environment);
         async move {
             let app = Arc::new(starting.await?);
-            let handler: Handler = Arc::new(move |_| {
+            let handler: Handler = Arc::new(move |event| {
                 let app = app.clone();
                 Box::pin(async move {
                     let started = Instant::now();
+                    let request_id = event.context.request_id;
                     let done = run(app).await;
                     let duration_ms = log::millis(started);
                     match done {
                         Ok(done) => {
                             let done = to_raw_value(&done)?;
-                            tracing::info!(function = name, duration_ms, done = done.get(), "run");
+                            tracing::info!(
+                                function = name,
+                                request_id,
+                                duration_ms,
+                                done = done.get(),
+                                "run"
+                            );
                             Ok(done)
                         }
                         Err(error) => {
                             let text = log::chain(error.as_ref());
                             tracing::error!(
                                 function = name,
+                                request_id,
                                 duration_ms,
                                 error = text,
                                 "run failed"

@@ -1,8 +1,16 @@
 //! What the three-line binaries call.
 
+use std::io::Write;
+
+use kernel::Clock;
 use lambda_runtime::service_fn;
 
-use crate::{Environment, Error, Function, log};
+use crate::{Environment, Error, Function, LambdaEvent, log, metrics::Emf};
+
+/// Threads for what blocks: password hashes, and names that are looked up. Each
+/// thread keeps the memory of its last hash (19 MB), and with more of them a
+/// function that logs people in had grown to 278 MB after 24 log-ins.
+const BLOCKING_THREADS_MAX: usize = 1;
 
 /// Runs a function in Lambda until the environment is taken away.
 ///
@@ -16,15 +24,35 @@ pub fn serve(function: Function) -> Result<(), Error> {
     log::init();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()?;
     runtime.block_on(async move {
-        let handler = function
-            .start(Environment::of_process())
-            .await
-            .inspect_err(|error| {
-                let error = log::chain(error.as_ref());
-                tracing::error!(function = function.name, error, "cannot start");
-            })?;
-        lambda_runtime::run(service_fn(move |event| handler(event))).await
+        let environment = Environment::of_process();
+        let metrics = Emf::new(function.name, &environment);
+        // Fails only when there is a recorder already, which then is the one to keep.
+        let _ = ::metrics::set_global_recorder(metrics.clone());
+        let handler = function.start(environment).await.inspect_err(|error| {
+            let error = log::chain(error.as_ref());
+            tracing::error!(function = function.name, error, "cannot start");
+        })?;
+        let answer = service_fn(move |event: LambdaEvent<_>| {
+            let (metrics, request_id) = (metrics.clone(), event.context.request_id.clone());
+            let working = handler(event);
+            async move {
+                let reply = working.await;
+                // Before the reply: after it, Lambda freezes the process.
+                write(&metrics.flush(&request_id, Clock::System.now()));
+                reply
+            }
+        });
+        lambda_runtime::run(answer).await
     })
+}
+
+/// Writes lines where Lambda takes logs from, in one piece.
+fn write(lines: &str) {
+    if !lines.is_empty() {
+        // Nobody could be told that nothing can be written.
+        let _ = std::io::stdout().lock().write_all(lines.as_bytes());
+    }
 }

@@ -8,10 +8,13 @@
     reason = "only tests use this crate"
 )]
 
+mod counted;
 mod invoke;
 mod peer;
+pub mod prometheus;
 mod table;
 
+pub use counted::Counted;
 pub use invoke::{Client, Reply, deliver};
 pub use kernel::Clock;
 pub use peer::{Answer, Peer};

@@ -1,18 +1,26 @@
 //! A stand-in for an AWS service that has no embedded one: it speaks HTTP,
 //! answers as the test says, and remembers what it was asked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
+/// Between looks whether enough requests have come.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// What a peer does about a request.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// Replies with a status and a body.
     Reply(u16, String),
+    /// The same, but not before so many requests have come, this one with them.
+    ReplyWhenAsked(usize, u16, String),
     /// Takes the request and never replies.
     Silence,
 }
@@ -63,15 +71,27 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, decide: Arc
         match answer {
             Answer::Silence => std::future::pending().await,
             Answer::Reply(status, body) => {
-                let length = body.len();
-                let reply =
-                    format!("HTTP/1.1 {status} Answer\r\ncontent-length: {length}\r\n\r\n{body}");
-                if stream.write_all(reply.as_bytes()).await.is_err() {
+                if !reply(&mut stream, status, &body).await {
+                    return;
+                }
+            }
+            Answer::ReplyWhenAsked(requests, status, body) => {
+                while seen.lock().unwrap_or_else(PoisonError::into_inner).len() < requests {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                if !reply(&mut stream, status, &body).await {
                     return;
                 }
             }
         }
     }
+}
+
+/// Whether the client took it.
+async fn reply(stream: &mut TcpStream, status: u16, body: &str) -> bool {
+    let length = body.len();
+    let reply = format!("HTTP/1.1 {status} Answer\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(reply.as_bytes()).await.is_ok()
 }
 
 /// Reads one request with a `content-length`; gives its body.

@@ -206,10 +206,7 @@ impl CatalogStore {
             .set_exclusive_start_key(after.map(|after| start_key(search, after)))
             .send()
             .await
-            .map_err(|error| StoreError::Call {
-                operation: "Query",
-                source: error.into(),
-            })?;
+            .map_err(|error| StoreError::call("Query", error))?;
         let position = |entry: Entry| Position {
             id: entry.sk,
             key: match search.sort {

@@ -146,10 +146,7 @@ impl CatalogStore {
             .limit(limit)
             .send()
             .await
-            .map_err(|error| StoreError::Call {
-                operation: "Query",
-                source: error.into(),
-            })?;
+            .map_err(|error| StoreError::call("Query", error))?;
         let overdue: Vec<Overdue> = serde_dynamo::from_items(output.items.unwrap_or_default())?;
         let id = |one: Overdue| one.pk.trim_start_matches("RESERVATION#").parse().ok();
         Ok(overdue.into_iter().filter_map(id).collect())

@@ -15,7 +15,7 @@ use runtime::{
     aws::Aws,
     grant,
     http::{Access, Endpoint, Reply, State, StatusCode},
-    log,
+    log, metrics,
 };
 use tokio::sync::Mutex;
 
@@ -25,7 +25,7 @@ use crate::domain::{Check, Dependency, Health, Kind, Status, dependencies};
 /// second is not well, and all checks together must stay far below what a
 /// load balancer or a monitor waits.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an answer holds. The route is public and asks fifteen questions of
+/// How long an answer holds. The route is public and asks twenty-one questions of
 /// AWS, of which `GetTopicAttributes` may be asked 30 times a second in an
 /// account: without this, asking often would make the shop look ill.
 const FRESH: SignedDuration = SignedDuration::from_secs(2);
@@ -43,11 +43,23 @@ const GRANTS: &[Grant] = &[
     grant("sns:GetTopicAttributes", "OrdersTopic"),
     grant("sns:GetTopicAttributes", "PaymentsTopic"),
     grant("sns:GetTopicAttributes", "NotificationsTopic"),
+    grant("sqs:GetQueueAttributes", "FailedRecordsQueue"),
     grant("sqs:GetQueueAttributes", "SettleReservationsQueue"),
+    grant(
+        "sqs:GetQueueAttributes",
+        "SettleReservationsDeadLetterQueue",
+    ),
     grant("sqs:GetQueueAttributes", "AdvanceOrdersQueue"),
+    grant("sqs:GetQueueAttributes", "AdvanceOrdersDeadLetterQueue"),
     grant("sqs:GetQueueAttributes", "ProcessPaymentsQueue"),
+    grant("sqs:GetQueueAttributes", "ProcessPaymentsDeadLetterQueue"),
     grant("sqs:GetQueueAttributes", "ComposeNotificationsQueue"),
+    grant(
+        "sqs:GetQueueAttributes",
+        "ComposeNotificationsDeadLetterQueue",
+    ),
     grant("sqs:GetQueueAttributes", "DeliverEmailQueue"),
+    grant("sqs:GetQueueAttributes", "DeliverEmailDeadLetterQueue"),
 ];
 
 /// The function.
@@ -131,6 +143,12 @@ impl Checker {
         let status = match self.answers(dependency).await {
             Ok(()) => Status::Healthy,
             Err(error) => {
+                match dependency.kind {
+                    Kind::Table => metrics::Dependency::DynamoDb,
+                    Kind::Topic => metrics::Dependency::Sns,
+                    Kind::Queue => metrics::Dependency::Sqs,
+                }
+                .failed();
                 let (check, error) = (&dependency.name, log::chain(error.as_ref()));
                 tracing::error!(check, error, "health check failed");
                 Status::Unhealthy

@@ -9,7 +9,7 @@ use aws_sdk_ses::{
     operation::send_email::{SendEmailError, builders::SendEmailFluentBuilder},
     types::{Body, Content, Destination, Message, MessageTag},
 };
-use runtime::BoxFuture;
+use runtime::{BoxFuture, metrics::Dependency};
 
 use super::{Mail, Mailer, SendMailError};
 
@@ -101,7 +101,13 @@ impl Mailer for SesMailer {
                         tokio::time::sleep(wait).await;
                         attempt += 1;
                     }
-                    Err(error) => return Err(judge(error)),
+                    Err(error) => {
+                        let error = judge(error);
+                        if matches!(error, SendMailError::Failed(_)) {
+                            Dependency::Ses.failed();
+                        }
+                        return Err(error);
+                    }
                 }
             }
         })

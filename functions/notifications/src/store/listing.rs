@@ -86,10 +86,7 @@ impl Store {
             .set_exclusive_start_key(after)
             .send()
             .await
-            .map_err(|error| StoreError::Call {
-                operation: "Query",
-                source: error.into(),
-            })?;
+            .map_err(|error| StoreError::call("Query", error))?;
         let mut items: Vec<Listed> = serde_dynamo::from_items(output.items.unwrap_or_default())?;
         let more =
             items.len() > wanted || (output.last_evaluated_key.is_some() && !items.is_empty());

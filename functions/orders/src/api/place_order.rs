@@ -33,6 +33,7 @@ use runtime::{
 use super::view::OrderView;
 use crate::{
     domain::{Order, PlaceOrder, Placing, RefuseOrderError, place},
+    metrics,
     store::{OrderStore, StoredOrder},
 };
 
@@ -230,7 +231,10 @@ impl Checkout {
             reply,
         } = placed;
         match self.orders.insert(&stored, &event, &claim, &reply).await {
-            Ok(()) => Ok(reply),
+            Ok(()) => {
+                metrics::placed();
+                Ok(reply)
+            }
             // Somebody took the claim over, or it was we ourselves and the
             // answer was lost: either way the key tells what came of it. No
             // second order can come of asking.

@@ -87,6 +87,18 @@ impl Step {
         }
     }
 
+    /// Why the order failed, in one of four words, if this step from `before`
+    /// is the one that it fails with. The provider's own reasons are as many
+    /// as it likes; these are to be counted by.
+    pub const fn failure(&self, before: &Order) -> Option<&'static str> {
+        match self {
+            Self::Cancelled(cancelled) => Some(name_of(cancelled.reason)),
+            Self::PaymentFailed(_) if before.committed => Some("capture_failed"),
+            Self::PaymentFailed(_) => Some("payment_declined"),
+            Self::Authorized(_) | Self::Committed(_) | Self::Confirmed(_) => None,
+        }
+    }
+
     /// The step that an event of the history is; `None` for another type.
     ///
     /// # Errors
@@ -100,6 +112,13 @@ impl Step {
             OrderPaymentFailed::TYPE => Self::PaymentFailed(event.read()?),
             _ => return Ok(None),
         }))
+    }
+}
+
+impl Status {
+    /// Whether something is still to happen without anybody asking for it.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Authorized)
     }
 }
 

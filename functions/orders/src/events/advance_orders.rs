@@ -14,6 +14,7 @@ use runtime::{Function, Grant, grant, queue};
 use crate::{
     App,
     domain::{Decision, Input, Step, decide},
+    metrics,
     store::StoredOrder,
 };
 
@@ -93,7 +94,10 @@ pub async fn advance_order(app: Arc<App>, event: Envelope) -> Result<(), Advance
             Decision::Contradiction(why) => return Err(AdvanceOrderError::Contradiction(why)),
         };
         match take(&app, &stored, &step, &event).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                metrics::stepped(&stored.order, &step);
+                return Ok(());
+            }
             // The order moved meanwhile; or it was we and the answer was lost,
             // which the next reading shows.
             Err(CommitError::Refused(_)) => {}

@@ -6,7 +6,7 @@ use contracts::Envelope;
 use kernel::OrderId;
 use serde::{Deserialize, Serialize};
 
-use super::{SNAPSHOT, partition};
+use super::{SNAPSHOT, open_shard, partition};
 use crate::domain::{Address, Order};
 
 /// An order with what is kept beside it.
@@ -31,6 +31,10 @@ pub struct StoredOrder {
 pub(super) struct SnapshotItem<'a> {
     pk: String,
     sk: &'static str,
+    /// In the index of open orders; the step that ends the order takes it out.
+    open_shard: String,
+    /// Since when, in milliseconds since the Unix epoch.
+    open_since: i64,
     #[serde(flatten)]
     stored: &'a StoredOrder,
 }
@@ -50,10 +54,13 @@ impl StoredOrder {
         self.seen.contains(&event.dedup_key())
     }
 
+    /// The item of an order that is new, and so open.
     pub(super) fn item(&self, id: OrderId) -> SnapshotItem<'_> {
         SnapshotItem {
             pk: partition(id),
             sk: SNAPSHOT,
+            open_shard: open_shard(id).to_string(),
+            open_since: self.order.placed_at.as_millisecond(),
             stored: self,
         }
     }

@@ -7,9 +7,11 @@
 //! | the reply to an idempotency key | `IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
 //!
 //! The index `by-user` has the snapshots' keys only, under attributes that
-//! never change, so that no step of an order writes to it.
+//! never change, so that no step of an order writes to it. The index `open`
+//! has the snapshots' keys while the order is neither confirmed nor over: two
+//! writes in an order's life, and nothing in it when all is well.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use contracts::Envelope;
 use dynamo::{
     CommitError, Expression, Index, IndexKey, Keep, Key, OutboxItem, Shape, StoreError, Table,
@@ -29,15 +31,29 @@ pub use item::StoredOrder;
 
 /// The table's indexes.
 pub const SHAPE: Shape = Shape {
-    indexes: &[Index {
-        name: BY_USER,
-        partition: "user_id",
-        sort: IndexKey::Text("order_id"),
-        projects_all: false,
-    }],
+    indexes: &[
+        Index {
+            name: BY_USER,
+            partition: "user_id",
+            sort: IndexKey::Text("order_id"),
+            projects_all: false,
+        },
+        Index {
+            name: OPEN,
+            partition: "open_shard",
+            sort: IndexKey::Number("open_since"),
+            projects_all: false,
+        },
+    ],
 };
 
 const BY_USER: &str = "by-user";
+const OPEN: &str = "open";
+/// Partitions of that index, so that a busy shop does not meet the limit of one.
+const OPEN_SHARDS: u8 = 4;
+/// Pages of one partition that are counted: some 30,000 orders. Who has more
+/// than that stuck need not know how many more.
+const OPEN_PAGES_MAX: usize = 5;
 const SNAPSHOT: &str = "ORDER";
 const EVENTS: &str = "EVENT#";
 /// Events that an order may have; its states allow fewer than ten.
@@ -133,10 +149,7 @@ impl OrderStore {
             .set_exclusive_start_key(start)
             .send()
             .await
-            .map_err(|error| StoreError::Call {
-                operation: "Query",
-                source: error.into(),
-            })?;
+            .map_err(|error| StoreError::call("Query", error))?;
         let mut listed: Vec<Listed> = serde_dynamo::from_items(output.items.unwrap_or_default())?;
         let more = listed.len() > page_len;
         listed.truncate(page_len);
@@ -193,20 +206,24 @@ impl OrderStore {
         because: &Envelope,
     ) -> Result<(), CommitError> {
         let id = next.order_id;
-        let advance = Expression::update(
+        let update = if next.status.is_open() {
             "SET #status = :status, status_reason = :reason, committed = :committed, \
-             version = :next, updated_at = :at ADD seen :seen",
-        )
-        .only_when("version = :version AND NOT contains(seen, :event)")
-        .name("#status", "status")
-        .value(":status", next.status)
-        .value(":reason", &next.status_reason)
-        .value(":committed", next.committed)
-        .value(":next", next.version)
-        .value(":at", next.updated_at)
-        .value(":version", stored.order.version)
-        .value(":event", because.dedup_key())
-        .string_set(":seen", vec![because.dedup_key()]);
+             version = :next, updated_at = :at ADD seen :seen"
+        } else {
+            "SET #status = :status, status_reason = :reason, committed = :committed, \
+             version = :next, updated_at = :at ADD seen :seen REMOVE open_shard, open_since"
+        };
+        let advance = Expression::update(update)
+            .only_when("version = :version AND NOT contains(seen, :event)")
+            .name("#status", "status")
+            .value(":status", next.status)
+            .value(":reason", &next.status_reason)
+            .value(":committed", next.committed)
+            .value(":next", next.version)
+            .value(":at", next.updated_at)
+            .value(":version", stored.order.version)
+            .value(":event", because.dedup_key())
+            .string_set(":seen", vec![because.dedup_key()]);
         let key = Key::new(partition(id), SNAPSHOT);
         self.table
             .transaction()
@@ -219,6 +236,39 @@ impl OrderStore {
             )
             .commit()
             .await
+    }
+
+    /// How many orders have been open since before a time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count_open_since(&self, before: Timestamp) -> Result<u32, StoreError> {
+        let mut count = 0;
+        for shard in 0..OPEN_SHARDS {
+            let mut pages = self
+                .table
+                .client()
+                .query()
+                .table_name(self.table.name())
+                .index_name(OPEN)
+                .key_condition_expression("open_shard = :shard AND open_since < :before")
+                .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
+                .expression_attribute_values(
+                    ":before",
+                    AttributeValue::N(before.as_millisecond().to_string()),
+                )
+                .select(Select::Count)
+                .into_paginator()
+                .send();
+            for _ in 0..OPEN_PAGES_MAX {
+                let Some(page) = pages.next().await else {
+                    break;
+                };
+                let page = page.map_err(|error| StoreError::call("Query", error))?;
+                count += u32::try_from(page.count).unwrap_or_default();
+            }
+        }
+        Ok(count)
     }
 
     /// Claims a person's idempotency key for an order with the id `subject`.
@@ -265,6 +315,11 @@ impl OrderStore {
 
 fn partition(id: OrderId) -> String {
     format!("ORDER#{id}")
+}
+
+/// The partition of the index of open orders that an order is in.
+fn open_shard(id: OrderId) -> u8 {
+    id.as_uuid().as_bytes()[15] % OPEN_SHARDS
 }
 
 fn event_key(version: u32) -> String {

@@ -29,14 +29,14 @@ const PAID: [&str; 4] = [
 ];
 
 /// What the other services say about one order.
-struct Said {
-    authorized: Envelope,
-    declined: Envelope,
-    committed: Envelope,
-    rejected: Envelope,
-    captured: Envelope,
-    capture_failed: Envelope,
-    expired: Envelope,
+pub(crate) struct Said {
+    pub(crate) authorized: Envelope,
+    pub(crate) declined: Envelope,
+    pub(crate) committed: Envelope,
+    pub(crate) rejected: Envelope,
+    pub(crate) captured: Envelope,
+    pub(crate) capture_failed: Envelope,
+    pub(crate) expired: Envelope,
 }
 
 fn said(shop: &Shop, order: &Order) -> Said {
@@ -73,7 +73,7 @@ fn said(shop: &Shop, order: &Order) -> Said {
     }
 }
 
-async fn opened() -> (Shop, Order, Said) {
+pub(crate) async fn opened() -> (Shop, Order, Said) {
     let shop = Shop::open().await;
     let order = shop.order(UserId::generate()).await.order;
     let said = said(&shop, &order);

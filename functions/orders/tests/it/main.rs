@@ -11,6 +11,7 @@ mod catalog;
 mod get_order;
 mod get_order_history;
 mod list_orders;
+mod metrics;
 mod place_order;
 mod place_order_once;
 mod relay_order_events;

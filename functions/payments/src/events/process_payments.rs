@@ -22,7 +22,7 @@ use contracts::{
 };
 use dynamo::{CommitError, StoreError};
 use kernel::{Clock, PaymentId, Timestamp};
-use runtime::{Environment, Function, Grant, grant, queue};
+use runtime::{Environment, Function, Grant, grant, metrics::Dependency, queue};
 
 use crate::{
     domain::{Action, Input, Intent, Over, Payment, ProviderReference, Status, decide},
@@ -144,7 +144,7 @@ impl Processor {
             (Action::Void(promise), Some(payment)) => self.void(payment, promise, event).await,
             (Action::VoidStray, _) => {
                 let key = key(input.payment_id(), Operation::Void);
-                self.provider.void(key, None).await?;
+                answered(self.provider.void(key, None).await)?;
                 Ok(Tried::Done)
             }
             (Action::Ignore(why), _) => {
@@ -170,7 +170,7 @@ impl Processor {
             amount: placed.total,
         };
         let key = key(payment_id, Operation::Authorize);
-        let answer = self.provider.authorize(key, authorization).await?;
+        let answer = answered(self.provider.authorize(key, authorization).await)?;
 
         let now = self.clock.now();
         let mut payment = record(&placed, now);
@@ -228,7 +228,7 @@ impl Processor {
             return Ok(Tried::Again);
         }
         let key = key(payment_id, Operation::Capture);
-        let answer = self.provider.capture(key, promise, amount).await?;
+        let answer = answered(self.provider.capture(key, promise, amount).await)?;
 
         let now = self.clock.now();
         let mut next = Payment {
@@ -279,9 +279,8 @@ impl Processor {
         if let Tried::Again = tried(self.payments.begin(payment_id, Intent::Void).await)? {
             return Ok(Tried::Again);
         }
-        self.provider
-            .void(key(payment_id, Operation::Void), Some(promise))
-            .await?;
+        let key = key(payment_id, Operation::Void);
+        answered(self.provider.void(key, Some(promise)).await)?;
 
         let now = self.clock.now();
         let next = Payment {
@@ -337,6 +336,11 @@ const fn authorized(payment: &Payment) -> PaymentAuthorized {
 
 fn announce<T: EventData>(data: &T, now: Timestamp, because: &Envelope) -> Envelope {
     Envelope::new(data, now, &because.cause(NAME))
+}
+
+/// Counts a provider that gave no answer.
+fn answered<T>(answer: Result<T, ProviderError>) -> Result<T, ProviderError> {
+    answer.inspect_err(|_| Dependency::PaymentProvider.failed())
 }
 
 fn tried(outcome: Result<(), CommitError>) -> Result<Tried, ProcessPaymentError> {

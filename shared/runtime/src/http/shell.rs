@@ -19,7 +19,7 @@ use tower::{Service, ServiceExt, service_fn};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use super::{Access, ApiError, Caller, RequestInfo, error::ErrorLog, request::CURRENT};
-use crate::{Environment, Error, Handler, log};
+use crate::{Environment, Error, Handler, log, metrics::REQUEST_LATENCY};
 
 /// The largest body, in bytes: no request of the shop needs more.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -103,6 +103,7 @@ async fn answer(
     let code = failure.as_ref().map(|failure| failure.code);
     let error = failure.and_then(|failure| failure.source);
     let (request_id, correlation_id, path) = (&info.request_id, &info.correlation_id, &info.path);
+    REQUEST_LATENCY.record_duration(&[service], started.elapsed());
     let duration_ms = log::millis(started);
     macro_rules! line {
         ($level:ident) => {

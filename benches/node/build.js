@@ -1,0 +1,14 @@
+// Bundles each peer into one minified file, as one would for Lambda. The
+// native modules stay beside it: they cannot be bundled.
+const { buildSync } = require('esbuild');
+
+buildSync({
+  entryPoints: ['get-product', 'log-in-argon2', 'log-in-bcrypt', 'express'].map((name) => `src/${name}.js`),
+  outdir: 'dist',
+  bundle: true,
+  minify: true,
+  platform: 'node',
+  target: 'node20',
+  external: ['argon2', 'bcrypt'],
+  logLevel: 'warning',
+});

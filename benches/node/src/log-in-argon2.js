@@ -1,0 +1,5 @@
+// With the hash and the parameters of ours.
+const argon2 = require('argon2');
+const { serve } = require('./log-in.js');
+
+serve((hash, password) => argon2.verify(hash, password));

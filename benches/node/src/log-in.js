@@ -1,0 +1,92 @@
+// `POST /api/auth/login` as a Lambda function: the reads, the hash, the write
+// and the token of ours.
+const { createHash, createPrivateKey, createPublicKey, hkdfSync, randomBytes, randomUUID, sign } = require('node:crypto');
+const { performance } = require('node:perf_hooks');
+const { BatchGetItemCommand, DynamoDBClient, GetItemCommand, TransactWriteItemsCommand } = require('@aws-sdk/client-dynamodb');
+const { GetSecretValueCommand, SecretsManagerClient } = require('@aws-sdk/client-secrets-manager');
+const { marshall, unmarshall } = require('@aws-sdk/util-dynamodb');
+const { run } = require('./runtime.js');
+const { idsOf, body, headersOf, log } = require('./reply.js');
+
+const TableName = process.env.TABLE;
+const ACCESS_SECONDS = 600;
+const SESSION_SECONDS = 14 * 24 * 3600;
+// What stands before the seed in a PKCS #8 Ed25519 key (RFC 8410).
+const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+const dynamodb = new DynamoDBClient({});
+const secrets = new SecretsManagerClient({});
+const json64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const sha256 = (text) => createHash('sha256').update(text).digest('base64url');
+
+async function signingKey() {
+  const read = (VersionStage) => secrets.send(new GetSecretValueCommand({ SecretId: process.env.AUTH_SECRET, VersionStage }));
+  const [current] = await Promise.all([read('AWSCURRENT'), read('AWSPREVIOUS').catch(() => undefined)]);
+  const seed = Buffer.from(hkdfSync('sha256', current.SecretString, '', 'emporium/access-token/ed25519', 32));
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
+  const x = createPublicKey(key).export({ format: 'jwk' }).x;
+  return { key, kid: createHash('sha256').update(Buffer.from(x, 'base64url')).digest().subarray(0, 12).toString('base64url') };
+}
+
+function accessToken({ key, kid }, user, session, now) {
+  const iat = Math.trunc(now.getTime() / 1000);
+  const claims = { iss: process.env.TOKEN_ISSUER, aud: 'emporium-api', exp: iat + ACCESS_SECONDS, iat, sub: user.id, sid: session.id, role: user.role, jti: randomUUID() };
+  const text = `${json64({ typ: 'at+jwt', alg: 'EdDSA', kid })}.${json64(claims)}`;
+  return `${text}.${sign(null, Buffer.from(text), key).toString('base64url')}`;
+}
+
+async function candidate(email) {
+  const key = (pk, sk) => ({ pk: { S: pk }, sk: { S: sk } });
+  const Keys = [key(`EMAIL#${email}`, 'EMAIL'), key(`ATTEMPTS#${sha256(email)}`, 'ATTEMPTS')];
+  const found = await dynamodb.send(new BatchGetItemCommand({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } }));
+  const items = found.Responses[TableName].map((item) => unmarshall(item));
+  const owner = items.find((item) => item.sk === 'EMAIL')?.user_id ?? '00000000-0000-0000-0000-000000000000';
+  const user = await dynamodb.send(new GetItemCommand({ TableName, Key: key(`USER#${owner}`, 'USER'), ConsistentRead: true }));
+  return { user: user.Item && unmarshall(user.Item), locked: items.some((item) => item.sk === 'ATTEMPTS' && item.locked_until) };
+}
+
+async function store(user, session, now, ip) {
+  const item = { pk: `SESSION#${session.id}`, sk: 'SESSION', ...session, expires_at: Math.trunc(now.getTime() / 1000) + SESSION_SECONDS };
+  const values = { ':now': session.created_at, ':ip': ip, ':hash': user.password_hash, ':status': user.status, ':seen': user.password_hash, ':epoch': session.epoch };
+  await dynamodb.send(new TransactWriteItemsCommand({
+    ClientRequestToken: randomUUID(),
+    TransactItems: [
+      { Put: { TableName, Item: marshall(item), ConditionExpression: 'attribute_not_exists(pk)' } },
+      { Update: {
+        TableName, Key: marshall({ pk: `USER#${user.id}`, sk: 'USER' }),
+        UpdateExpression: 'SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash',
+        ConditionExpression: '#status = :status AND password_hash = :seen AND session_epoch = :epoch',
+        ExpressionAttributeNames: { '#status': 'status' }, ExpressionAttributeValues: marshall(values),
+      } },
+      { Delete: { TableName, Key: marshall({ pk: `ATTEMPTS#${sha256(user.email)}`, sk: 'ATTEMPTS' }), ConditionExpression: 'attribute_not_exists(locked_until)' } },
+    ],
+  }));
+}
+
+// `verify` takes the hash in the table and the password.
+exports.serve = (verify) => run(async () => {
+  const warmUp = dynamodb.send(new GetItemCommand({ TableName, Key: { pk: { S: '-' }, sk: { S: '-' } } }));
+  const [signer] = await Promise.all([signingKey(), warmUp]);
+  return async (event) => {
+    const started = performance.now();
+    const ids = idsOf(event.headers);
+    const input = JSON.parse(event.body);
+    if (typeof input.email !== 'string' || typeof input.password !== 'string') throw new Error('invalid input');
+    const email = input.email.trim().toLowerCase();
+    const { user, locked } = await candidate(email);
+    if (!user || !(await verify(user.password_hash, input.password)) || user.status !== 'active' || locked) throw new Error('invalid credentials');
+    const now = new Date();
+    const secret = randomBytes(32).toString('base64url');
+    const session = { id: randomUUID(), user_id: user.id, refresh_hash: sha256(secret), created_at: now.toISOString(), refreshed_at: now.toISOString(), epoch: user.session_epoch };
+    await store(user, session, now, event.requestContext.http.sourceIp);
+    const data = {
+      user: { id: user.id, email: user.email, name: user.name, phone: user.phone, role: user.role, status: user.status, emailVerified: user.email_verified, createdAt: user.created_at },
+      token: accessToken(signer, user, session, now),
+      refreshToken: `${session.id}.${secret}`,
+      expiresIn: ACCESS_SECONDS,
+      tokenType: 'Bearer',
+    };
+    log({ function: 'log-in', method: 'POST', path: event.rawPath, status: 200, duration_ms: Math.trunc(performance.now() - started), request_id: ids.requestId, correlation_id: ids.correlationId });
+    return { statusCode: 200, headers: headersOf(ids, 'users', {}), body: body(ids, 'signed in', data), isBase64Encoded: false };
+  };
+});

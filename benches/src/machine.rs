@@ -1,0 +1,47 @@
+//! On what the figures were measured.
+
+use std::{path::Path, process::Command};
+
+use kernel::Clock;
+
+use crate::Failure;
+
+/// One line about the machine, the code and the command.
+pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Failure> {
+    let processors = std::fs::read_to_string("/proc/cpuinfo")?;
+    let model = processors
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or("unknown processor", |(_, model)| model.trim());
+    let cores = std::thread::available_parallelism()?;
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let commit = output(
+        root,
+        "git",
+        &["describe", "--always", "--dirty", "--exclude=*"],
+    )?;
+    let node = output(root, "node", &["--version"])?;
+    let now = Clock::System.now().to_string();
+    let date = now.split('T').next().unwrap_or_default();
+    let command = if quick {
+        "QUICK=1 make bench"
+    } else {
+        "make bench"
+    };
+    Ok(format!(
+        "Measured on {date} at commit `{commit}` by `{command}`: {model}, {cores} cores, Linux {}, Node {node}.",
+        kernel.trim(),
+    ))
+}
+
+fn output(root: &Path, program: &str, arguments: &[&str]) -> Result<String, Failure> {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("{program}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{program} failed: {}", output.status).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}

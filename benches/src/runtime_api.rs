@@ -1,0 +1,207 @@
+//! Lambda's runtime API, as one environment of a function sees it: it asks for
+//! the next invocation, and posts its reply.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+    serve::ListenerExt,
+};
+use http::StatusCode;
+use kernel::Clock;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use crate::Failure;
+
+/// How long an invocation may take: more than any of ours has.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// The ARN that every function is told.
+const ARN: &str = "arn:aws:lambda:eu-central-1:000000000000:function:bench";
+/// A trace that is not sampled, as most are.
+const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
+
+/// A reply, and how long the function took for it.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) body: Bytes,
+    pub(crate) wall: Duration,
+}
+
+type Outcome = Result<Reply, String>;
+
+struct Invocation {
+    payload: Bytes,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// The invocation that the function works on.
+struct Running {
+    since: Instant,
+    answer: oneshot::Sender<Outcome>,
+}
+
+struct Shared {
+    queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
+    running: Mutex<Option<Running>>,
+    asked: watch::Sender<u64>,
+}
+
+/// A runtime API on a port of its own.
+pub(crate) struct RuntimeApi {
+    /// `127.0.0.1:9001`.
+    pub(crate) address: String,
+    invocations: mpsc::Sender<Invocation>,
+    asked: watch::Receiver<u64>,
+    connections: Arc<AtomicUsize>,
+    server: JoinHandle<()>,
+}
+
+impl RuntimeApi {
+    pub(crate) async fn start() -> Result<Self, Failure> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?.to_string();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = connections.clone();
+        let listener = listener.tap_io(move |stream| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            // Small replies wait for nothing; a failure costs time only.
+            let _ = stream.set_nodelay(true);
+        });
+        let (invocations, queue) = mpsc::channel(1);
+        let (asked_now, asked) = watch::channel(0);
+        let shared = Arc::new(Shared {
+            queue: tokio::sync::Mutex::new(queue),
+            running: Mutex::new(None),
+            asked: asked_now,
+        });
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route(
+                "/2018-06-01/runtime/invocation/{id}/response",
+                post(response),
+            )
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2018-06-01/runtime/init/error", post(error))
+            .with_state(shared);
+        let server = tokio::spawn(async move {
+            // Ends with the task.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self {
+            address,
+            invocations,
+            asked,
+            connections,
+            server,
+        })
+    }
+
+    /// Waits until the function has asked for its `nth` invocation, from 1.
+    pub(crate) async fn asked(&self, nth: u64) -> Result<(), Failure> {
+        let mut asked = self.asked.clone();
+        tokio::time::timeout(DEADLINE, asked.wait_for(|count| *count >= nth))
+            .await
+            .map_err(|_| format!("it did not ask for invocation {nth} in time"))??;
+        Ok(())
+    }
+
+    /// How often it has asked.
+    pub(crate) fn asked_so_far(&self) -> u64 {
+        *self.asked.borrow()
+    }
+
+    /// Invokes the function.
+    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Reply, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let invocation = Invocation { payload, answer };
+        self.invocations
+            .send(invocation)
+            .await
+            .map_err(|_| "the runtime API has ended")?;
+        let outcome = tokio::time::timeout(DEADLINE, answered)
+            .await
+            .map_err(|_| "the invocation was not answered in time")??;
+        Ok(outcome?)
+    }
+
+    /// Connections that the function has opened to it.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    fn finish(&self, outcome: impl FnOnce(Duration) -> Outcome) -> StatusCode {
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(running) = running else {
+            return StatusCode::BAD_REQUEST;
+        };
+        // Nobody waits any more when it came too late, which they have said.
+        let _ = running.answer.send(outcome(running.since.elapsed()));
+        StatusCode::ACCEPTED
+    }
+}
+
+async fn next(State(shared): State<Arc<Shared>>) -> Response {
+    shared.asked.send_modify(|count| *count += 1);
+    let Some(invocation) = shared.queue.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let deadline = Clock::System.now().as_millisecond() + 20_000;
+    let headers = [
+        (
+            "lambda-runtime-aws-request-id",
+            uuid::Uuid::new_v4().to_string(),
+        ),
+        ("lambda-runtime-deadline-ms", deadline.to_string()),
+        ("lambda-runtime-invoked-function-arn", ARN.to_owned()),
+        ("lambda-runtime-trace-id", TRACE.to_owned()),
+        ("content-type", "application/json".to_owned()),
+    ];
+    *shared
+        .running
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(Running {
+        since: Instant::now(),
+        answer: invocation.answer,
+    });
+    (headers, invocation.payload).into_response()
+}
+
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(_): Path<String>,
+    body: Bytes,
+) -> StatusCode {
+    shared.finish(|wall| Ok(Reply { body, wall }))
+}
+
+async fn error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
+    shared.finish(|_| Err(String::from_utf8_lossy(&body).into_owned()))
+}

@@ -1,0 +1,57 @@
+//! What is read from the tree: the template, and what it says of functions.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use local::template::Template;
+use runtime::{Environment, Trigger};
+
+use crate::{
+    Error,
+    bill::{Spec, Specs},
+    counts::Kind,
+};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Memory and trigger of every function, as the template and the code say.
+pub fn specs(template: &Template) -> Specs {
+    let mut specs = BTreeMap::new();
+    // What no function needs to know the laptop's template leaves out.
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap_or_default();
+    let active =
+        |text: &str| text.contains("\n  Tracing:\n    Type: String\n    Default: Active\n");
+    for function in local::registry::functions() {
+        let Some(spec) = template.function(function.name) else {
+            continue;
+        };
+        let kind = match function.trigger {
+            Trigger::Http(_) => Kind::Http,
+            Trigger::Queue => Kind::Queue,
+            _ => Kind::Other,
+        };
+        let memory_mb = f64::from(spec.memory_mb);
+        specs.insert(function.name.to_owned(), Spec { memory_mb, kind });
+    }
+    Specs {
+        functions: specs,
+        traced: active(&text) && text.contains("Tracing: !Ref Tracing"),
+        access_logged: text.contains("AccessLogSettings:"),
+    }
+}
+
+/// Gives the template without a shop.
+///
+/// # Errors
+/// When it does not read.
+pub fn template() -> Result<Template, Error> {
+    Ok(Template::load(
+        &root().join("template.yaml"),
+        &Environment::default(),
+    )?)
+}

@@ -1,0 +1,169 @@
+//! Metrics: what is counted, and where it goes. Code counts through the
+//! `metrics` facade; a recorder takes it from there. In Lambda that is
+//! [`Emf`], which writes log lines that CloudWatch reads metrics from; on a
+//! laptop it is Prometheus (`local/`). Without a recorder, as in most tests,
+//! counting does nothing.
+//!
+//! A CloudWatch metric costs 0.30 dollars a month for each combination of
+//! label values. So labels have few values, all from code and none from a
+//! request; a function's name and a request's id are never labels.
+
+mod emf;
+
+use std::time::Duration;
+
+use ::metrics::{Key, KeyName, Label, Level, Metadata, with_recorder};
+
+pub use ::metrics::Unit;
+pub use emf::Emf;
+
+/// Where a metric is registered from: nobody filters by it here.
+const METADATA: Metadata<'static> = Metadata::new("emporium", Level::INFO, None);
+
+/// What there is to know of a metric before anything is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name in CloudWatch.
+    pub name: &'static str,
+    /// In what it is measured; nothing for an amount of money, whose label
+    /// says the currency.
+    pub unit: Option<Unit>,
+    /// The names of its labels, in the order in which values are given; in
+    /// CloudWatch they are its dimensions, after `Shop`.
+    pub labels: &'static [&'static str],
+    /// What it tells, in one sentence.
+    pub help: &'static str,
+}
+
+impl Metric {
+    fn key(&self, values: &[&str]) -> Key {
+        debug_assert_eq!(self.labels.len(), values.len(), "{}", self.name);
+        let label = |(name, value): (&&'static str, &&str)| Label::new(*name, (*value).to_owned());
+        let labels: Vec<Label> = self.labels.iter().zip(values).map(label).collect();
+        Key::from_parts(self.name, labels)
+    }
+
+    fn key_name(&self) -> KeyName {
+        KeyName::from_const_str(self.name)
+    }
+}
+
+/// Counts what happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Counter(pub Metric);
+
+impl Counter {
+    /// One more, for these values of its labels.
+    pub fn increment(&self, values: &[&str]) {
+        let (metric, key) = (&self.0, self.0.key(values));
+        with_recorder(|recorder| {
+            recorder.describe_counter(metric.key_name(), metric.unit, metric.help.into());
+            recorder.register_counter(&key, &METADATA).increment(1);
+        });
+    }
+}
+
+/// Tells how something is.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauge(pub Metric);
+
+impl Gauge {
+    /// It is so now.
+    pub fn set(&self, values: &[&str], now: f64) {
+        let (metric, key) = (&self.0, self.0.key(values));
+        with_recorder(|recorder| {
+            recorder.describe_gauge(metric.key_name(), metric.unit, metric.help.into());
+            recorder.register_gauge(&key, &METADATA).set(now);
+        });
+    }
+}
+
+/// Tells how large each of many things is.
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram(pub Metric);
+
+impl Histogram {
+    /// One more of them, so large.
+    pub fn record(&self, values: &[&str], size: f64) {
+        let (metric, key) = (&self.0, self.0.key(values));
+        with_recorder(|recorder| {
+            recorder.describe_histogram(metric.key_name(), metric.unit, metric.help.into());
+            recorder.register_histogram(&key, &METADATA).record(size);
+        });
+    }
+
+    /// One more of them, so long; in milliseconds.
+    pub fn record_duration(&self, values: &[&str], duration: Duration) {
+        self.record(values, milliseconds(duration));
+    }
+}
+
+/// A duration in milliseconds, to the microsecond.
+#[expect(
+    clippy::float_arithmetic,
+    reason = "a metric's value is a float; nothing is decided by it"
+)]
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// What every service's functions count.
+pub const METRICS: &[Metric] = &[REQUEST_LATENCY.0, DEPENDENCY_ERRORS.0, BREAKER_OPEN.0];
+
+pub(crate) const REQUEST_LATENCY: Histogram = Histogram(Metric {
+    name: "RequestLatency",
+    unit: Some(Unit::Milliseconds),
+    labels: &["Service"],
+    help: "How long the answer to an HTTP request took, inside the function",
+});
+
+const DEPENDENCY_ERRORS: Counter = Counter(Metric {
+    name: "DependencyErrors",
+    unit: Some(Unit::Count),
+    labels: &["Dependency"],
+    help: "Calls of something the shop needs that failed after all their tries",
+});
+
+pub(crate) const BREAKER_OPEN: Gauge = Gauge(Metric {
+    name: "BreakerOpen",
+    unit: Some(Unit::Count),
+    labels: &["Dependency"],
+    help: "1 while the circuit to another service is not closed, else 0",
+});
+
+/// Something the shop needs, as metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependency {
+    /// The tables.
+    DynamoDb,
+    /// The topics.
+    Sns,
+    /// The queues.
+    Sqs,
+    /// The carrier of mails.
+    Ses,
+    /// Who takes the money.
+    PaymentProvider,
+    /// Another service, by its name.
+    Service(&'static str),
+}
+
+impl Dependency {
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "dynamodb",
+            Self::Sns => "sns",
+            Self::Sqs => "sqs",
+            Self::Ses => "ses",
+            Self::PaymentProvider => "payment-provider",
+            Self::Service(name) => name,
+        }
+    }
+
+    /// Counts that a call of it failed. What a condition or a rule of ours
+    /// refused is no failure.
+    pub fn failed(self) {
+        DEPENDENCY_ERRORS.increment(&[self.as_str()]);
+    }
+}

@@ -1,0 +1,69 @@
+//! `GET /health` checks every table, topic and queue of the template.
+
+use std::collections::BTreeMap;
+
+use edge::domain::{Kind, dependencies};
+use local::template::Topic;
+
+use crate::support::{camel, template};
+
+/// `SettleReservationsDeadLetterQueue` as `settle-reservations dead-letter`.
+fn name_of(logical_id: &str, ending: &str) -> String {
+    let dead_letters = format!("DeadLetter{ending}");
+    match logical_id.strip_suffix(&dead_letters) {
+        Some(source) => format!("{} dead-letter", kebab(source)),
+        None => kebab(logical_id.strip_suffix(ending).expect(logical_id)),
+    }
+}
+
+fn kebab(name: &str) -> String {
+    let mut kebab = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if index > 0 && letter.is_uppercase() {
+            kebab.push('-');
+        }
+        kebab.extend(letter.to_lowercase());
+    }
+    assert_eq!(camel(&kebab), name);
+    kebab
+}
+
+#[test]
+fn health_checks_every_table_topic_and_queue_of_the_template() {
+    let template = template();
+    let health = template
+        .functions
+        .iter()
+        .find(|function| function.code_name == "health")
+        .unwrap();
+    let tables = template.tables.iter().map(|table| {
+        let name = name_of(&table.logical_id, "Table");
+        (format!("{name} table"), table.name.clone())
+    });
+    // The alarms' topic tells people, and is not there when alarms are off.
+    let shops = |topic: &&Topic| topic.logical_id != "AlarmTopic";
+    let topics = template.topics.iter().filter(shops).map(|topic| {
+        let name = name_of(&topic.logical_id, "Topic");
+        (format!("{name} topic"), topic.arn())
+    });
+    let queues = template.queues.iter().map(|queue| {
+        let name = name_of(&queue.logical_id, "Queue");
+        (format!("{name} queue"), queue.url())
+    });
+    for (variable, kind, wanted) in [
+        (
+            "HEALTH_TABLES",
+            Kind::Table,
+            tables.collect::<BTreeMap<_, _>>(),
+        ),
+        ("HEALTH_TOPICS", Kind::Topic, topics.collect()),
+        ("HEALTH_QUEUES", Kind::Queue, queues.collect()),
+    ] {
+        let checked: BTreeMap<String, String> = dependencies(kind, &health.environment[variable])
+            .unwrap()
+            .into_iter()
+            .map(|one| (one.name, one.address))
+            .collect();
+        assert_eq!(checked, wanted, "{variable}");
+    }
+}

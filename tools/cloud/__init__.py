@@ -1,0 +1,1 @@
+"""The template as a cloud: an emulated AWS that the release binaries run in."""

@@ -1,0 +1,84 @@
+"""Runs ministack, the AWS emulator, and notes every call that IAM decided.
+
+Run as a child by cloud_test.py: `python -m cloud.emulator CALLS`. Each line of
+the file CALLS is one decision: principal, action, resource, allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import sys
+import threading
+from email.utils import parseaddr
+from pathlib import Path
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+
+
+#: Actions that the emulator asks for and AWS does not know, with the one that
+#: AWS asks for (Service Authorization Reference, Amazon SNS).
+KNOWN_AS = {"sns:PublishBatch": "sns:Publish"}
+
+
+def note_decisions(calls: Path) -> None:
+    """Has every decision on a call of a role written down, once each."""
+    decide, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
+    file = calls.open("a", buffering=1)
+    lock = threading.Lock()
+    principal = threading.local()
+    seen: set[str] = set()
+
+    def evaluate(context, policies, *limits):
+        # The first evaluation of a call is that of the caller's own policies.
+        if principal.arn is None:
+            principal.arn = context.principal_arn
+        return decide(context, policies, *limits)
+
+    def note(access_key_id, action, *rest, resource_arn="*", **options):
+        principal.arn = None
+        action = KNOWN_AS.get(action, action)
+        refused = enforce(access_key_id, action, *rest, resource_arn=resource_arn, **options)
+        if principal.arn is not None:
+            call = {"principal": principal.arn, "action": action, "resource": resource_arn}
+            line = json.dumps({**call, "allowed": refused is None})
+            with lock:
+                if line not in seen:
+                    seen.add(line)
+                    file.write(line + "\n")
+        return refused
+
+    iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, note
+
+
+def name_identities() -> None:
+    """Has IAM asked about the identity that sends a mail.
+
+    AWS checks `ses:SendEmail` on the sender's identity; the emulator asks for
+    every resource, which no role here grants.
+    """
+    extract = iam_actions.extract_resource_arn
+
+    def resource(service, method, path, headers, body, params, region, account):
+        sender = params.get("Source") if service == "ses" else None
+        if sender:
+            address = sender[0] if isinstance(sender, list) else sender
+            return f"arn:aws:ses:{region}:{account}:identity/{parseaddr(address)[1]}"
+        return extract(service, method, path, headers, body, params, region, account)
+
+    iam_actions.extract_resource_arn = resource
+
+
+def main() -> None:
+    """Runs until it is told to end."""
+    # The runtime API of a function answers in two writes; with Nagle's
+    # algorithm the second waits for the first's acknowledgement, 40 ms.
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    name_identities()
+    note_decisions(Path(sys.argv.pop(1)))
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

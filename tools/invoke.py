@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Runs the binary of one function with its sample event.
+
+The binary runs under AWS's Lambda runtime interface emulator, as in
+`sam local invoke` but without Docker. Its tables, topics, queues and secrets
+are those of a running `make dev` (BASE_URL), or of a shop started for it.
+
+    tools/invoke.py place-order                 with events/place-order.json
+    tools/invoke.py place-order my-event.json   with another event
+    tools/invoke.py --all                       every function, one after another
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from cloud_test import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARIES = Path(os.environ.get("BINARIES", ROOT / "target/lambda"))
+LOCAL = ROOT / "target/debug/emporium-local"
+#: How long the shop or the emulator may take to answer for the first time.
+STARTED_WITHIN_SECONDS = 30
+#: How long an invocation may take: longer than any function's timeout.
+INVOKED_WITHIN_SECONDS = 35
+#: What a sample event may be answered with: done, or not there in this shop.
+EXPECTED_STATUS = {200, 201, 202, 204, 404}
+
+
+class Failed(Exception):
+    """Why there is no reply."""
+
+
+def emulator() -> Path:
+    """AWS's runtime interface emulator, out of the SAM CLI's package."""
+    package = find_spec("samcli")
+    if package is None or package.origin is None:
+        raise Failed("the SAM CLI is not installed: run through `make invoke`")
+    machine = {"aarch64": "arm64", "arm64": "arm64"}.get(os.uname().machine, "x86_64")
+    return Path(package.origin).parent / f"local/rapid/aws-lambda-rie-{machine}"
+
+
+def get(url: str):
+    """A JSON document."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def until_it_answers(url: str, process: subprocess.Popen, data: bytes | None = None) -> bytes:
+    """What a process answers, once it does."""
+    until = time.monotonic() + STARTED_WITHIN_SECONDS
+    while True:
+        try:
+            request = urllib.request.Request(url, data=data)
+            with urllib.request.urlopen(request, timeout=INVOKED_WITHIN_SECONDS) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            return error.read()
+        except (urllib.error.URLError, ConnectionError) as error:
+            if process.poll() is not None or time.monotonic() > until:
+                raise Failed(f"{url} does not answer: {error}") from error
+            time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running(command: list[str], **options) -> Iterator[subprocess.Popen]:
+    """A process with its children, ended afterwards."""
+    process = subprocess.Popen(command, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def shop() -> Iterator[str]:
+    """The address of a shop: the one that runs, or one for this alone."""
+    given = os.environ.get("BASE_URL")
+    if given and "--all" not in sys.argv:
+        with contextlib.suppress(OSError):
+            get(f"{given}/_local/state")
+            yield given
+            return
+    if not LOCAL.exists():
+        raise Failed("no shop runs and none is built: run `make dev` in another terminal")
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "ready.json"
+        env = {**os.environ, "PORT": "0", "RUST_LOG": "error"}
+        command = [str(LOCAL), "--ephemeral", "--ready-file", str(ready)]
+        with running(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+            until = time.monotonic() + STARTED_WITHIN_SECONDS
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > until:
+                    raise Failed("the shop did not start")
+                time.sleep(0.02)
+            yield json.loads(ready.read_text())["url"]
+
+
+def invoke(name: str, event: Path, base: str) -> dict:
+    """Invokes a function's binary once; its reply."""
+    binary = BINARIES / name / "bootstrap"
+    if not binary.exists():
+        raise Failed(f"{binary} is not there: run `make build`")
+    variables = get(f"{base}/_local/environment?function={name}")
+    invocations, runtime = free_port(), free_port()
+    command = [
+        str(emulator()),
+        *("--runtime-interface-emulator-address", f"127.0.0.1:{invocations}"),
+        *("--runtime-api-address", f"127.0.0.1:{runtime}"),
+        str(binary),
+    ]
+    url = f"http://127.0.0.1:{invocations}/2015-03-31/functions/function/invocations"
+    env = {"PATH": os.environ["PATH"], **variables}
+    log = None if os.environ.get("VERBOSE") else subprocess.DEVNULL
+    with running(command, env=env, stdout=log, stderr=log) as process:
+        return json.loads(until_it_answers(url, process, event.read_bytes()))
+
+
+def verdict(reply: object) -> str | None:
+    """What is wrong with a reply to a sample event, if anything is."""
+    if not isinstance(reply, dict):
+        return None
+    if "errorType" in reply:
+        return f"{reply['errorType']}: {reply.get('errorMessage')}"
+    if reply.get("statusCode", 200) not in EXPECTED_STATUS:
+        return f"{reply['statusCode']}: {reply.get('body')}"
+    if reply.get("batchItemFailures"):
+        return f"items failed: {reply['batchItemFailures']}"
+    return None
+
+
+def all_functions(base: str) -> int:
+    """Every function of the template with its sample event; how many fail."""
+    names = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
+    failed = 0
+    for name in names:
+        try:
+            reply = invoke(name, ROOT / f"events/{name}.json", base)
+            wrong = verdict(reply)
+        except Failed as error:
+            wrong = str(error)
+        failed += wrong is not None
+        status = reply.get("statusCode", "") if isinstance(reply, dict) and not wrong else ""
+        print(f"{'ok    ' if wrong is None else 'FAILED'} {name} {wrong or status}", flush=True)
+    print(f"{len(names)} functions invoked, {failed} failed")
+    return 1 if failed or not names else 0
+
+
+def main() -> int:
+    """The exit code."""
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    with shop() as base:
+        if sys.argv[1] == "--all":
+            return all_functions(base)
+        name = sys.argv[1]
+        event = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / f"events/{name}.json"
+        reply = invoke(name, event, base)
+        print(json.dumps(reply, indent=2))
+        return 1 if verdict(reply) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as error:
+        sys.exit(f"invoke: {error}")

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Lists the release binaries and how large their zips are, largest first.
+
+Fails when one is larger than ZIP_BYTES_MAX: Lambda fetches and unpacks the zip
+in a cold start, so its size is time that a customer waits.
+"""
+
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+#: What docs/promises.md says: 4.0 MB.
+ZIP_BYTES_MAX = 4_000_000
+
+
+def zipped(binary: Path) -> int:
+    """The size of the zip that holds a binary, as SAM packs it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(binary, "bootstrap")
+    return len(packed.getvalue())
+
+
+def main() -> int:
+    """Prints the table; 1 when a zip is too large."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "target/lambda"
+    binaries = sorted(folder.glob("*/bootstrap"))
+    if not binaries:
+        sys.exit(f"no binaries in {folder}: run `make build`")
+    sizes = sorted(((zipped(path), path) for path in binaries), reverse=True)
+    for size, path in sizes:
+        print(f"{path.parent.name:<28} {path.stat().st_size / 1e6:6.2f} MB  zip {size / 1e6:5.2f} MB")
+    largest = sizes[0][0]
+    print(f"{len(sizes)} functions, {sum(size for size, _ in sizes) / 1e6:.1f} MB of zips")
+    if largest > ZIP_BYTES_MAX:
+        print(f"the largest zip is over {ZIP_BYTES_MAX / 1e6:.1f} MB")
+    return int(largest > ZIP_BYTES_MAX)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
