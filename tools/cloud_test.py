@@ -24,7 +24,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from cloud import grants, mailbox
+from cloud import grants, late, mailbox
 from cloud.stack import REGION, Stack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +42,8 @@ PARAMETERS = {
     "Architecture": "x86_64",
     "DeletionProtection": "off",
     "AllowedOrigins": "http://localhost:5173",
+    # All requests of the tests come from one address.
+    "AuthRequestsPerIp": "100000",
 }
 
 
@@ -138,20 +140,22 @@ def deployed(stack: Stack, env: dict[str, str], calls: Path) -> int:
     begun = time.monotonic()
     stack.deploy(ROOT, env, PARAMETERS)
     api, routes = stack.complete(PARAMETERS)
-    print(f"deployed in {time.monotonic() - begun:.0f} s, {routes} routes made")
+    print(f"deployed in {time.monotonic() - begun:.0f} s, {routes} routes made", flush=True)
     box = mailbox.serve(stack.endpoint)
     mails = f"http://127.0.0.1:{box.server_port}"
     base = f"{stack.endpoint}/_aws/execute-api/{api}/$default"
     key = stack.secret("InternalKeySecret")
-    print(f"BASE_URL='{base}' INTERNAL_KEY='{key}' MAILBOX_URL='{mails}'", flush=True)
     try:
         if os.environ.get("KEEP"):
+            print(f"BASE_URL='{base}' INTERNAL_KEY='{key}' MAILBOX_URL='{mails}'", flush=True)
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
             compare(stack, calls)
             return 0
         failed = run_tests(tests, base, key, mails)
         if os.environ.get("ONLY"):
             return failed
+        if not failed:
+            print(f"{late.run(stack, ROOT / 'events')} schedules did what they are for")
         return 1 if compare(stack, calls) or failed else 0
     finally:
         box.shutdown()

@@ -35,8 +35,20 @@ LOCAL = ROOT / "target/debug/emporium-local"
 STARTED_WITHIN_SECONDS = 30
 #: How long an invocation may take: longer than any function's timeout.
 INVOKED_WITHIN_SECONDS = 35
-#: What a sample event may be answered with: done, or not there in this shop.
+#: What a sample event is answered with: done, or not there in this shop.
 EXPECTED_STATUS = {200, 201, 202, 204, 404}
+#: The sample events that name what a new shop does not have and say so in
+#: another way than 404: the reason that the reply must have in it.
+MISSING = {
+    "create-product": (422, "/categoryId"),
+    "place-order": (422, "/items/0/productId"),
+    "refresh-tokens": (401, "invalid_refresh_token"),
+}
+#: The queue's sample whose message is about a mail that a new shop does not
+#: have: it must come back as failed, so that the queue keeps it.
+FAILING = {"deliver-email"}
+#: Sample events that another one goes before.
+FIRST = ["register-user"]
 
 
 class Failed(Exception):
@@ -102,7 +114,7 @@ def shop() -> Iterator[str]:
         raise Failed("no shop runs and none is built: run `make dev` in another terminal")
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready.json"
-        env = {**os.environ, "PORT": "0", "RUST_LOG": "error"}
+        env = {**os.environ, "PORT": "0", "RUST_LOG": "off"}
         command = [str(LOCAL), "--ephemeral", "--ready-file", str(ready)]
         with running(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
             until = time.monotonic() + STARTED_WITHIN_SECONDS
@@ -133,27 +145,34 @@ def invoke(name: str, event: Path, base: str) -> dict:
         return json.loads(until_it_answers(url, process, event.read_bytes()))
 
 
-def verdict(reply: object) -> str | None:
+def verdict(name: str, reply: object) -> str | None:
     """What is wrong with a reply to a sample event, if anything is."""
     if not isinstance(reply, dict):
         return None
     if "errorType" in reply:
         return f"{reply['errorType']}: {reply.get('errorMessage')}"
-    if reply.get("statusCode", 200) not in EXPECTED_STATUS:
-        return f"{reply['statusCode']}: {reply.get('body')}"
-    if reply.get("batchItemFailures"):
-        return f"items failed: {reply['batchItemFailures']}"
+    status = reply.get("statusCode", 200)
+    if name in MISSING:
+        expected, reason = MISSING[name]
+        as_expected = status == expected and reason in reply["body"]
+        return None if as_expected else f"not {expected} for {reason}: {reply}"
+    if status not in EXPECTED_STATUS:
+        return f"{status}: {reply.get('body')}"
+    failures = reply.get("batchItemFailures", [])
+    if bool(failures) != (name in FAILING):
+        return f"items failed: {failures}"
     return None
 
 
 def all_functions(base: str) -> int:
     """Every function of the template with its sample event; how many fail."""
-    names = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
+    named = {path.stem for path in (ROOT / "events").glob("*.json")}
+    names = FIRST + sorted(named - set(FIRST))
     failed = 0
     for name in names:
         try:
             reply = invoke(name, ROOT / f"events/{name}.json", base)
-            wrong = verdict(reply)
+            wrong = verdict(name, reply)
         except Failed as error:
             wrong = str(error)
         failed += wrong is not None
@@ -174,7 +193,7 @@ def main() -> int:
         event = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / f"events/{name}.json"
         reply = invoke(name, event, base)
         print(json.dumps(reply, indent=2))
-        return 1 if verdict(reply) else 0
+        return 1 if verdict(name, reply) else 0
 
 
 if __name__ == "__main__":

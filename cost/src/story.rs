@@ -10,7 +10,6 @@ use std::{
 use local::{Options, Shop, Source, template::Template};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{
     Error, bill::Measurement, counts::Counts, instrument::metered, meter::Meter, tree::root,
@@ -65,15 +64,7 @@ impl Story {
     pub async fn begin() -> Result<Self, Error> {
         let meter = Meter::start().await?;
         if LOGGED_TO.set(meter.clone()).is_ok() {
-            fmt()
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false)
-                .with_target(false)
-                .with_env_filter(EnvFilter::new(LOGGED))
-                .with_writer(|| CountLines(&LOGGED_TO))
-                .try_init()?;
+            runtime::log::write(LOGGED, || CountLines(&LOGGED_TO))?;
         }
         let functions = local::registry::functions();
         let functions = functions.into_iter().map(|one| metered(one, &meter));

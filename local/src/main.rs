@@ -11,7 +11,6 @@ use std::{
 
 use local::{Options, Shop, Source, StartError, template::Event};
 use runtime::{Environment, log};
-use tracing_subscriber::{EnvFilter, fmt};
 
 const HELP: &str = "\
 Runs the whole shop from template.yaml, with no account and no network.
@@ -107,16 +106,8 @@ async fn run(arguments: Arguments, environment: Environment) -> Result<(), runti
 
 /// The same JSON as in Lambda, and panics as a line of it.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
-    fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    // Nothing else has set one in this process.
+    let _ = log::write(LOG_DEFAULT, std::io::stderr);
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }
 

@@ -215,6 +215,42 @@ async fn sessions_addresses_and_passwords_are_managed_by_their_owner() {
 }
 
 #[tokio::test]
+async fn an_admin_finds_sees_and_closes_an_account() {
+    let internal = Client::internal().await;
+    let (admin, person) = (register().await, register().await);
+    let path = format!("/api/users/{}", admin.id);
+    internal
+        .patch(&path, &json!({ "role": "admin" }), 200)
+        .await;
+    let path = format!("/api/users?email={}", person.email);
+    let found = eventually("the account is listed", || async {
+        let found = admin.client.get(&path, 200).await.data().clone();
+        (found.as_array().unwrap().len() == 1).then_some(found)
+    })
+    .await;
+    assert_eq!(found[0]["id"], person.id.as_str());
+    let body = json!({ "email": person.email });
+    person
+        .client
+        .post("/api/auth/resend-verification", &body, 202)
+        .await;
+    let path = format!("/api/users/{}", person.id);
+    assert_eq!(
+        admin.client.get(&path, 200).await.data()["email"],
+        person.email.as_str()
+    );
+    admin
+        .client
+        .send(reqwest::Method::DELETE, &path, None, 200)
+        .await;
+    assert_eq!(
+        admin.client.get(&path, 200).await.data()["status"],
+        "inactive"
+    );
+    person.client.get("/api/auth/me", 401).await;
+}
+
+#[tokio::test]
 async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     let person = register().await;
     let client = Client::anonymous().await;

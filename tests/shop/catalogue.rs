@@ -16,6 +16,21 @@ async fn category(internal: &Client, name: &str, parent: Option<&Value>) -> Valu
 }
 
 #[tokio::test]
+async fn categories_are_listed_with_their_parents() {
+    let internal = Client::internal().await;
+    let word = Uuid::new_v4().simple().to_string();
+    let root = category(&internal, &format!("Root {word}"), None).await;
+    let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
+    let listed = Client::anonymous().await.get("/api/categories", 200).await;
+    let found = |id: &Value| {
+        let all = listed.data().as_array().unwrap();
+        all.iter().find(|one| one["id"] == *id).unwrap().clone()
+    };
+    assert_eq!(found(&root)["parentId"], Value::Null);
+    assert_eq!(found(&leaf)["parentId"], root);
+}
+
+#[tokio::test]
 async fn products_are_found_by_category_price_words_and_order() {
     let (internal, client) = (Client::internal().await, Client::anonymous().await);
     let word = format!("zephyr{}", &Uuid::new_v4().simple().to_string()[..12]);

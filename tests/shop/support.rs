@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::{process, turn};
-
 /// How long something that happens by events may take before a test fails.
 /// The promise is 5 s on a quiet machine. A CI machine may stand still for so
 /// long that a message fails once, and then it comes again after a minute.
@@ -81,7 +79,7 @@ async fn start_here() -> String {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let shop = Shop::start(process::options())
+            let shop = Shop::start(crate::process::options())
                 .await
                 .expect("the shop starts");
             send.send(shop.url().to_owned()).unwrap();
@@ -249,7 +247,7 @@ impl Client {
         // After the default, so that a test can send another content type.
         let request = request.headers(self.headers.clone());
         async move {
-            let _turn = turn::take().await;
+            let _turn = crate::turn::take().await;
             let response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             let text = response.text().await?;

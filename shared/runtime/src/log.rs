@@ -4,22 +4,48 @@
 
 use std::time::Instant;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    Layer, filter::Targets, fmt, fmt::MakeWriter, layer::SubscriberExt, registry,
+    util::SubscriberInitExt,
+};
+
+use crate::Environment;
+
+/// Which variable says what is logged: `info`, or `warn,orders=debug`.
+const LEVELS: &str = "RUST_LOG";
 
 /// Sends `tracing` events to standard error as JSON, from `info` on or as
 /// `RUST_LOG` says. A second call changes nothing.
 pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = fmt()
+    // Fails only when there is a subscriber already, which then is the one to keep.
+    let _ = write("info", std::io::stderr);
+}
+
+/// Writes `tracing` events as JSON lines: those that `RUST_LOG` asks for or,
+/// when it is not set or does not read, those of `levels`.
+///
+/// # Errors
+/// When there is a subscriber already.
+pub fn write<W>(levels: &str, writer: W) -> Result<(), crate::Error>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let environment = Environment::of_process();
+    // Not `EnvFilter`: its regular expressions would be a tenth of every binary.
+    let asked = environment.get(LEVELS).map(str::parse::<Targets>);
+    let filter = match asked {
+        Some(Ok(filter)) => filter,
+        _ => levels.parse()?,
+    };
+    let lines = fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    // Fails only when there is a subscriber already, which then is the one to keep.
-    let _ = subscriber.try_init();
+        .with_writer(writer);
+    registry().with(lines.with_filter(filter)).try_init()?;
+    Ok(())
 }
 
 /// The whole milliseconds since `started`, as a number that JSON has.
