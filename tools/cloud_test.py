@@ -42,6 +42,8 @@ PARAMETERS = {
     "Architecture": "x86_64",
     "DeletionProtection": "off",
     "AllowedOrigins": "http://localhost:5173",
+    # All requests of the tests come from one address.
+    "AuthRequestsPerIp": "100000",
 }
 
 

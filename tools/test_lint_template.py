@@ -66,7 +66,7 @@ def gradual_always(template):
 
 
 def grow(template):
-    for number in range(60):
+    for number in range(200):
         template["Resources"][f"More{number}"] = {"Type": "AWS::SNS::Topic"}
 
 

@@ -75,6 +75,181 @@ async fn the_verification_mail_arrives_once_with_a_link() {
     );
 }
 
+/// The token in the newest mail to an address whose subject has a word in it,
+/// from its link in text and HTML alike; `None` where there is no mailbox.
+async fn token_from_mail(client: &Client, to: &str, word: &str) -> Option<String> {
+    mails(client, to, word).await?;
+    let mail = eventually("the mail", || async {
+        let mut mails = mails(client, to, word).await.unwrap();
+        (!mails.is_empty()).then(|| mails.remove(0))
+    })
+    .await;
+    let token = |part: &str| {
+        let text = mail[part].as_str().unwrap();
+        let (_, rest) = text.split_once("token=").expect("a link");
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
+        rest[..end.unwrap_or(rest.len())].to_owned()
+    };
+    assert_eq!(token("text"), token("html"));
+    Some(token("text"))
+}
+
+#[tokio::test]
+async fn the_link_of_the_verification_mail_verifies() {
+    let person = register().await;
+    let client = Client::anonymous().await;
+    let Some(token) = token_from_mail(&client, &person.email, "verify").await else {
+        return;
+    };
+    let body = json!({ "token": token });
+    client.post("/api/auth/verify-email", &body, 200).await;
+    let me = person.client.get("/api/auth/me", 200).await;
+    assert_eq!(me.data()["emailVerified"], true);
+    let again = client.post("/api/auth/verify-email", &body, 422).await;
+    assert_eq!(again.body["code"], "invalid_token");
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_through_the_mail() {
+    let person = register().await;
+    let client = Client::anonymous().await;
+    for email in [new_email(), person.email.clone()] {
+        let body = json!({ "email": email });
+        client.post("/api/auth/forgot-password", &body, 202).await;
+    }
+    let Some(token) = token_from_mail(&client, &person.email, "set a new").await else {
+        return;
+    };
+    let body = json!({ "token": token, "password": "nine-herons-mend-the-fence" });
+    client.post("/api/auth/reset-password", &body, 200).await;
+    person.client.get("/api/auth/me", 401).await;
+    let login = json!({ "email": person.email, "password": "nine-herons-mend-the-fence" });
+    client.post("/api/auth/login", &login, 200).await;
+    let told = token_free_mail(&client, &person.email, "was changed").await;
+    assert!(told.contains("If it was not you"), "{told}");
+}
+
+/// The text of a mail that has no link.
+async fn token_free_mail(client: &Client, to: &str, word: &str) -> String {
+    let mail = eventually("the mail", || async {
+        mails(client, to, word).await.unwrap().pop()
+    })
+    .await;
+    let text = mail["text"].as_str().unwrap().to_owned();
+    assert!(!text.contains("token="), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn a_new_address_counts_once_its_mail_was_answered() {
+    let person = register().await;
+    let client = Client::anonymous().await;
+    let email = new_email();
+    let body = json!({ "email": email, "currentPassword": PASSWORD, "name": "Ada King" });
+    let profile = person.client.put("/api/users/profile", &body, 200).await;
+    assert_eq!(profile.data()["email"], person.email.as_str());
+    let Some(token) = token_from_mail(&client, &email, "verify").await else {
+        return;
+    };
+    let body = json!({ "token": token });
+    client.post("/api/auth/verify-email", &body, 200).await;
+    let me = person.client.get("/api/users/profile", 200).await;
+    assert_eq!(
+        (&me.data()["email"], &me.data()["name"]),
+        (&json!(email), &json!("Ada King"))
+    );
+}
+
+#[tokio::test]
+async fn sessions_addresses_and_passwords_are_managed_by_their_owner() {
+    let person = register().await;
+    let client = Client::anonymous().await;
+    let login = json!({ "email": person.email, "password": PASSWORD });
+    let phone = client.post("/api/auth/login", &login, 200).await;
+    let phone = client.bearer(&phone.data()["token"]);
+    let sessions = person.client.get("/api/users/sessions", 200).await;
+    let other = sessions
+        .data()
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["current"] == false);
+    let id = other.unwrap()["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/users/sessions/{id}");
+    register()
+        .await
+        .client
+        .send(reqwest::Method::DELETE, &path, None, 404)
+        .await;
+    person
+        .client
+        .send(reqwest::Method::DELETE, &path, None, 200)
+        .await;
+    phone.get("/api/auth/me", 401).await;
+
+    let address = json!({
+        "name": "Ada", "line1": "1 Lamp Street", "city": "Springfield", "postalCode": "97477",
+        "country": "US"
+    });
+    let added = person
+        .client
+        .post("/api/users/addresses", &address, 201)
+        .await;
+    let path = added.header("location").to_owned();
+    assert_eq!(added.data()["isDefault"], true);
+    person.client.put(&path, &address, 200).await;
+    person
+        .client
+        .send(reqwest::Method::DELETE, &path, None, 200)
+        .await;
+    let left = person.client.get("/api/users/addresses", 200).await;
+    assert_eq!(*left.data(), json!([]));
+
+    let body = json!({ "currentPassword": PASSWORD, "newPassword": "nine-herons-mend-the-fence" });
+    person.client.put("/api/users/password", &body, 200).await;
+    person.client.get("/api/auth/me", 200).await;
+    client.post("/api/auth/login", &login, 401).await;
+    let token = json!({ "token": person.tokens["token"] });
+    let good = client.post("/api/auth/verify", &token, 200).await;
+    assert_eq!(good.data()["userId"], person.id.as_str());
+}
+
+#[tokio::test]
+async fn an_admin_finds_sees_and_closes_an_account() {
+    let internal = Client::internal().await;
+    let (admin, person) = (register().await, register().await);
+    let path = format!("/api/users/{}", admin.id);
+    internal
+        .patch(&path, &json!({ "role": "admin" }), 200)
+        .await;
+    let path = format!("/api/users?email={}", person.email);
+    let found = eventually("the account is listed", || async {
+        let found = admin.client.get(&path, 200).await.data().clone();
+        (found.as_array().unwrap().len() == 1).then_some(found)
+    })
+    .await;
+    assert_eq!(found[0]["id"], person.id.as_str());
+    let body = json!({ "email": person.email });
+    person
+        .client
+        .post("/api/auth/resend-verification", &body, 202)
+        .await;
+    let path = format!("/api/users/{}", person.id);
+    assert_eq!(
+        admin.client.get(&path, 200).await.data()["email"],
+        person.email.as_str()
+    );
+    admin
+        .client
+        .send(reqwest::Method::DELETE, &path, None, 200)
+        .await;
+    assert_eq!(
+        admin.client.get(&path, 200).await.data()["status"],
+        "inactive"
+    );
+    person.client.get("/api/auth/me", 401).await;
+}
+
 #[tokio::test]
 async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     let person = register().await;

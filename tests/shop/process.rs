@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use local::{Options, Source};
+use runtime::Environment;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -21,6 +23,14 @@ pub(crate) const INTERNAL_KEY: &str = "the-key-of-a-shop-of-a-test";
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) url: String,
+}
+
+/// A shop in this process, to which one address may send all requests of the tests.
+pub(crate) fn options() -> Options {
+    let template = Source::File(root().join("template.yaml"));
+    let mut options = Options::new(template, local::registry::functions());
+    options.environment = Environment::default().with("AUTH_REQUESTS_PER_IP", "100000");
+    options
 }
 
 /// A folder for one test's data, and for nothing else.

@@ -1,11 +1,8 @@
 //! The client that the tests use, and the shop that they run against.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use local::{Options, Shop, Source};
+use local::Shop;
 use reqwest::{
     Method, StatusCode,
     header::{HeaderMap, HeaderValue},
@@ -82,9 +79,9 @@ async fn start_here() -> String {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-            let options = Options::new(Source::File(template), local::registry::functions());
-            let shop = Shop::start(options).await.expect("the shop starts");
+            let shop = Shop::start(crate::process::options())
+                .await
+                .expect("the shop starts");
             send.send(shop.url().to_owned()).unwrap();
             std::future::pending::<()>().await;
         });

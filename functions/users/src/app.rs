@@ -11,8 +11,8 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
     domain::{Password, Session, User},
-    store::Store,
-    tokens::{AccessTokens, RandomError, RefreshToken},
+    store::{REQUESTS_PER_IP, Store},
+    tokens::{AccessTokens, KeyRing, RandomError, RefreshToken},
 };
 
 /// Who makes the tokens, when `TOKEN_ISSUER` does not say.
@@ -30,9 +30,9 @@ pub struct App {
 
 impl App {
     /// From its parts.
-    pub fn new(table: Table, clock: Clock) -> Self {
+    pub fn new(store: impl Into<Store>, clock: Clock) -> Self {
         Self {
-            store: Store::new(table),
+            store: store.into(),
             clock,
         }
     }
@@ -42,8 +42,49 @@ impl App {
     /// # Errors
     /// When a variable is missing.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let table = Table::open(&environment).await?;
-        Ok(Arc::new(Self::new(table, Clock::System)))
+        let store = open(&environment).await?;
+        Ok(Arc::new(Self::new(store, Clock::System)))
+    }
+
+    /// The same for functions that judge passwords.
+    ///
+    /// # Errors
+    /// When a variable is missing.
+    pub async fn start_judging_passwords(environment: Environment) -> Result<Arc<Self>, Error> {
+        // Reads its word lists, which takes longer than judging a password.
+        Password::warm_up();
+        Self::start(environment).await
+    }
+}
+
+/// What functions need that have mails sent with tokens in them.
+pub struct Mails {
+    /// The accounts and sessions.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Seals the tokens.
+    pub mail_key: SealKey,
+}
+
+impl Mails {
+    /// From its parts; `mail` is the secret that the notifications service has too.
+    pub fn new(store: impl Into<Store>, clock: Clock, mail: SecretVersions) -> Self {
+        Self {
+            store: store.into(),
+            clock,
+            mail_key: SealKey::new(mail, MAIL_PURPOSE),
+        }
+    }
+
+    /// From the environment: `TABLE`, `MAIL_SECRET`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or the secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let (store, mail) =
+            tokio::try_join!(open(&environment), secret(&environment, "MAIL_SECRET"))?;
+        Ok(Arc::new(Self::new(store, Clock::System, mail)))
     }
 }
 
@@ -54,16 +95,16 @@ pub struct SignIns {
     /// The time.
     pub clock: Clock,
     /// The access tokens.
-    pub tokens: AccessTokens,
+    pub tokens: KeyRing,
 }
 
 impl SignIns {
     /// From its parts.
-    pub fn new(table: Table, clock: Clock, tokens: AccessTokens) -> Self {
+    pub fn new(store: impl Into<Store>, clock: Clock, tokens: impl Into<KeyRing>) -> Self {
         Self {
-            store: Store::new(table),
+            store: store.into(),
             clock,
-            tokens,
+            tokens: tokens.into(),
         }
     }
 
@@ -72,9 +113,8 @@ impl SignIns {
     /// # Errors
     /// When a variable is missing, or the secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let (table, tokens) =
-            tokio::try_join!(Table::open(&environment), access_tokens(&environment))?;
-        Ok(Arc::new(Self::new(table, Clock::System, tokens)))
+        let (store, tokens) = tokio::try_join!(open(&environment), key_ring(&environment))?;
+        Ok(Arc::new(Self::new(store, Clock::System, tokens)))
     }
 
     /// A new session of a person, with its refresh token.
@@ -86,7 +126,7 @@ impl SignIns {
         user: &User,
         now: Timestamp,
     ) -> Result<(Session, RefreshToken), RandomError> {
-        let refresh = RefreshToken::generate(SessionId::generate())?;
+        let refresh = RefreshToken::generate(user.id, SessionId::generate())?;
         let session = Session::begin(refresh.session_id, user, refresh.hash(), now);
         Ok((session, refresh))
     }
@@ -114,14 +154,14 @@ impl Registration {
     /// # Errors
     /// When a variable is missing, or a secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let (table, tokens, mail) = tokio::try_join!(
-            Table::open(&environment),
-            access_tokens(&environment),
+        let (store, tokens, mail) = tokio::try_join!(
+            open(&environment),
+            key_ring(&environment),
             secret(&environment, "MAIL_SECRET"),
         )?;
         // Reads its word lists, which takes longer than judging a password.
         Password::warm_up();
-        let sign_ins = SignIns::new(table, Clock::System, tokens);
+        let sign_ins = SignIns::new(store, Clock::System, tokens);
         Ok(Arc::new(Self::new(sign_ins, mail)))
     }
 }
@@ -133,7 +173,7 @@ pub struct Authorizer {
     /// The time.
     pub clock: Clock,
     /// The access tokens.
-    pub tokens: AccessTokens,
+    pub tokens: KeyRing,
     /// The key of machine clients.
     pub internal_key: InternalKey,
 }
@@ -147,7 +187,7 @@ impl Authorizer {
     pub async fn start(environment: Environment) -> Result<Self, Error> {
         let (table, tokens, key) = tokio::try_join!(
             Table::open(&environment),
-            access_tokens(&environment),
+            key_ring(&environment),
             secret(&environment, "INTERNAL_KEY_SECRET"),
         )?;
         Ok(Self {
@@ -167,6 +207,24 @@ pub async fn access_tokens(environment: &Environment) -> Result<AccessTokens, Er
     let issuer = environment.get("TOKEN_ISSUER").unwrap_or(ISSUER_DEFAULT);
     let secret = secret(environment, "AUTH_SECRET").await?;
     Ok(AccessTokens::new(issuer, &secret)?)
+}
+
+/// The same, with keys that are read again when the secret is changed.
+async fn key_ring(environment: &Environment) -> Result<KeyRing, Error> {
+    let tokens = access_tokens(environment).await?;
+    let environment = environment.clone();
+    Ok(KeyRing::from(tokens).rereading(Box::new(move || {
+        let environment = environment.clone();
+        Box::pin(async move { access_tokens(&environment).await })
+    })))
+}
+
+/// The store, with the limit that the environment sets.
+async fn open(environment: &Environment) -> Result<Store, Error> {
+    let expected = "a whole number of requests";
+    let most = environment.parse_or("AUTH_REQUESTS_PER_IP", REQUESTS_PER_IP, expected)?;
+    let store = Store::new(Table::open(environment).await?);
+    Ok(store.with_requests_per_ip(most))
 }
 
 async fn secret(environment: &Environment, variable: &str) -> Result<SecretVersions, Error> {

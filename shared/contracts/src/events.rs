@@ -134,6 +134,46 @@ events! {
             /// The status now.
             status: String,
         }
+        /// An account was closed: it cannot be used until somebody opens it again.
+        UserDeactivated = "user.deactivated" about user_id {
+            /// Who.
+            user_id: UserId,
+        }
+        /// Somebody asked for the mail that verifies an address: that of the
+        /// account again, or one that is to take its place.
+        UserVerificationRequested = "user.verification_requested" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// The address that is to be verified.
+            email: String,
+            /// The token that proves it, sealed so that only the notifications
+            /// service reads it.
+            sealed_token: String,
+        }
+        /// An address is known to be the person's.
+        UserEmailVerified = "user.email_verified" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// The address.
+            email: String,
+        }
+        /// Somebody forgot a password, or says so.
+        UserPasswordResetRequested = "user.password_reset_requested" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// The account's address.
+            email: String,
+            /// The token with which to set a new password, sealed so that only
+            /// the notifications service reads it.
+            sealed_token: String,
+        }
+        /// A person has another password.
+        UserPasswordChanged = "user.password_changed" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// The account's address.
+            email: String,
+        }
     }
     "emporium/catalog" => {
         /// There is a new category.

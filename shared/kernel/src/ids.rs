@@ -65,6 +65,8 @@ ids! {
     UserId,
     /// One sign-in on one device.
     SessionId,
+    /// An address in a person's address book.
+    AddressId,
     /// A category of the catalogue.
     CategoryId,
     /// A product of the catalogue.

@@ -266,6 +266,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A member that changes something: `None` when it is missing, which leaves
+    /// things as they are; `Some(None)` when it is null, which takes away what
+    /// there is.
+    pub fn change<T: FromInput>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.members.remove(name)? {
+            value if value.is_null() => Some(None),
+            value => self.keep(name, T::from_input(value)).map(Some),
+        }
+    }
+
     /// Keeps a value that was made from members already read, or the reason
     /// why it could not be, under a member's name.
     pub fn keep<T>(&mut self, name: &str, read: Result<T, Refusals>) -> Option<T> {

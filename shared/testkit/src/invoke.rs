@@ -6,12 +6,16 @@ use kernel::{SessionId, UserId};
 use runtime::{Context, Handler, LambdaEvent, http::Role};
 use serde_json::{Value, json, value::to_raw_value};
 
+/// Where clients are when nothing else is said (RFC 5737).
+const SOURCE_IP: &str = "203.0.113.7";
+
 /// Sends requests to one function as one caller.
 #[derive(Clone)]
 pub struct Client {
     handler: Handler,
     authorizer: Value,
     headers: Vec<(String, String)>,
+    source_ip: String,
 }
 
 /// What a function replied.
@@ -51,6 +55,7 @@ impl Client {
             handler,
             authorizer: Value::Null,
             headers: Vec::new(),
+            source_ip: SOURCE_IP.to_owned(),
         }
     }
 
@@ -77,6 +82,15 @@ impl Client {
     pub fn as_internal(&self) -> Self {
         Self {
             authorizer: json!({"kind": "internal"}),
+            ..self.clone()
+        }
+    }
+
+    /// The same client at another address of the network.
+    #[must_use]
+    pub fn from_ip(&self, ip: &str) -> Self {
+        Self {
+            source_ip: ip.to_owned(),
             ..self.clone()
         }
     }
@@ -191,7 +205,7 @@ impl Client {
             "authorizer": {"lambda": self.authorizer},
             "http": {
                 "method": method.as_str(), "path": path, "protocol": "HTTP/1.1",
-                "sourceIp": "203.0.113.7", "userAgent": "testkit"
+                "sourceIp": self.source_ip, "userAgent": "testkit"
             }
         });
         json!({

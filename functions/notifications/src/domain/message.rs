@@ -17,6 +17,19 @@ pub enum Message {
         /// The token, sealed; opened only to be put into the mail.
         sealed_token: String,
     },
+    /// Lets a person set a new password.
+    ResetPassword {
+        /// The account's address when it was asked for. The mail goes there and
+        /// nowhere else: the token in it is worth the account.
+        email: String,
+        /// The token, sealed; opened only to be put into the mail.
+        sealed_token: String,
+    },
+    /// Tells a person that the account has another password.
+    PasswordChanged {
+        /// The account's address at that time.
+        email: String,
+    },
     /// The money is taken and the goods are sold.
     OrderConfirmed {
         /// Which order.
@@ -120,6 +133,8 @@ impl Message {
     pub const fn template(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify-email",
+            Self::ResetPassword { .. } => "reset-password",
+            Self::PasswordChanged { .. } => "password-changed",
             Self::OrderConfirmed { .. } => "order-confirmed",
             Self::PaymentFailed { .. } => "payment-failed",
             Self::OrderCancelled { .. } => "order-cancelled",
@@ -130,6 +145,8 @@ impl Message {
     pub const fn title(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "Verify your email address",
+            Self::ResetPassword { .. } => "Set a new password",
+            Self::PasswordChanged { .. } => "Your password was changed",
             Self::OrderConfirmed { .. } => "Your order is confirmed",
             Self::PaymentFailed { .. } => "Your payment failed",
             Self::OrderCancelled { .. } => "Your order was cancelled",
@@ -140,6 +157,8 @@ impl Message {
     pub fn description(&self) -> String {
         match self {
             Self::VerifyEmail { .. } => "We sent you a link to verify your address.".to_owned(),
+            Self::ResetPassword { .. } => "We sent you a link to set a new password.".to_owned(),
+            Self::PasswordChanged { .. } => "Your account has a new password.".to_owned(),
             Self::OrderConfirmed { total, .. } => format!("We received your payment of {total}."),
             Self::PaymentFailed { .. } | Self::OrderCancelled { .. } => {
                 format!("{} Nothing was charged.", self.reason().unwrap_or_default())
@@ -147,10 +166,25 @@ impl Message {
         }
     }
 
+    /// The address that the mail goes to, whatever the account's may be by the
+    /// time it goes; `None` when it goes to the account's address of then.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::VerifyEmail { email, .. }
+            | Self::ResetPassword { email, .. }
+            | Self::PasswordChanged { email } => Some(email),
+            Self::OrderConfirmed { .. }
+            | Self::PaymentFailed { .. }
+            | Self::OrderCancelled { .. } => None,
+        }
+    }
+
     /// The subject of the mail.
     pub fn subject(&self, shop: &str) -> String {
         match self {
             Self::VerifyEmail { .. } => format!("Verify your email address for {shop}"),
+            Self::ResetPassword { .. } => format!("Set a new password for {shop}"),
+            Self::PasswordChanged { .. } => format!("Your {shop} password was changed"),
             Self::OrderConfirmed { .. } => format!("Your {shop} order is confirmed"),
             Self::PaymentFailed { .. } => format!("The payment for your {shop} order failed"),
             Self::OrderCancelled { .. } => format!("Your {shop} order was cancelled"),
@@ -160,7 +194,10 @@ impl Message {
     /// Why, as a sentence, where something went wrong.
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::VerifyEmail { .. } | Self::OrderConfirmed { .. } => None,
+            Self::VerifyEmail { .. }
+            | Self::ResetPassword { .. }
+            | Self::PasswordChanged { .. }
+            | Self::OrderConfirmed { .. } => None,
             Self::PaymentFailed { reason, .. } => Some(reason.sentence()),
             Self::OrderCancelled { reason, .. } => Some(cancellation_sentence(*reason)),
         }

@@ -2,7 +2,10 @@
 
 use contracts::{
     Envelope, ReadEventError,
-    events::{OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserRegistered, UserUpdated},
+    events::{
+        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserPasswordChanged,
+        UserPasswordResetRequested, UserRegistered, UserUpdated, UserVerificationRequested,
+    },
 };
 
 use super::{Contact, Message, Notification, PaymentFailure};
@@ -18,6 +21,8 @@ pub enum Reaction {
     Welcome(Contact, Notification),
     /// Tell somebody something, who must be known by then.
     Tell(Notification),
+    /// Tell whoever is at an address something, known or not.
+    Write(Notification),
 }
 
 impl Reaction {
@@ -31,6 +36,12 @@ impl Reaction {
             event.read().map(|data| welcome(event, data))
         } else if event.is::<UserUpdated>() {
             event.read().map(|data| remember(event, data))
+        } else if event.is::<UserVerificationRequested>() {
+            event.read().map(|data| verify(event, data))
+        } else if event.is::<UserPasswordResetRequested>() {
+            event.read().map(|data| reset(event, data))
+        } else if event.is::<UserPasswordChanged>() {
+            event.read().map(|data| password_changed(event, data))
         } else if event.is::<OrderConfirmed>() {
             event.read().map(|data| confirmed(event, data))
         } else if event.is::<OrderPaymentFailed>() {
@@ -64,6 +75,27 @@ fn remember(event: &Envelope, data: UserUpdated) -> Reaction {
         name: data.name,
         updated_at: event.time,
     })
+}
+
+fn verify(event: &Envelope, data: UserVerificationRequested) -> Reaction {
+    let message = Message::VerifyEmail {
+        email: data.email,
+        sealed_token: data.sealed_token,
+    };
+    Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+fn reset(event: &Envelope, data: UserPasswordResetRequested) -> Reaction {
+    let message = Message::ResetPassword {
+        email: data.email,
+        sealed_token: data.sealed_token,
+    };
+    Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+fn password_changed(event: &Envelope, data: UserPasswordChanged) -> Reaction {
+    let message = Message::PasswordChanged { email: data.email };
+    Reaction::Write(Notification::email(event, data.user_id, message))
 }
 
 fn confirmed(event: &Envelope, data: OrderConfirmed) -> Reaction {

@@ -83,6 +83,7 @@ pub async fn compose_notifications(composer: Arc<Composer>, event: Envelope) -> 
             composer.store.remember(&contact).await?;
             composer.queue(&notification, &event).await?;
         }
+        Reaction::Write(notification) => composer.queue(&notification, &event).await?,
         Reaction::Tell(notification) => {
             composer.require_known(notification.user_id).await?;
             composer.queue(&notification, &event).await?;

@@ -154,10 +154,10 @@ impl Courier {
         user_id: UserId,
         message: &Message,
     ) -> Result<Recipient, DeliverEmailError> {
-        if let Message::VerifyEmail { email, .. } = message {
-            // Without a name: nobody knows yet that the address is the person's.
+        if let Some(email) = message.address() {
+            // Without a name: nobody knows (yet) that the address is the person's.
             return Ok(Recipient {
-                email: email.clone(),
+                email: email.to_owned(),
                 salutation: None,
             });
         }

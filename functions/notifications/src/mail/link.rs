@@ -34,6 +34,11 @@ impl PublicUrl {
     pub fn verify_email(&self, token: &str) -> String {
         format!("{}/verify-email?token={}", self.0, percent_encoded(token))
     }
+
+    /// Where a token lets a person set a new password.
+    pub fn reset_password(&self, token: &str) -> String {
+        format!("{}/reset-password?token={}", self.0, percent_encoded(token))
+    }
 }
 
 /// A text as it may stand in a query (RFC 3986: all but the unreserved

@@ -14,11 +14,15 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 10] = templates![
+const TEMPLATES: [(&str, &str); 14] = templates![
     "layout.html",
     "layout.txt",
     "verify-email.html",
     "verify-email.txt",
+    "reset-password.html",
+    "reset-password.txt",
+    "password-changed.html",
+    "password-changed.txt",
     "order-confirmed.html",
     "order-confirmed.txt",
     "payment-failed.html",
@@ -123,6 +127,11 @@ impl Renderer {
                 let link = self.url.verify_email(&self.tokens.open(sealed_token)?);
                 context! { link => Value::from_safe_string(link) }
             }
+            Message::ResetPassword { sealed_token, .. } => {
+                let link = self.url.reset_password(&self.tokens.open(sealed_token)?);
+                context! { link => Value::from_safe_string(link) }
+            }
+            Message::PasswordChanged { .. } => context! {},
             Message::OrderConfirmed {
                 order_id,
                 lines,

@@ -2,6 +2,7 @@ use contracts::{
     Envelope,
     events::{
         CancellationReason, NotificationQueued, OrderAuthorized, OrderCancelled, OrderPlaced,
+        UserPasswordChanged, UserPasswordResetRequested, UserVerificationRequested,
     },
 };
 use futures_util::future::join_all;
@@ -10,7 +11,7 @@ use notifications::store::Queued;
 
 use crate::desk::{
     CORRELATION, Desk, EMAIL, at, confirmed, dollars, event, payment_failed, registered,
-    registered_as, updated,
+    registered_as, seal_key, updated,
 };
 
 fn cancelled(user_id: UserId) -> Envelope {
@@ -65,6 +66,59 @@ async fn each_event_makes_one_notification_and_the_event_that_it_waits() {
         assert_eq!(data.user_id, user_id);
         assert_eq!(data.notification_id.as_uuid(), event.id.as_uuid());
     }
+}
+
+#[tokio::test]
+async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_account_is_known() {
+    let desk = Desk::open().await;
+    let user_id = UserId::generate();
+    let email = || "old@example.com".to_owned();
+    let sealed_token = || seal_key().seal("token").unwrap();
+    let events = [
+        event(
+            &UserVerificationRequested {
+                user_id,
+                email: email(),
+                sealed_token: sealed_token(),
+            },
+            at(1),
+        ),
+        event(
+            &UserPasswordResetRequested {
+                user_id,
+                email: email(),
+                sealed_token: sealed_token(),
+            },
+            at(2),
+        ),
+        event(
+            &UserPasswordChanged {
+                user_id,
+                email: email(),
+            },
+            at(3),
+        ),
+    ];
+    // Each twice: one mail each.
+    desk.compose(&events).await;
+    desk.compose(&events).await;
+    desk.compose(&[updated(user_id, "new@example.com", at(4))])
+        .await;
+    assert_eq!(desk.deliver_all().await, 0);
+    let mut subjects: Vec<_> = desk.mailer.mails().into_iter().collect();
+    subjects.sort_by(|a, b| a.subject.cmp(&b.subject));
+    let subjects: Vec<_> = subjects
+        .iter()
+        .map(|mail| (&*mail.to, &*mail.subject))
+        .collect();
+    assert_eq!(
+        subjects,
+        [
+            ("old@example.com", "Set a new password for Emporium"),
+            ("old@example.com", "Verify your email address for Emporium"),
+            ("old@example.com", "Your Emporium password was changed"),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -88,6 +88,37 @@ fn verification_has_its_link_once_with_the_token_encoded() {
 }
 
 #[test]
+fn a_reset_has_its_link_once_and_says_how_long_it_works() {
+    let message = Message::ResetPassword {
+        email: "ada@example.com".into(),
+        sealed_token: seal_key().seal("a+b\"><script>").unwrap(),
+    };
+    let mail = render(&message, None);
+    let link = "https://shop.example/reset-password?token=a%2Bb%22%3E%3Cscript%3E";
+    for body in [&mail.text, &mail.html] {
+        assert_eq!(body.matches(link).count(), 1, "{body}");
+        assert!(
+            body.contains("30 minutes") && !body.contains("<script>"),
+            "{body}"
+        );
+    }
+    assert_eq!(mail.subject, "Set a new password for Emporium");
+}
+
+#[test]
+fn a_changed_password_is_told_without_a_link_to_follow() {
+    let message = Message::PasswordChanged {
+        email: "ada@example.com".into(),
+    };
+    let mail = render(&message, None);
+    assert_eq!(mail.subject, "Your Emporium password was changed");
+    for body in [&mail.text, &shown(&mail.html)] {
+        assert!(body.contains("If it was not you"), "{body}");
+        assert!(!body.contains("http"), "{body}");
+    }
+}
+
+#[test]
 fn a_confirmed_order_shows_what_was_bought_and_paid() {
     let mail = render(&confirmed(), Some("Ada Marsh"));
     assert_eq!(mail.to, "ada@example.com");

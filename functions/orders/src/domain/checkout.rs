@@ -1,15 +1,12 @@
 //! What a client asks for when it places an order, read and checked.
 
-use std::{collections::HashSet, ops::RangeInclusive};
+use std::collections::HashSet;
 
 use contracts::events::Quantity;
 use kernel::{
-    ProductId,
+    Address, ProductId,
     input::{FromInput, Refusals, Value},
 };
-use serde::{Deserialize, Serialize};
-
-use super::Country;
 
 /// Lines of an order: the catalog holds all of them in one transaction, which
 /// DynamoDB limits to 100 writes.
@@ -20,15 +17,6 @@ pub const QUANTITY_MAX: i64 = 1_000;
 /// Characters of a payment method's token after `pm_`; providers' have under 40.
 pub const PAYMENT_METHOD_LENGTH_MAX: usize = 60;
 
-/// Characters of a name, as carriers print it.
-const NAME_LENGTHS: RangeInclusive<usize> = 1..=100;
-/// Characters of a line of an address.
-const LINE_LENGTHS: RangeInclusive<usize> = 1..=200;
-/// Characters of a town or a state; the longest town names have under 90.
-const PLACE_LENGTHS: RangeInclusive<usize> = 1..=100;
-/// Characters of a postal code; the longest in use have ten.
-const POSTAL_CODE_LENGTHS: RangeInclusive<usize> = 1..=16;
-
 /// The body of `POST /api/orders`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaceOrder {
@@ -38,28 +26,6 @@ pub struct PlaceOrder {
     pub shipping_address: Address,
     /// Paid with what.
     pub payment_method: PaymentMethod,
-}
-
-/// Where an order goes to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Address {
-    /// The person or firm.
-    pub name: String,
-    /// The street and number.
-    pub line1: String,
-    /// What else the carrier should know.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line2: Option<String>,
-    /// The town.
-    pub city: String,
-    /// The state or province.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    /// The postal code.
-    pub postal_code: String,
-    /// The country.
-    pub country: Country,
 }
 
 /// A payment provider's token of a means of payment: `pm_…`. Never a card number.
@@ -125,39 +91,6 @@ fn each_product_once(items: Vec<Quantity>) -> Result<Vec<Quantity>, Refusals> {
     } else {
         Err(Refusals(refusals))
     }
-}
-
-impl FromInput for Address {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
-        let mut fields = value.fields()?;
-        let name = fields.required_with("name", |v| line(v, NAME_LENGTHS));
-        let line1 = fields.required_with("line1", |v| line(v, LINE_LENGTHS));
-        let line2 = fields.optional_with("line2", |v| line(v, LINE_LENGTHS));
-        let city = fields.required_with("city", |v| line(v, PLACE_LENGTHS));
-        let state = fields.optional_with("state", |v| line(v, PLACE_LENGTHS));
-        let postal_code = fields.required_with("postalCode", |v| line(v, POSTAL_CODE_LENGTHS));
-        let country = fields.required("country");
-        fields.finish(|| {
-            Some(Self {
-                name: name?,
-                line1: line1?,
-                line2,
-                city: city?,
-                state,
-                postal_code: postal_code?,
-                country: country?,
-            })
-        })
-    }
-}
-
-/// One line of text, so that an address prints as it was given.
-fn line(value: Value<'_>, lengths: RangeInclusive<usize>) -> Result<String, Refusals> {
-    let text = value.trimmed(lengths)?;
-    if text.chars().any(char::is_control) {
-        return Err(Refusals::here("must be one line"));
-    }
-    Ok(text)
 }
 
 impl FromInput for PaymentMethod {

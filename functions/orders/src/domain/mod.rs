@@ -2,13 +2,10 @@
 //! randomness.
 
 mod checkout;
-mod country;
 mod decide;
 mod order;
 
-pub use checkout::{
-    Address, ITEMS_MAX, PAYMENT_METHOD_LENGTH_MAX, PaymentMethod, PlaceOrder, QUANTITY_MAX,
-};
-pub use country::Country;
+pub use checkout::{ITEMS_MAX, PAYMENT_METHOD_LENGTH_MAX, PaymentMethod, PlaceOrder, QUANTITY_MAX};
 pub use decide::{Decision, Input, decide};
+pub use kernel::{Address, Country};
 pub use order::{Order, Placing, RefuseOrderError, Status, Step, line_total, place};

@@ -120,7 +120,7 @@ async fn identify(
         return Ok(Identity::Nobody(None));
     };
     let now = app.clock.now();
-    let claims = match app.tokens.verify(token, now) {
+    let claims = match app.tokens.verify(token, now).await {
         Ok(claims) => claims,
         Err(Rejected::Expired) => return Ok(Identity::Nobody(Some(Reason::TokenExpired))),
         Err(Rejected::Invalid) => return Ok(Identity::Nobody(Some(Reason::TokenInvalid))),

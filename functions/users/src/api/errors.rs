@@ -1,11 +1,15 @@
 //! Where the service's errors become HTTP.
 
 use http::{HeaderValue, StatusCode, header};
+use kernel::input::Refusals;
 use runtime::{SealedError, http::ApiError};
 
 use crate::{
     passwords::PasswordError,
-    store::{RefreshSessionError, RegisterUserError, StoreLogInError, UpdateUserError},
+    store::{
+        ChangePasswordError, RefreshSessionError, RegisterUserError, StoreLogInError,
+        UpdateUserError, UseProofError,
+    },
     tokens::{RandomError, SignError},
 };
 
@@ -31,6 +35,34 @@ fn unauthorized(code: &'static str, detail: &'static str) -> ApiError {
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
+/// 422, the same for whatever is wrong with a token from a mail.
+pub(super) fn invalid_mail_token() -> ApiError {
+    let detail = "the token was used, is too old, or is none of ours; ask for a new mail";
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", detail)
+        .with_errors(Refusals::at("/token", "is not good (any more)").0)
+}
+
+impl From<UseProofError> for ApiError {
+    fn from(error: UseProofError) -> Self {
+        match error {
+            UseProofError::Spent => invalid_mail_token(),
+            UseProofError::EmailTaken => RegisterUserError::EmailTaken.into(),
+            UseProofError::Conflict => UpdateUserError::Conflict.into(),
+            UseProofError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for ApiError {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::Conflict => UpdateUserError::Conflict.into(),
+            ChangePasswordError::SessionEnded => Self::unauthenticated(Some("session_ended")),
+            ChangePasswordError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<RegisterUserError> for ApiError {
     fn from(error: RegisterUserError) -> Self {
         match error {
@@ -46,7 +78,7 @@ impl From<RegisterUserError> for ApiError {
 impl From<StoreLogInError> for ApiError {
     fn from(error: StoreLogInError) -> Self {
         match error {
-            StoreLogInError::Refused => invalid_credentials(),
+            StoreLogInError::Locked | StoreLogInError::Changed => invalid_credentials(),
             StoreLogInError::Store(error) => error.into(),
         }
     }
@@ -67,6 +99,10 @@ impl From<UpdateUserError> for ApiError {
             UpdateUserError::Conflict => {
                 Self::conflict("user_changed", "others keep changing this user; try again")
             }
+            UpdateUserError::LastAdmin => Self::conflict(
+                "last_admin",
+                "this is the last active admin; make another one first",
+            ),
             UpdateUserError::Store(error) => error.into(),
         }
     }

@@ -2,28 +2,36 @@
 
 use std::sync::Arc;
 
+use http::{HeaderMap, header};
 use kernel::input::{FromInput, Refusals, Value};
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, SourceIp, State},
+    http::{Access, ApiError, Endpoint, Header, Json, Reply, SourceIp, State},
 };
 
-use super::{errors::invalid_credentials, views::SignedInView};
+use super::{errors::invalid_credentials, limits::WithinLimits, views::SignedInView};
 use crate::{
     app::SignIns,
     domain::{EMAIL_LENGTH_MAX, Email, Password},
     passwords,
-    store::LogIn,
+    store::{LogIn, StoreLogInError},
 };
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:BatchGetItem", "UsersTable"),
+    grant("dynamodb:Query", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
 ];
+
+/// Tries to log in while others log in to the same account: each try lets at
+/// least one of them through.
+const TRIES_MAX: u32 = 20;
+/// When to come again if even that was not enough, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// The function `log-in`.
 pub fn function() -> Function {
@@ -69,31 +77,55 @@ impl FromInput for Credentials {
 /// hash, one write. The lock is looked at before the hash, but acted on after.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 401 `invalid_credentials`; 422 with every field that is wrong.
 pub async fn log_in(
     State(app): State<Arc<SignIns>>,
+    _: WithinLimits,
     SourceIp(ip): SourceIp,
+    Header(headers): Header,
     Json(input): Json<Credentials>,
 ) -> Result<Reply, ApiError> {
-    let candidate = app.store.candidate(&input.email).await?;
-    let verdict = passwords::verify(input.password.clone(), candidate.password_hash()).await?;
-    let now = app.clock.now();
-    let Some((user, outdated)) = candidate.admitted(verdict, now) else {
-        app.store.count_failure(&input.email, now).await?;
-        return Err(invalid_credentials());
-    };
-    let rehashed = match outdated {
-        true => Some(passwords::hash(input.password).await?),
-        false => None,
-    };
-    let (session, refresh) = app.new_session(&user, now)?;
-    let log_in = LogIn {
-        user: &user,
-        session: &session,
-        rehashed,
-        ip,
-    };
-    app.store.log_in(log_in).await?;
-    let view = SignedInView::new(&app, &user, &session, &refresh)?;
-    Ok(Reply::ok("signed in", &view))
+    let mut candidate = app.store.candidate(&input.email).await?;
+    let hash = candidate.password_hash();
+    let verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
+    let mut rehashed = None;
+    for _ in 0..TRIES_MAX {
+        let now = app.clock.now();
+        let Some(admitted) = candidate.admitted(verdict, now) else {
+            app.store.count_failure(&input.email, now).await?;
+            return Err(invalid_credentials());
+        };
+        if admitted.outdated && rehashed.is_none() {
+            rehashed = Some(passwords::hash(input.password.clone()).await?);
+        }
+        let user = admitted.user;
+        let (session, refresh) = app.new_session(&user, now)?;
+        let session = session.begun_from(ip, device(&headers));
+        let log_in = LogIn {
+            user: &user,
+            session: &session,
+            superseded: &admitted.superseded,
+            rehashed: rehashed.clone(),
+            ip,
+        };
+        match app.store.log_in(log_in).await {
+            Ok(()) => {
+                let view = SignedInView::new(&app, &user, &session, &refresh)?;
+                return Ok(Reply::ok("signed in", &view));
+            }
+            Err(StoreLogInError::Changed) => {}
+            Err(error) => return Err(error.into()),
+        }
+        candidate = app.store.candidate(&input.email).await?;
+        if candidate.password_hash() != hash {
+            return Err(invalid_credentials());
+        }
+    }
+    Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
+}
+
+/// What the device calls itself.
+pub(super) fn device(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT)?.to_str().ok()
 }

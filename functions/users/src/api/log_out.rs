@@ -55,10 +55,12 @@ pub async fn log_out(
     person: SignedIn,
     input: Option<Json<LogOut>>,
 ) -> Result<Reply, ApiError> {
-    app.store.end_session(person.session_id).await?;
+    app.store
+        .end_session(person.user_id, person.session_id)
+        .await?;
     if let Some(token) = input.and_then(|Json(input)| input.token) {
         app.store
-            .end_session_of_token(token.session_id, &token.hash())
+            .end_session_of_token(token.user_id, token.session_id, &token.hash())
             .await?;
     }
     Ok(Reply::done("signed out"))

@@ -8,7 +8,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, State},
 };
 
-use super::{errors::invalid_refresh_token, views::SignedInView};
+use super::{errors::invalid_refresh_token, limits::WithinLimits, views::SignedInView};
 use crate::{
     app::SignIns,
     domain::{Session, User},
@@ -18,6 +18,7 @@ use crate::{
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
@@ -64,18 +65,20 @@ impl FromInput for Refresh {
 /// session's access tokens only, whose holder can end it anyway.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 401 `invalid_refresh_token`; 422 when there is none.
 pub async fn refresh_tokens(
     State(app): State<Arc<SignIns>>,
+    _: WithinLimits,
     Json(input): Json<Refresh>,
 ) -> Result<Reply, ApiError> {
     let token = input.token.ok_or_else(invalid_refresh_token)?;
     let (seen, user) = owner(&app, &token).await?;
-    let next = RefreshToken::generate(seen.id)?;
+    let next = RefreshToken::generate(seen.user_id, seen.id)?;
     let session = seen.refreshed(next.hash(), app.clock.now());
     let refreshed = app.store.refresh_session(&seen, &session).await;
     if let Err(RefreshSessionError::Superseded) = refreshed {
-        app.store.end_session(seen.id).await?;
+        app.store.end_session(seen.user_id, seen.id).await?;
     }
     refreshed?;
     let view = SignedInView::new(&app, &user, &session, &next)?;
@@ -84,11 +87,11 @@ pub async fn refresh_tokens(
 
 /// The session that a token refreshes, and whose it is.
 async fn owner(app: &SignIns, token: &RefreshToken) -> Result<(Session, User), ApiError> {
-    let session = app.store.session(token.session_id).await?;
+    let session = app.store.session(token.user_id, token.session_id).await?;
     let session = session.ok_or_else(invalid_refresh_token)?;
     if !token.matches(&session.refresh_hash) {
         tracing::warn!(user_id = %session.user_id, "refresh token used again: session ended");
-        app.store.end_session(session.id).await?;
+        app.store.end_session(session.user_id, session.id).await?;
         return Err(invalid_refresh_token());
     }
     let user = app.store.user(session.user_id).await?;

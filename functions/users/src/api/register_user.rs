@@ -9,20 +9,21 @@ use kernel::{
 };
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, Role, State},
+    http::{Access, ApiError, Endpoint, Header, Json, Reply, RequestCause, SourceIp, State},
 };
 
-use super::{errors::not_sealed, views::SignedInView};
+use super::{errors::not_sealed, limits::WithinLimits, log_in::device, views::SignedInView};
 use crate::{
     app::Registration,
-    domain::{Email, Password, PasswordHash, PersonName, Phone, Status, User},
+    domain::{Email, Password, PasswordHash, PersonName, Phone, Proof, User, known_words},
     passwords,
     store::NewUser,
-    tokens::VerificationToken,
+    tokens::MailToken,
 };
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
+    grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
@@ -55,13 +56,7 @@ impl FromInput for RegisterUser {
         let email: Option<Email> = fields.required("email");
         let name: Option<PersonName> = fields.required("name");
         let phone = fields.optional("phone");
-        let about: Vec<&str> = email
-            .iter()
-            .map(Email::as_str)
-            .chain(name.iter().map(PersonName::as_str))
-            .flat_map(|text| std::iter::once(text).chain(text.split(['@', '.', '+', ' '])))
-            .filter(|word| !word.is_empty())
-            .collect();
+        let about = known_words(email.as_ref(), name.as_ref());
         let password = fields.required_with("password", |value| {
             Password::from_input(value)?.strong(&about)
         });
@@ -78,21 +73,8 @@ impl FromInput for RegisterUser {
 
 impl RegisterUser {
     fn into_user(self, password_hash: PasswordHash, now: Timestamp) -> User {
-        User {
-            id: UserId::generate(),
-            email: self.email,
-            name: self.name,
-            phone: self.phone,
-            role: Role::User,
-            status: Status::Active,
-            email_verified: false,
-            password_hash,
-            created_at: now,
-            session_epoch: 0,
-            version: 1,
-            last_login_at: None,
-            last_login_ip: None,
-        }
+        let who = (self.email, self.name, self.phone);
+        User::open(UserId::generate(), who, password_hash, now)
     }
 }
 
@@ -100,9 +82,13 @@ impl RegisterUser {
 /// [`UserRegistered`], with the token for the e-mail that verifies the address.
 ///
 /// # Errors
+/// 429 when too many requests came from the same address;
 /// 409 `email_taken`; 422 with every field that is wrong.
 pub async fn register_user(
     State(app): State<Arc<Registration>>,
+    _: WithinLimits,
+    SourceIp(ip): SourceIp,
+    Header(headers): Header,
     RequestCause(cause): RequestCause,
     Json(input): Json<RegisterUser>,
 ) -> Result<Reply, ApiError> {
@@ -110,7 +96,8 @@ pub async fn register_user(
     let now = app.sign_ins.clock.now();
     let user = input.into_user(password_hash, now);
     let (session, refresh) = app.sign_ins.new_session(&user, now)?;
-    let verification = VerificationToken::generate()?;
+    let session = session.begun_from(ip, device(&headers));
+    let verification = MailToken::generate()?;
     let sealed = app
         .mail_key
         .seal(verification.reveal())
@@ -125,6 +112,7 @@ pub async fn register_user(
         user: &user,
         session: &session,
         verification_hash: &verification.hash(),
+        verification: &Proof::of_address(&user, now),
         registered: &Envelope::new(&registered, now, &cause),
     };
     app.sign_ins.store.register(&new).await?;

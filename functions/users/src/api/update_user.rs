@@ -6,7 +6,7 @@ use contracts::{Envelope, events::UserUpdated};
 use kernel::UserId;
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Id, Json, Reply, RequestCause, State},
+    http::{Access, ApiError, Caller, Endpoint, Id, Json, Reply, RequestCause, State},
 };
 
 use super::views::UserView;
@@ -40,10 +40,12 @@ pub fn endpoint() -> Endpoint<Arc<App>> {
 /// again changes and announces nothing.
 ///
 /// # Errors
-/// 404; 409 `user_changed` when others keep changing the same user; 422.
+/// 404; 409 `user_changed` when others keep changing the same user; 409
+/// `last_admin` when a person would leave the shop without one; 422.
 pub async fn update_user(
     State(app): State<Arc<App>>,
     Id(id): Id<UserId>,
+    caller: Caller,
     RequestCause(cause): RequestCause,
     Json(change): Json<UserChange>,
 ) -> Result<Reply, ApiError> {
@@ -54,7 +56,11 @@ pub async fn update_user(
             return Ok(Reply::ok("nothing to change", &UserView::from(&user)));
         };
         let updated = Envelope::new(&announcement(&changed), app.clock.now(), &cause);
-        match app.store.update_user(&changed, &updated).await {
+        match app
+            .store
+            .change_standing(&user, &changed, &[updated], keep_one(&caller))
+            .await
+        {
             Ok(()) => return Ok(Reply::ok("user changed", &UserView::from(&changed))),
             Err(UpdateUserError::Conflict) => {}
             Err(error) => return Err(error.into()),
@@ -63,7 +69,14 @@ pub async fn update_user(
     Err(UpdateUserError::Conflict.into())
 }
 
-fn announcement(user: &User) -> UserUpdated {
+/// Whether the last admin has to stay: so that people cannot lock themselves
+/// out. A machine client with the internal key can always make another one.
+pub(super) fn keep_one(caller: &Caller) -> bool {
+    !matches!(caller, Caller::Internal)
+}
+
+/// What is said of an account that is different now.
+pub(super) fn announcement(user: &User) -> UserUpdated {
     UserUpdated {
         user_id: user.id,
         email: user.email.as_str().to_owned(),

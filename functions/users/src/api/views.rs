@@ -1,12 +1,17 @@
 //! What clients see.
 
+use std::net::IpAddr;
+
 use kernel::{Timestamp, UserId};
 use runtime::http::Role;
 use serde::Serialize;
 
 use crate::{
     app::SignIns,
-    domain::{Email, PersonName, Phone, Session, Status, User},
+    domain::{
+        Avatar, Bio, BirthDate, Email, Gender, PersonName, Phone, Preferences, Profile, Session,
+        Status, User,
+    },
     tokens::{ACCESS_LIFETIME, RefreshToken, SignError},
 };
 
@@ -22,6 +27,32 @@ pub(super) struct UserView<'a> {
     status: Status,
     email_verified: bool,
     created_at: Timestamp,
+    #[serde(flatten)]
+    profile: ProfileView<'a>,
+}
+
+/// What else a person says of themselves. All members are always there, so
+/// that a client sees what can be said.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProfileView<'a> {
+    bio: Option<&'a Bio>,
+    avatar: Option<&'a Avatar>,
+    birth_date: Option<BirthDate>,
+    gender: Option<Gender>,
+    preferences: Preferences,
+}
+
+impl<'a> From<&'a Profile> for ProfileView<'a> {
+    fn from(profile: &'a Profile) -> Self {
+        Self {
+            bio: profile.bio.as_ref(),
+            avatar: profile.avatar.as_ref(),
+            birth_date: profile.birth_date,
+            gender: profile.gender,
+            preferences: profile.preferences,
+        }
+    }
 }
 
 impl<'a> From<&'a User> for UserView<'a> {
@@ -35,6 +66,27 @@ impl<'a> From<&'a User> for UserView<'a> {
             status: user.status,
             email_verified: user.email_verified,
             created_at: user.created_at,
+            profile: (&user.profile).into(),
+        }
+    }
+}
+
+/// A user as those who run the shop see them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserDetails<'a> {
+    #[serde(flatten)]
+    user: UserView<'a>,
+    last_login_at: Option<Timestamp>,
+    last_login_ip: Option<IpAddr>,
+}
+
+impl<'a> From<&'a User> for UserDetails<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            user: user.into(),
+            last_login_at: user.last_login_at,
+            last_login_ip: user.last_login_ip,
         }
     }
 }

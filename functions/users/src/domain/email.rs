@@ -21,6 +21,11 @@ impl Email {
         text.trim().to_lowercase()
     }
 
+    /// An address that nobody has (RFC 2606), for work that is done all the same.
+    pub(super) fn nobodys() -> Self {
+        Self("nobody@example.invalid".into())
+    }
+
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0

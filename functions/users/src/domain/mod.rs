@@ -1,18 +1,26 @@
 //! Types and rules of accounts and sessions. Nothing here does I/O or reads a
 //! clock, the environment or randomness.
 
+mod addresses;
 mod attempts;
 mod email;
 mod identity;
 mod password;
 mod person;
+mod profile;
+mod proof;
 mod session;
 mod user;
 
+pub use addresses::{
+    ADDRESSES_MAX, AddressBook, AddressInput, ChangeAddressesError, Entry as AddressEntry,
+};
 pub use attempts::{Attempts, FAILURES_MAX, LOCKED_FOR};
 pub use email::{EMAIL_LENGTH_MAX, Email};
 pub use identity::{Identity, Reason, admit};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Password, PasswordHash};
 pub use person::{PersonName, Phone};
-pub use session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, Session};
-pub use user::{Status, User, UserChange};
+pub use profile::{Avatar, Bio, BirthDate, Gender, Preferences, Profile, ProfileChange};
+pub use proof::{Proof, RESET_LIFETIME, VERIFICATION_LIFETIME, Verified};
+pub use session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, SESSIONS_MAX, Session, superseded};
+pub use user::{Status, User, UserChange, known_words, role_of};

@@ -1,6 +1,6 @@
 //! Passwords: how long, how strong, and never shown.
 
-use std::fmt;
+use std::{collections::HashSet, fmt, sync::LazyLock};
 
 use kernel::input::{FromInput, Refusals, Value};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,14 @@ pub const PASSWORD_LENGTH_MIN: usize = 8;
 pub const PASSWORD_LENGTH_MAX: usize = 128;
 /// What [`zxcvbn`] must say: "safely unguessable", over 10⁸ guesses.
 const SCORE_MIN: Score = Score::Three;
+
+/// Passwords that many people have, from breaches: about 8,000 (the file says
+/// whose list it is). [`zxcvbn`] has a list of its own; a password that is on
+/// either is refused.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let lines = include_str!("common-passwords.txt").lines();
+    lines.filter(|line| !line.starts_with("# ")).collect()
+});
 
 /// A password as it was typed: no white space trimmed, nothing cut off.
 #[derive(Clone)]
@@ -31,6 +39,10 @@ impl Password {
     /// # Errors
     /// What is wrong with it, and what would help.
     pub fn strong(self, about: &[&str]) -> Result<Self, Refusals> {
+        if COMMON.contains(&*self.0.to_lowercase()) {
+            let message = "is too easy to guess. It is on lists of common passwords.";
+            return Err(Refusals::here(message));
+        }
         let entropy = zxcvbn(&self.0, about);
         if entropy.score() >= SCORE_MIN {
             return Ok(self);
@@ -47,9 +59,24 @@ impl Password {
         Err(Refusals::here(message))
     }
 
+    /// The same for a password that was read before anything was known of the
+    /// person: the refusal names the field.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what would help.
+    pub fn strong_at(self, field: &str, about: &[&str]) -> Result<Self, Refusals> {
+        self.strong(about).map_err(|mut refusals| {
+            for refusal in &mut refusals.0 {
+                field.clone_into(&mut refusal.field);
+            }
+            refusals
+        })
+    }
+
     /// Reads the word lists that [`Self::strong`] needs, once.
     pub fn warm_up() {
         let _ = zxcvbn("correct horse", &[]);
+        LazyLock::force(&COMMON);
     }
 
     /// Reads a password that is to be compared, not kept: any that is not
@@ -131,6 +158,20 @@ mod tests {
         let personal = "zwlrakovic7";
         assert_eq!(judge(personal, &[]), Ok(()));
         assert!(judge(personal, &["Zwlrakovic"]).is_err());
+    }
+
+    #[test]
+    fn what_many_people_have_is_refused_however_it_is_written() {
+        assert!((8_000..9_000).contains(&COMMON.len()), "{}", COMMON.len());
+        for common in COMMON.iter() {
+            let message = judge(common, &[]).unwrap_err();
+            assert!(
+                message.starts_with("is too easy to guess."),
+                "{common}: {message}"
+            );
+        }
+        let message = judge("1Q2w3E4r5T", &[]).unwrap_err();
+        assert!(message.contains("lists of common passwords"), "{message}");
     }
 
     #[test]

@@ -16,6 +16,11 @@ const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 pub struct PersonName(String);
 
 impl PersonName {
+    /// The name of somebody who does not exist.
+    pub(super) fn nobodys() -> Self {
+        Self("Nobody".into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,5 +1,7 @@
 //! Sessions: one sign-in on one device, kept alive by a refresh token.
 
+use std::net::IpAddr;
+
 use kernel::{SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,13 @@ use super::User;
 pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How long a session lives however often it is refreshed (RFC 9700, 4.14.2).
 pub const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Sessions that a person may have at the same time; a new one ends the oldest.
+pub const SESSIONS_MAX: usize = 20;
+/// Sessions that one log-in removes: as many as fit into its transaction.
+const SUPERSEDED_MAX: usize = 80;
+/// Characters that are kept of what a device calls itself.
+const DEVICE_LENGTH_MAX: usize = 200;
 
 /// A session. It is also the family of its refresh tokens: there is one good
 /// one at a time, and using an earlier one ends the session.
@@ -26,6 +35,13 @@ pub struct Session {
     pub refreshed_at: Timestamp,
     /// The epoch of the user's sessions that this one belongs to.
     pub epoch: u32,
+    /// From where the person signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// What the device called itself, such as a browser's name. Anybody can
+    /// write anything there: it is for the person to recognise, not to trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 impl Session {
@@ -38,7 +54,21 @@ impl Session {
             created_at: now,
             refreshed_at: now,
             epoch: user.session_epoch,
+            ip: None,
+            device: None,
         }
+    }
+
+    /// The session with what is known of where it began.
+    #[must_use]
+    pub fn begun_from(mut self, ip: Option<IpAddr>, device: Option<&str>) -> Self {
+        let plain = |text: &str| -> String {
+            let visible = text.chars().filter(|c| !c.is_control());
+            visible.take(DEVICE_LENGTH_MAX).collect()
+        };
+        self.ip = ip;
+        self.device = device.map(plain).filter(|text| !text.is_empty());
+        self
     }
 
     /// The session with its next refresh token.
@@ -61,6 +91,22 @@ impl Session {
     pub fn is_live(&self, user: &User, now: Timestamp) -> bool {
         self.user_id == user.id && self.epoch == user.session_epoch && now < self.ends_at()
     }
+}
+
+/// The sessions that have to go before the person may have one more: those
+/// that are over, and the oldest of the others when there are too many.
+pub fn superseded(sessions: &[Session], user: &User, now: Timestamp) -> Vec<SessionId> {
+    let (mut live, over): (Vec<_>, Vec<_>) = sessions
+        .iter()
+        .partition(|session| session.is_live(user, now));
+    live.sort_by_key(|session| (session.created_at, session.id));
+    let too_many = (live.len() + 1).saturating_sub(SESSIONS_MAX);
+    live.into_iter()
+        .take(too_many)
+        .chain(over)
+        .map(|session| session.id)
+        .take(SUPERSEDED_MAX)
+        .collect()
 }
 
 #[cfg(test)]
@@ -104,5 +150,31 @@ mod tests {
             ..user
         };
         assert!(!session.is_live(&later, days(0)));
+    }
+
+    #[test]
+    fn the_oldest_of_twenty_makes_room_and_those_that_are_over_go_anyway() {
+        let user = ada();
+        let begun = |minute: i64| {
+            let at = days(20) + SignedDuration::from_mins(minute);
+            Session::begin(SessionId::generate(), &user, "a".into(), at)
+        };
+        let mut sessions: Vec<Session> = (0..19).map(begun).collect();
+        assert_eq!(superseded(&sessions, &user, days(21)), []);
+        sessions.insert(0, begun(19));
+        let oldest = sessions[1].id;
+        assert_eq!(superseded(&sessions, &user, days(21)), [oldest]);
+        let idle = Session::begin(SessionId::generate(), &user, "a".into(), days(1));
+        sessions.push(idle.clone());
+        assert_eq!(superseded(&sessions, &user, days(21)), [oldest, idle.id]);
+    }
+
+    #[test]
+    fn a_device_is_a_line_of_bounded_length() {
+        let session = Session::begin(SessionId::generate(), &ada(), "a".into(), days(0));
+        let named = |device: Option<&str>| session.clone().begun_from(None, device).device;
+        assert_eq!(named(Some("Fire\nfox/1")), Some("Firefox/1".into()));
+        assert_eq!(named(Some(&"x".repeat(999))).unwrap().len(), 200);
+        assert_eq!((named(None), named(Some(""))), (None, None));
     }
 }

@@ -9,7 +9,7 @@ use kernel::{
 use runtime::http::Role;
 use serde::{Deserialize, Serialize};
 
-use super::{Email, PasswordHash, PersonName, Phone};
+use super::{Email, PasswordHash, PersonName, Phone, Profile};
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Suspended, Self::Pending];
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Suspended, Self::Pending];
 
     /// The status' name, as in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -57,6 +58,9 @@ pub struct User {
     pub status: Status,
     /// Whether the person has shown that mail to the address arrives.
     pub email_verified: bool,
+    /// What else the person says of themselves.
+    #[serde(default)]
+    pub profile: Profile,
     /// What the password is checked against.
     pub password_hash: PasswordHash,
     /// Since when there is the account.
@@ -66,6 +70,10 @@ pub struct User {
     pub session_epoch: u32,
     /// Raised by every change of the account, so that no change is lost.
     pub version: u32,
+    /// How often somebody has logged in: so that each log-in is decided on
+    /// what the one before has left.
+    #[serde(default)]
+    pub sign_ins: u32,
     /// When somebody last logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login_at: Option<Timestamp>,
@@ -84,9 +92,63 @@ pub struct UserChange {
 }
 
 impl User {
+    /// A new account.
+    pub fn open(
+        id: UserId,
+        (email, name, phone): (Email, PersonName, Option<Phone>),
+        password_hash: PasswordHash,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            email,
+            name,
+            phone,
+            role: Role::User,
+            status: Status::Active,
+            email_verified: false,
+            profile: Profile::default(),
+            password_hash,
+            created_at: now,
+            session_epoch: 0,
+            version: 1,
+            sign_ins: 0,
+            last_login_at: None,
+            last_login_ip: None,
+        }
+    }
+
+    /// Somebody who does not exist, for work that is done all the same.
+    pub fn nobody(id: UserId, now: Timestamp) -> Self {
+        let who = (Email::nobodys(), PersonName::nobodys(), None);
+        Self::open(id, who, PasswordHash(String::new()), now)
+    }
+
+    /// Whether the person runs the shop now.
+    pub fn is_active_admin(&self) -> bool {
+        self.is_active() && self.role == Role::Admin
+    }
+
     /// Whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.status == Status::Active
+    }
+
+    /// The user with another password, which ends every session. Those that are
+    /// to go on have to be taken into the new epoch.
+    #[must_use]
+    pub fn with_password(&self, password_hash: PasswordHash) -> Self {
+        Self {
+            password_hash,
+            session_epoch: self.session_epoch + 1,
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+
+    /// What makes a password easy to guess for somebody who knows the person.
+    pub fn known_words(&self) -> Vec<&str> {
+        known_words(Some(&self.email), Some(&self.name))
     }
 
     /// The user after a change; `None` when nothing would be different. An
@@ -110,20 +172,39 @@ impl User {
     }
 }
 
+/// The words of an address and a name: as a whole and in parts.
+pub fn known_words<'a>(email: Option<&'a Email>, name: Option<&'a PersonName>) -> Vec<&'a str> {
+    email
+        .map(Email::as_str)
+        .into_iter()
+        .chain(name.map(PersonName::as_str))
+        .flat_map(|text| std::iter::once(text).chain(text.split(['@', '.', '+', ' '])))
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+impl FromInput for Status {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let name = value.text()?;
+        let found = Self::ALL.into_iter().find(|status| status.as_str() == name);
+        found.ok_or_else(|| Refusals::here("must be active, inactive, suspended or pending"))
+    }
+}
+
+/// Reads a role by its name.
+///
+/// # Errors
+/// When there is no such role.
+pub fn role_of(value: Value<'_>) -> Result<Role, Refusals> {
+    Role::from_name(&value.text()?)
+        .ok_or_else(|| Refusals::here("must be user, moderator or admin"))
+}
+
 impl FromInput for UserChange {
     fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
         let mut fields = value.fields()?;
-        let role = fields.optional_with("role", |value| {
-            Role::from_name(&value.text()?)
-                .ok_or_else(|| Refusals::here("must be user, moderator or admin"))
-        });
-        let status = fields.optional_with("status", |value| {
-            let name = value.text()?;
-            Status::ALL
-                .into_iter()
-                .find(|status| status.as_str() == name)
-                .ok_or_else(|| Refusals::here("must be active, inactive, suspended or pending"))
-        });
+        let role = fields.optional_with("role", role_of);
+        let status = fields.optional("status");
         let change = fields.finish(|| Some(Self { role, status }))?;
         if change.role.is_none() && change.status.is_none() {
             return Err(Refusals::here("must have role or status"));
@@ -137,21 +218,11 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn ada() -> User {
-        User {
-            id: UserId::generate(),
-            email: Email::from_input(Value::Text("ada@example.com")).unwrap(),
-            name: PersonName::from_input(Value::Text("Ada")).unwrap(),
-            phone: None,
-            role: Role::User,
-            status: Status::Active,
-            email_verified: false,
-            password_hash: PasswordHash(String::new()),
-            created_at: Timestamp::UNIX_EPOCH,
-            session_epoch: 0,
-            version: 1,
-            last_login_at: None,
-            last_login_ip: None,
-        }
+        let email = Email::from_input(Value::Text("ada@example.com")).unwrap();
+        let name = PersonName::from_input(Value::Text("Ada")).unwrap();
+        let hash = PasswordHash(String::new());
+        let id = UserId::generate();
+        User::open(id, (email, name, None), hash, Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -15,6 +15,15 @@ use crate::domain::{Attempts, FAILURES_MAX, LOCKED_FOR};
 const ATTEMPTS_MAX: u32 = 3;
 
 impl Store {
+    /// The failures to log in with an address.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn attempts(&self, email: &str) -> Result<Attempts, StoreError> {
+        let attempts = self.table.get(attempts_key(email)).await?;
+        Ok(attempts.unwrap_or_default())
+    }
+
     /// Counts a failure to log in with an address. Each is added to a set by
     /// an id of its own, so one whose reply is lost and that is sent again
     /// still counts once. While the address is locked nothing changes, so that

@@ -3,23 +3,35 @@
 use std::net::IpAddr;
 
 use dynamo::{CommitError, Expression, StoreError};
-use kernel::{Timestamp, UserId};
+use kernel::{SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
 use super::{
     Store,
     attempts::not_locked,
-    rows::{Found, attempts_key, email_key, user_key},
+    rows::{Found, attempts_key, email_key, session_key, user_key},
 };
 use crate::{
-    domain::{Attempts, PasswordHash, Session, User},
+    domain::{Attempts, PasswordHash, Session, User, superseded},
     passwords::Verdict,
 };
 
 /// Who may be about to log in.
 pub struct Candidate {
     user: Option<User>,
+    sessions: Vec<Session>,
     attempts: Attempts,
+}
+
+/// Somebody who may log in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// Who.
+    pub user: User,
+    /// Whether the password should be hashed again.
+    pub outdated: bool,
+    /// The sessions that make room for the new one.
+    pub superseded: Vec<SessionId>,
 }
 
 impl Candidate {
@@ -28,14 +40,19 @@ impl Candidate {
         self.user.as_ref().map(|user| user.password_hash.clone())
     }
 
-    /// The user whose password it is, and whether its hash is outdated; nobody
-    /// when it is wrong, the account not active, or the address locked.
-    pub fn admitted(self, verdict: Verdict, now: Timestamp) -> Option<(User, bool)> {
+    /// The user whose password it is; nobody when it is wrong, the account not
+    /// active, or the address locked.
+    pub fn admitted(self, verdict: Verdict, now: Timestamp) -> Option<Admitted> {
         let Verdict::Right { outdated } = verdict else {
             return None;
         };
         let user = self.user.filter(User::is_active)?;
-        (!self.attempts.is_locked(now)).then_some((user, outdated))
+        let superseded = superseded(&self.sessions, &user, now);
+        (!self.attempts.is_locked(now)).then_some(Admitted {
+            user,
+            outdated,
+            superseded,
+        })
     }
 }
 
@@ -45,6 +62,8 @@ pub struct LogIn<'a> {
     pub user: &'a User,
     /// The new session.
     pub session: &'a Session,
+    /// The sessions that make room for it.
+    pub superseded: &'a [SessionId],
     /// The password's new hash, when the old one is outdated.
     pub rehashed: Option<PasswordHash>,
     /// From where.
@@ -54,10 +73,13 @@ pub struct LogIn<'a> {
 /// Why a log-in was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreLogInError {
-    /// Meanwhile the address was locked, or the account's status, password or
-    /// sessions changed.
+    /// Meanwhile the address was locked.
+    #[error("the address was locked meanwhile")]
+    Locked,
+    /// Meanwhile the account's status, password or sessions changed, or the
+    /// person logged in elsewhere.
     #[error("the account changed meanwhile")]
-    Refused,
+    Changed,
     /// The store failed.
     #[error("log in")]
     Store(#[from] StoreError),
@@ -79,18 +101,23 @@ impl Store {
                 Found::User(_) | Found::Session(_) => {}
             }
         }
-        let user = self
-            .user(owner.unwrap_or(UserId::from(Uuid::nil())))
-            .await?;
-        Ok(Candidate { user, attempts })
+        let nobody = UserId::from(Uuid::nil());
+        let (user, sessions) = self.account(owner.unwrap_or(nobody)).await?;
+        Ok(Candidate {
+            user,
+            sessions,
+            attempts,
+        })
     }
 
-    /// Logs somebody in: the session, the user's last log-in, and no failures.
+    /// Logs somebody in: the session, the user's last log-in, no failures, and
+    /// no more sessions than a person may have.
     ///
     /// The conditions repeat what was decided on what was read. So of many
     /// guesses at once, a right one counts only if it is stored before
     /// [`crate::domain::FAILURES_MAX`] wrong ones are: sending them together
-    /// gains nothing.
+    /// gains nothing. And of two log-ins at once, the second is decided on what
+    /// the first has left (`sign_ins` counts them).
     ///
     /// # Errors
     /// [`StoreLogInError`].
@@ -99,17 +126,23 @@ impl Store {
         let now = session.created_at;
         let hash = log_in.rehashed.as_ref().unwrap_or(&user.password_hash);
         let seen = Expression::update(
-            "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash",
+            "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
+             sign_ins = :next",
         )
-        .only_when("#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch")
+        .only_when(
+            "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
+             AND sign_ins = :sign_ins",
+        )
         .name("#status", "status")
         .value(":now", now)
         .value(":ip", log_in.ip)
         .value(":hash", hash)
         .value(":status", user.status)
         .value(":seen_hash", &user.password_hash)
-        .value(":epoch", session.epoch);
-        let outcome = self
+        .value(":epoch", session.epoch)
+        .value(":sign_ins", user.sign_ins)
+        .value(":next", user.sign_ins + 1);
+        let mut transaction = self
             .table
             .transaction()
             .insert("session", &Self::session_row(session))
@@ -118,16 +151,21 @@ impl Store {
                 "attempts",
                 attempts_key(user.email.as_str()),
                 not_locked(now),
-            )
-            .commit()
-            .await;
-        match outcome {
+            );
+        for ended in log_in.superseded {
+            let key = session_key(user.id, *ended);
+            transaction = transaction.delete("superseded", key, Expression::default());
+        }
+        match transaction.commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
             // The session's id is new: when it is there, this very transaction
             // happened, and its reply was lost.
             Err(CommitError::Refused(refused)) if refused.names("session") => Ok(()),
-            Err(CommitError::Refused(_)) => Err(StoreLogInError::Refused),
+            Err(CommitError::Refused(refused)) if refused.names("attempts") => {
+                Err(StoreLogInError::Locked)
+            }
+            Err(CommitError::Refused(_)) => Err(StoreLogInError::Changed),
         }
     }
 }

@@ -3,35 +3,95 @@
 //! | item | pk | sk |
 //! |---|---|---|
 //! | a user | `USER#<user id>` | `USER` |
+//! | a user's address book | `USER#<user id>` | `ADDRESSES` |
 //! | an event about a user | `USER#<user id>` | `EVENT#<event id>` |
 //! | an address in use, so that none is used twice | `EMAIL#<address>` | `EMAIL` |
-//! | a session; gone when it was ended | `SESSION#<session id>` | `SESSION` |
-//! | an address to be verified | `VERIFICATION#<hash of the token>` | `VERIFICATION` |
+//! | a session; gone when it was ended | `USER#<user id>` | `SESSION#<session id>` |
+//! | what a mailed token proves | `VERIFICATION#<hash of the token>`, `RESET#<…>` | `VERIFICATION`, `RESET` |
+//! | the active admins, so that one is always left | `ADMINS` | `ADMINS` |
+//! | how many users there are, by status and role | `COUNTS#<shard>` | `COUNTS` |
+//! | requests under a key of a limit | `LIMIT#<limit>#<hash of the key>` | `LIMIT` |
+//! | nothing, where nobody is written to | `DECOY#<id>` | `DECOY` |
 //! | failures to log in with an address | `ATTEMPTS#<hash of the address>` | `ATTEMPTS` |
 
+mod addresses;
 mod attempts;
+mod listing;
 mod log_in;
+mod proofs;
 mod rows;
 mod sessions;
 mod users;
 
-pub use log_in::{Candidate, LogIn, StoreLogInError};
+pub use addresses::StoreAddressesError;
+pub use listing::UserFilter;
+pub use log_in::{Admitted, Candidate, LogIn, StoreLogInError};
+pub use proofs::{ChangePasswordError, Purpose, UseProofError};
 pub use sessions::RefreshSessionError;
-pub use users::{NewUser, RegisterUserError, UpdateUserError, VERIFICATION_LIFETIME};
+pub use users::{NewUser, RegisterUserError, UpdateUserError};
 
-use dynamo::{Shape, Table};
+use dynamo::{Index, IndexKey, Quota, RateLimit, Shape, StoreError, Table};
+use kernel::Timestamp;
 
-/// The shape of the table: no index of its own.
-pub const SHAPE: Shape = Shape { indexes: &[] };
+/// The shape of the table.
+pub const SHAPE: Shape = Shape {
+    indexes: &[Index {
+        name: listing::BY_EMAIL,
+        partition: "listed",
+        sort: IndexKey::Text("email"),
+        projects_all: false,
+    }],
+};
+
+/// Requests that one address of the network may send to the endpoints that
+/// anybody may call, in fifteen minutes, when nothing else is said.
+pub const REQUESTS_PER_IP: u32 = 100;
 
 /// The accounts and sessions.
 pub struct Store {
     table: Table,
+    requests_per_ip: u32,
 }
 
 impl Store {
     /// The store in a table.
     pub fn new(table: Table) -> Self {
-        Self { table }
+        Self {
+            table,
+            requests_per_ip: REQUESTS_PER_IP,
+        }
+    }
+
+    /// The same with another limit of requests from one address.
+    #[must_use]
+    pub fn with_requests_per_ip(self, requests_per_ip: u32) -> Self {
+        Self {
+            requests_per_ip,
+            ..self
+        }
+    }
+
+    /// Requests that one address of the network may send.
+    pub fn requests_per_ip(&self) -> u32 {
+        self.requests_per_ip
+    }
+
+    /// Counts a request under a key of a limit.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn take(
+        &self,
+        limit: &RateLimit,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Quota, StoreError> {
+        self.table.take(limit, key, now).await
+    }
+}
+
+impl From<Table> for Store {
+    fn from(table: Table) -> Self {
+        Self::new(table)
     }
 }

@@ -1,12 +1,20 @@
 //! The items of the table.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use contracts::Envelope;
 use dynamo::Key;
 use kernel::{SessionId, SignedDuration, Timestamp, UserId};
+use runtime::http::Role;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Attempts, Email, Session, User};
+use crate::domain::{Attempts, Session, Status, User};
+
+/// The sort key of a user's own item.
+pub(super) const USER: &str = "USER";
+/// How the sort keys of a user's sessions begin. They stand right before the
+/// user's own item: one query reads both.
+pub(super) const SESSIONS: &str = "SESSION#";
 
 /// An item with its key around what it is about.
 #[derive(Serialize)]
@@ -38,53 +46,63 @@ impl<'a, T> Row<'a, T> {
     }
 }
 
-/// An item of whichever kind, when several are read at once.
+/// A user as an item: with the partition of the index by address.
+#[derive(Serialize)]
+pub(super) struct UserItem<'a> {
+    #[serde(flatten)]
+    pub(super) user: &'a User,
+    pub(super) listed: String,
+}
+
+impl<'a> UserItem<'a> {
+    pub(super) fn new(user: &'a User) -> Self {
+        let listed = group(user.status, user.role);
+        Self { user, listed }
+    }
+}
+
+/// The name of those who have a status and a role.
+pub(super) fn group(status: Status, role: Role) -> String {
+    format!("{}_{}", status.as_str(), role.as_str())
+}
+
+/// An item of whichever kind, when several are read at once; what it is shows
+/// in what it has.
 #[derive(Deserialize)]
-#[serde(tag = "sk")]
+#[serde(untagged)]
 pub(super) enum Found {
-    #[serde(rename = "USER")]
     User(Box<User>),
-    #[serde(rename = "SESSION")]
     Session(Session),
-    #[serde(rename = "EMAIL")]
-    Email(EmailOwner),
-    #[serde(rename = "ATTEMPTS")]
     Attempts(Attempts),
+    Email(EmailOwner),
 }
 
 /// Whose an address is.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct EmailOwner {
+    #[serde(rename = "owner_id")]
     pub(super) user_id: UserId,
-}
-
-/// What a verification token verifies.
-#[derive(Serialize)]
-pub(super) struct Verification<'a> {
-    pub(super) user_id: UserId,
-    pub(super) email: &'a Email,
-    /// Until when, in milliseconds since the Unix epoch; DynamoDB deletes late.
-    pub(super) usable_until: i64,
 }
 
 pub(super) fn user_key(id: UserId) -> Key {
-    Key::new(user_partition(id), "USER")
+    Key::new(user_partition(id), USER)
 }
 
 pub(super) fn user_partition(id: UserId) -> String {
     format!("USER#{id}")
 }
 
-pub(super) fn session_key(id: SessionId) -> Key {
-    Key::new(format!("SESSION#{id}"), "SESSION")
+/// Beside the user, so that all of a person's sessions are one query.
+pub(super) fn session_key(user_id: UserId, id: SessionId) -> Key {
+    Key::new(user_partition(user_id), format!("{SESSIONS}{id}"))
+}
+
+pub(super) fn addresses_key(user_id: UserId) -> Key {
+    Key::new(user_partition(user_id), "ADDRESSES")
 }
 
 pub(super) fn email_key(email: &str) -> Key {
     Key::new(format!("EMAIL#{email}"), "EMAIL")
-}
-
-pub(super) fn verification_key(token_hash: &str) -> Key {
-    Key::new(format!("VERIFICATION#{token_hash}"), "VERIFICATION")
 }
 
 /// Hashed, so that what people mistype here is not kept.
@@ -95,4 +113,9 @@ pub(super) fn attempts_key(email: &str) -> Key {
 
 pub(super) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Event ids sort by time, and so do a user's events.
+pub(super) fn event_sort_key(event: &Envelope) -> String {
+    format!("EVENT#{}", event.id)
 }

@@ -1,12 +1,13 @@
 //! Reading, refreshing and ending sessions. A session that was ended is gone.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo::{CommitError, Expression, StoreError};
 use kernel::{SessionId, UserId};
 use serde::de::IgnoredAny;
 
 use super::{
     Store,
-    rows::{Found, Row, session_key, user_key},
+    rows::{Found, Row, SESSIONS, USER, session_key, user_key, user_partition},
 };
 use crate::domain::{Session, User};
 
@@ -26,8 +27,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.table.get(session_key(id)).await
+    pub async fn session(
+        &self,
+        user_id: UserId,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        self.table.get(session_key(user_id, id)).await
     }
 
     /// A session and a user, as they are now, in one call.
@@ -39,7 +44,7 @@ impl Store {
         session_id: SessionId,
         user_id: UserId,
     ) -> Result<(Option<Session>, Option<User>), StoreError> {
-        let keys = vec![session_key(session_id), user_key(user_id)];
+        let keys = vec![session_key(user_id, session_id), user_key(user_id)];
         let (mut session, mut user) = (None, None);
         for found in self.table.get_many(keys, true).await? {
             match found {
@@ -49,6 +54,49 @@ impl Store {
             }
         }
         Ok((session, user))
+    }
+
+    /// A user with all of their sessions, those that are over included, as
+    /// they are now, in one query.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn account(
+        &self,
+        user_id: UserId,
+    ) -> Result<(Option<User>, Vec<Session>), StoreError> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let (mut user, mut sessions, mut start) = (None, Vec::new(), None);
+        loop {
+            let page = self
+                .table
+                .client()
+                .query()
+                .table_name(self.table.name())
+                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+                .expression_attribute_values(":pk", text(&user_partition(user_id)))
+                .expression_attribute_values(":first", text(SESSIONS))
+                .expression_attribute_values(":last", text(USER))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| StoreError::Call {
+                    operation: "Query",
+                    source: error.into(),
+                })?;
+            for found in serde_dynamo::from_items(page.items.unwrap_or_default())? {
+                match found {
+                    Found::Session(found) => sessions.push(found),
+                    Found::User(found) => user = Some(*found),
+                    Found::Email(_) | Found::Attempts(_) => {}
+                }
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok((user, sessions));
+            }
+        }
     }
 
     /// Gives a session its next refresh token, if `seen` is as it still is. Of
@@ -71,7 +119,7 @@ impl Store {
         .value(":expires", next.ends_at().as_second());
         match self
             .table
-            .update::<IgnoredAny>(session_key(seen.id), expression)
+            .update::<IgnoredAny>(session_key(seen.user_id, seen.id), expression)
             .await
         {
             Ok(_) => Ok(()),
@@ -88,8 +136,9 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn end_session(&self, id: SessionId) -> Result<(), StoreError> {
-        self.end_session_when(id, Expression::default()).await
+    pub async fn end_session(&self, user_id: UserId, id: SessionId) -> Result<(), StoreError> {
+        self.end_session_when(user_id, id, Expression::default())
+            .await
     }
 
     /// Ends the session whose current refresh token has this hash.
@@ -98,25 +147,31 @@ impl Store {
     /// When the store fails.
     pub async fn end_session_of_token(
         &self,
+        user_id: UserId,
         id: SessionId,
         refresh_hash: &str,
     ) -> Result<(), StoreError> {
         let same = Expression::when("refresh_hash = :hash").value(":hash", refresh_hash);
-        self.end_session_when(id, same).await
+        self.end_session_when(user_id, id, same).await
     }
 
     async fn end_session_when(
         &self,
+        user_id: UserId,
         id: SessionId,
         condition: Expression,
     ) -> Result<(), StoreError> {
-        match self.table.delete(session_key(id), condition).await {
+        match self.table.delete(session_key(user_id, id), condition).await {
             Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 
     pub(super) fn session_row(session: &Session) -> Row<'_, Session> {
-        Row::expiring(session_key(session.id), session, session.ends_at())
+        Row::expiring(
+            session_key(session.user_id, session.id),
+            session,
+            session.ends_at(),
+        )
     }
 }

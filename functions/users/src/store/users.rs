@@ -1,19 +1,16 @@
 //! Making, reading and changing accounts.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Keep, StoreError};
-use kernel::{SignedDuration, UserId};
+use dynamo::{CommitError, Expression, Keep, StoreError, Transaction};
+use kernel::UserId;
 
 use super::{
-    Store,
-    rows::{
-        EmailOwner, Row, Verification, email_key, later, user_key, user_partition, verification_key,
-    },
+    Purpose, Store,
+    listing::{counting_in, counting_over},
+    proofs::proof_row,
+    rows::{EmailOwner, Row, UserItem, email_key, event_sort_key, group, user_key, user_partition},
 };
-use crate::domain::{Session, User};
-
-/// How long an address can be verified with what was mailed.
-pub const VERIFICATION_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+use crate::domain::{Proof, Session, User};
 
 /// Everything that registering writes.
 pub struct NewUser<'a> {
@@ -23,6 +20,8 @@ pub struct NewUser<'a> {
     pub session: &'a Session,
     /// SHA-256 of the token that verifies the address.
     pub verification_hash: &'a str,
+    /// What that token proves.
+    pub verification: &'a Proof,
     /// [`contracts::events::UserRegistered`].
     pub registered: &'a Envelope,
 }
@@ -44,6 +43,9 @@ pub enum UpdateUserError {
     /// Somebody else changed it first.
     #[error("the user was changed meanwhile")]
     Conflict,
+    /// Nobody would be left to run the shop.
+    #[error("this is the last active admin")]
+    LastAdmin,
     /// The store failed.
     #[error("update user")]
     Store(#[from] StoreError),
@@ -56,33 +58,29 @@ impl Store {
     /// # Errors
     /// [`RegisterUserError`].
     pub async fn register(&self, new: &NewUser<'_>) -> Result<(), RegisterUserError> {
-        let (user, now) = (new.user, new.user.created_at);
-        let usable_until = later(now, VERIFICATION_LIFETIME);
-        let verification = Verification {
-            user_id: user.id,
-            email: &user.email,
-            usable_until: usable_until.as_millisecond(),
-        };
+        let user = new.user;
         let owner = EmailOwner { user_id: user.id };
-        let verification_key = verification_key(new.verification_hash);
-        let outcome = self
+        let transaction = self
             .table
             .transaction()
             .insert("email", &Row::new(email_key(user.email.as_str()), &owner))
-            .insert("user", &Row::new(user_key(user.id), user))
+            .insert("user", &Row::new(user_key(user.id), &UserItem::new(user)))
             .insert("session", &Self::session_row(new.session))
             .insert(
                 "verification",
-                &Row::expiring(verification_key, &verification, usable_until),
+                &proof_row(
+                    Purpose::Verification,
+                    new.verification_hash,
+                    new.verification,
+                ),
             )
             .announce(
                 &user_partition(user.id),
                 &event_sort_key(new.registered),
                 new.registered,
                 Keep::Forever,
-            )
-            .commit()
-            .await;
+            );
+        let outcome = counting_in(transaction, user).commit().await;
         match outcome {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
@@ -112,41 +110,92 @@ impl Store {
         changed: &User,
         updated: &Envelope,
     ) -> Result<(), UpdateUserError> {
-        let expression = Expression::update(
-            "SET #role = :role, #status = :status, session_epoch = :epoch, version = :version",
-        )
-        .only_when("version = :seen")
-        .name("#role", "role")
-        .name("#status", "status")
-        .value(":role", changed.role)
-        .value(":status", changed.status)
-        .value(":epoch", changed.session_epoch)
-        .value(":version", changed.version)
-        .value(":seen", changed.version.saturating_sub(1));
-        let outcome = self
-            .table
-            .transaction()
-            .update("user", user_key(changed.id), expression)
-            .announce(
-                &user_partition(changed.id),
-                &event_sort_key(updated),
-                updated,
-                Keep::Forever,
-            )
-            .commit()
-            .await;
+        self.change_standing(changed, changed, std::slice::from_ref(updated), false)
+            .await
+    }
+
+    /// The same for a change of role or status: it is counted, and with
+    /// `keep_one` the last active admin stays.
+    ///
+    /// # Errors
+    /// [`UpdateUserError`].
+    pub async fn change_standing(
+        &self,
+        seen: &User,
+        changed: &User,
+        events: &[Envelope],
+        keep_one: bool,
+    ) -> Result<(), UpdateUserError> {
+        let transaction = self.table.transaction().update(
+            "user",
+            user_key(changed.id),
+            Self::changed_user(changed),
+        );
+        let transaction = counting_over(transaction, seen, changed, keep_one);
+        let outcome = self.announcing(transaction, changed, events).commit().await;
         match outcome {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
             // The event has an id of its own: when it is there, this very
             // transaction happened, and its reply was lost.
             Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(_)) => Err(UpdateUserError::Conflict),
+            Err(CommitError::Refused(refused)) if refused.names("user") => {
+                Err(UpdateUserError::Conflict)
+            }
+            Err(CommitError::Refused(_)) => Err(UpdateUserError::LastAdmin),
         }
     }
-}
 
-/// Event ids sort by time, and so do a user's events.
-fn event_sort_key(event: &Envelope) -> String {
-    format!("EVENT#{}", event.id)
+    /// The account with a (normalised) address. When there is none, as much is
+    /// read as when there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        let owner: Option<EmailOwner> = self.table.get(email_key(email)).await?;
+        let id = owner.map_or_else(UserId::generate, |owner| owner.user_id);
+        self.user(id).await
+    }
+
+    /// Everything of an account that a change may change, but its password,
+    /// unless somebody else changed it since it was read.
+    pub(super) fn changed_user(changed: &User) -> Expression {
+        Expression::update(
+            "SET email = :email, email_verified = :verified, #name = :name, phone = :phone, \
+             profile = :profile, #role = :role, #status = :status, session_epoch = :epoch, \
+             version = :version, listed = :listed",
+        )
+        .only_when("version = :seen")
+        .name("#name", "name")
+        .name("#role", "role")
+        .name("#status", "status")
+        .value(":email", &changed.email)
+        .value(":verified", changed.email_verified)
+        .value(":name", &changed.name)
+        .value(":phone", &changed.phone)
+        .value(":profile", &changed.profile)
+        .value(":listed", group(changed.status, changed.role))
+        .value(":role", changed.role)
+        .value(":status", changed.status)
+        .value(":epoch", changed.session_epoch)
+        .value(":version", changed.version)
+        .value(":seen", changed.version.saturating_sub(1))
+    }
+
+    /// Announces what happened to a user, in the transaction in which it does.
+    pub(super) fn announcing(
+        &self,
+        transaction: Transaction,
+        user: &User,
+        events: &[Envelope],
+    ) -> Transaction {
+        events.iter().fold(transaction, |transaction, event| {
+            transaction.announce(
+                &user_partition(user.id),
+                &event_sort_key(event),
+                event,
+                Keep::Forever,
+            )
+        })
+    }
 }

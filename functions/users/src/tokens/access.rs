@@ -145,6 +145,16 @@ impl AccessTokens {
         Ok(claims)
     }
 
+    /// Whether a token says that it is signed with one of the keys; what cannot
+    /// be read says nothing that another key could help with.
+    pub(super) fn has_key_of(&self, token: &str) -> bool {
+        let header = match decode_header(token) {
+            Ok(header) if token.len() <= TOKEN_BYTES_MAX => header,
+            _ => return true,
+        };
+        self.keys().any(|key| key.header.kid == header.kid)
+    }
+
     /// The public keys, as a JWK set (RFC 7517, 5).
     pub fn key_set(&self) -> Value {
         json!({ "keys": self.keys().map(Key::jwk).collect::<Vec<_>>() })

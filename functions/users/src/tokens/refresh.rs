@@ -3,16 +3,22 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use kernel::SessionId;
+use kernel::{SessionId, UserId};
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
-use super::{RandomError, SECRET_BYTES, random_secret, sha256};
+use super::{RandomError, SECRET_BYTES, random_bytes, sha256};
 
-/// A refresh token: `<session id>.<secret>`. Good for one use.
+/// Bytes of an id.
+const ID_BYTES: usize = 16;
+
+/// A refresh token: `<session id>.<user id and secret>`. Good for one use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
     /// The session that it refreshes.
     pub session_id: SessionId,
+    /// Whose session that is.
+    pub user_id: UserId,
     secret: String,
 }
 
@@ -21,18 +27,24 @@ impl RefreshToken {
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn generate(session_id: SessionId) -> Result<Self, RandomError> {
-        let secret = random_secret()?;
-        Ok(Self { session_id, secret })
+    pub fn generate(user_id: UserId, session_id: SessionId) -> Result<Self, RandomError> {
+        let bytes = [user_id.as_uuid().as_bytes().as_slice(), &random_bytes()?].concat();
+        Ok(Self {
+            session_id,
+            user_id,
+            secret: URL_SAFE_NO_PAD.encode(bytes),
+        })
     }
 
     /// Reads a token; `None` when it cannot be one of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let (session_id, secret) = text.split_once('.')?;
         let bytes = URL_SAFE_NO_PAD.decode(secret).ok()?;
+        let (user_id, random) = bytes.split_first_chunk::<ID_BYTES>()?;
         Some(Self {
             session_id: session_id.parse().ok()?,
-            secret: (bytes.len() == SECRET_BYTES).then(|| secret.to_owned())?,
+            user_id: Uuid::from_bytes(*user_id).into(),
+            secret: (random.len() == SECRET_BYTES).then(|| secret.to_owned())?,
         })
     }
 
@@ -58,46 +70,23 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// What is mailed to a person to show that the address is theirs.
-pub struct VerificationToken(String);
-
-impl VerificationToken {
-    /// A new token.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn generate() -> Result<Self, RandomError> {
-        random_secret().map(Self)
-    }
-
-    /// What is kept of it.
-    pub fn hash(&self) -> String {
-        sha256(&self.0)
-    }
-
-    /// The token, to be sealed.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_token_reads_back_and_matches_only_its_own_hash() {
-        let token = RefreshToken::generate(SessionId::generate()).unwrap();
+        let token = RefreshToken::generate(UserId::generate(), SessionId::generate()).unwrap();
         let read = RefreshToken::parse(&token.reveal()).unwrap();
         assert!(read == token && read.matches(&token.hash()));
-        let other = RefreshToken::generate(token.session_id).unwrap();
+        let other = RefreshToken::generate(token.user_id, token.session_id).unwrap();
         assert!(!other.matches(&token.hash()) && !other.matches(""));
         assert!(!token.hash().contains(&token.secret));
     }
 
     #[test]
     fn what_is_not_a_token_does_not_read() {
-        let token = RefreshToken::generate(SessionId::generate())
+        let token = RefreshToken::generate(UserId::generate(), SessionId::generate())
             .unwrap()
             .reveal();
         let simple = token.replace('-', "");
@@ -122,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_token_does_not_show_itself() {
-        let token = RefreshToken::generate(SessionId::generate()).unwrap();
+        let token = RefreshToken::generate(UserId::generate(), SessionId::generate()).unwrap();
         assert!(!format!("{token:?}").contains(&token.secret));
     }
 }

@@ -99,7 +99,7 @@ async fn without_its_store_it_lets_nobody_in() {
     let authorizer = users::api::authorize::handler(Arc::new(Authorizer {
         store: Store::new(missing),
         clock: shop.clock.clone(),
-        tokens: tokens(),
+        tokens: tokens().into(),
         internal_key: InternalKey::new(&versions(INTERNAL_KEY, None)).unwrap(),
     }));
     let headers = json!({"authorization": format!("Bearer {}", ada.token)});

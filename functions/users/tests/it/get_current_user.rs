@@ -15,7 +15,9 @@ async fn a_person_sees_their_account_as_it_is_now() {
         let expected = json!({
             "id": ada.id, "email": "ada@example.com", "name": "Ada Lovelace", "phone": null,
             "role": "user", "status": "active", "emailVerified": false,
-            "createdAt": "2026-01-01T00:00:00Z"
+            "createdAt": "2026-01-01T00:00:00Z", "bio": null, "avatar": null, "birthDate": null,
+        "gender": null,
+        "preferences": {"email": true, "sms": false, "push": true, "marketing": false}
         });
         assert_eq!(reply.body["data"], expected);
         assert_eq!(reply.header("cache-control"), Some("no-store"));

@@ -1,14 +1,5 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{ConfigBag, Intercept, interceptors::BeforeSerializationInterceptorContextRef},
-    error::BoxError,
-};
-use aws_smithy_runtime_api::client::{
-    orchestrator::Metadata, runtime_components::RuntimeComponents,
-};
-use dynamo::Table;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -16,7 +7,10 @@ use testkit::status::*;
 
 use users::app::SignIns;
 
-use crate::shop::{PASSWORD, Person, Shop, tokens};
+use crate::{
+    calls::counted,
+    shop::{PASSWORD, Person, Shop, tokens},
+};
 
 const WRONG: &str = "wrong horse battery";
 
@@ -153,7 +147,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
     let now = shop.clock.now();
     let candidate = store.candidate("ada@example.com").await.unwrap();
     let right = Verdict::Right { outdated: false };
-    let (user, _) = candidate.admitted(right, now).expect("not locked yet");
+    let user = candidate.admitted(right, now).expect("not locked yet").user;
     for _ in 0..5 {
         store.count_failure("ada@example.com", now).await.unwrap();
     }
@@ -162,12 +156,13 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
     let log_in = || LogIn {
         user: &user,
         session: &session,
+        superseded: &[],
         rehashed: None,
         ip: None,
     };
     let refused = store.log_in(log_in()).await;
     assert!(
-        matches!(refused, Err(StoreLogInError::Refused)),
+        matches!(refused, Err(StoreLogInError::Locked)),
         "{refused:?}"
     );
     shop.clock.advance(SignedDuration::from_mins(15));
@@ -178,14 +173,14 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
     let log_in = || LogIn {
         user: &user,
         session: &later,
+        superseded: &[],
         rehashed: None,
         ip: None,
     };
     store.log_in(log_in()).await.unwrap();
     // The same again, as after a lost reply, is the same log-in.
     store.log_in(log_in()).await.unwrap();
-    let sessions: Vec<Value> = shop.table.items_of("SESSION#", "SESSION").await;
-    assert_eq!(sessions.len(), 2);
+    assert_eq!(shop.sessions().await.len(), 2);
 }
 
 #[tokio::test]
@@ -206,19 +201,20 @@ async fn a_log_in_decided_on_an_account_that_changed_is_refused() {
     let log_in = || LogIn {
         user: &user,
         session: &session,
+        superseded: &[],
         rehashed: None,
         ip: None,
     };
     let refused = store.log_in(log_in()).await;
     assert!(
-        matches!(refused, Err(StoreLogInError::Refused)),
+        matches!(refused, Err(StoreLogInError::Changed)),
         "{refused:?}"
     );
     // Nor when it is active again: its sessions are of another epoch.
     shop.update(ada.id, &json!({"status": "active"}), OK).await;
     let refused = store.log_in(log_in()).await;
     assert!(
-        matches!(refused, Err(StoreLogInError::Refused)),
+        matches!(refused, Err(StoreLogInError::Changed)),
         "{refused:?}"
     );
 }
@@ -290,27 +286,6 @@ async fn everything_that_is_wrong_is_named_at_once() {
     }
 }
 
-/// The names of the calls that are made to the store.
-#[derive(Clone, Debug, Default)]
-struct Calls(Arc<Mutex<Vec<String>>>);
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "calls"
-    }
-
-    fn read_before_serialization(
-        &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let operation = config.load::<Metadata>().unwrap().name().to_owned();
-        self.0.lock().unwrap().push(operation);
-        Ok(())
-    }
-}
-
 /// The time itself is measured over HTTP, by the promise's test. This one
 /// notices at once when one of them does other work.
 #[tokio::test]
@@ -325,11 +300,7 @@ async fn every_refusal_makes_the_same_calls() {
         shop.log_in("locked@example.com", WRONG, UNAUTHORIZED).await;
     }
 
-    let calls = Calls::default();
-    let table = shop.table.table();
-    let config = table.client().config().to_builder();
-    let client = Client::from_conf(config.interceptor(calls.clone()).build());
-    let counted = Table::new(client, table.name());
+    let (calls, counted) = counted(&shop);
     let app = Arc::new(SignIns::new(counted, shop.clock.clone(), tokens()));
     let function = users::api::log_in::endpoint().start(move |_| {
         let app = app.clone();
@@ -344,7 +315,11 @@ async fn every_refusal_makes_the_same_calls() {
     ] {
         let body = json!({"email": email, "password": password});
         client.post("/api/auth/login", &body, UNAUTHORIZED).await;
-        let made = std::mem::take(&mut *calls.0.lock().unwrap());
-        assert_eq!(made, ["BatchGetItem", "GetItem", "UpdateItem"], "{email}");
+        let made = calls.take();
+        assert_eq!(
+            made,
+            ["UpdateItem", "BatchGetItem", "Query", "UpdateItem"],
+            "{email}"
+        );
     }
 }

@@ -8,14 +8,25 @@
     reason = "tests"
 )]
 
+mod addresses;
+mod admin;
 mod authorize;
+mod calls;
+mod change_password;
 mod get_current_user;
+mod limits;
 mod log_in;
 mod log_out;
 mod refresh_tokens;
 mod register_user;
 mod relay_user_events;
+mod request_mails;
+mod reset_password;
 mod samples;
 mod serve_jwks;
+mod sessions;
 mod shop;
+mod update_profile;
 mod update_user;
+mod verify_email;
+mod verify_token;

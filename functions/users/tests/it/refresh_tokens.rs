@@ -1,16 +1,13 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use kernel::SessionId;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::status::*;
 
 use crate::shop::{PASSWORD, Person, Shop};
 
 async fn sessions(shop: &Shop) -> usize {
-    shop.table
-        .items_of::<Value>("SESSION#", "SESSION")
-        .await
-        .len()
+    shop.sessions().await.len()
 }
 
 #[tokio::test]
@@ -75,7 +72,11 @@ async fn storing_a_refresh_twice_is_once_and_of_two_one_loses() {
     let shop = Shop::open().await;
     let ada = shop.register("ada@example.com").await;
     let store = Store::new(shop.table.table());
-    let seen = store.session(ada.session_id()).await.unwrap().unwrap();
+    let seen = store
+        .session(ada.id, ada.session_id())
+        .await
+        .unwrap()
+        .unwrap();
     let one = seen.refreshed("one".into(), shop.clock.now());
     store.refresh_session(&seen, &one).await.unwrap();
     store.refresh_session(&seen, &one).await.unwrap();
@@ -85,16 +86,19 @@ async fn storing_a_refresh_twice_is_once_and_of_two_one_loses() {
         matches!(lost, Err(RefreshSessionError::Superseded)),
         "{lost:?}"
     );
-    assert_eq!(store.session(seen.id).await.unwrap(), Some(one.clone()));
+    assert_eq!(
+        store.session(ada.id, seen.id).await.unwrap(),
+        Some(one.clone())
+    );
     // A session that was ended meanwhile does not come back.
-    store.end_session(seen.id).await.unwrap();
-    store.end_session(seen.id).await.unwrap();
+    store.end_session(ada.id, seen.id).await.unwrap();
+    store.end_session(ada.id, seen.id).await.unwrap();
     let lost = store.refresh_session(&one, &two).await;
     assert!(
         matches!(lost, Err(RefreshSessionError::Superseded)),
         "{lost:?}"
     );
-    assert_eq!(store.session(seen.id).await.unwrap(), None);
+    assert_eq!(store.session(ada.id, seen.id).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -48,10 +48,36 @@ async fn every_function_takes_its_sample() {
     assert_eq!(status!("register-user", register_user, registration), 201);
     assert_eq!(status!("log-in", log_in, shared.clone()), 200);
     assert_eq!(
-        status!("refresh-tokens", refresh_tokens, shared),
+        status!("refresh-tokens", refresh_tokens, shared.clone()),
         401,
         "of no session here"
     );
+    let mails = crate::shop::versions(crate::shop::MAIL_SECRET, None);
+    let mails = users::app::Mails::new(shop.table.table(), clock.clone(), mails);
+    let mails = std::sync::Arc::new(mails);
+    macro_rules! statuses {
+        ($($name:literal $module:ident $state:ident $status:literal),+ $(,)?) => {
+            $(assert_eq!(status!($name, $module, $state.clone()), $status, $name);)+
+        };
+    }
+    // What is about a person finds nobody here; what tells nobody says so too.
+    statuses! {
+        "verify-token" verify_token shared 401,
+        "verify-email" verify_email app 422,
+        "resend-verification" resend_verification mails 202,
+        "request-password-reset" request_password_reset mails 202,
+        "reset-password" reset_password app 422,
+        "change-password" change_password app 404,
+        "get-user" get_user app 404,
+        "delete-user" delete_user app 404,
+        "list-sessions" list_sessions app 404,
+        "end-session" end_session app 404,
+        "update-profile" update_profile mails 404,
+        "list-addresses" list_addresses app 200,
+        "add-address" add_address app 201,
+        "change-address" change_address app 404,
+        "remove-address" remove_address app 404,
+    }
     assert_eq!(status!("log-out", log_out, app.clone()), 200);
     assert_eq!(
         status!("get-current-user", get_current_user, app.clone()),
@@ -60,6 +86,8 @@ async fn every_function_takes_its_sample() {
     );
     assert_eq!(status!("update-user", update_user, app), 404, "nobody here");
     assert_eq!(status!("serve-jwks", serve_jwks, document), 200);
+    let lister = shop.table.start(&api::list_users::function()).await;
+    assert_eq!(invoke(&lister, "list-users").await["statusCode"], 200);
     let reply = invoke(&shop.authorize, "authorize").await;
     assert_eq!(
         reply,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use kernel::{SessionId, UserId};
-use runtime::{Context, Handler, LambdaEvent, SecretVersions, http::Role};
+use runtime::{Context, Handler, LambdaEvent, SealKey, SecretVersions, http::Role};
 use serde_json::{Value, json, value::to_raw_value};
 use testkit::{Client, Clock, Reply, TestTable, status::*};
 use users::{
     api,
-    app::{App, Authorizer, InternalKey, Registration, SignIns},
+    app::{App, Authorizer, InternalKey, Mails, Registration, SignIns},
     store::{SHAPE, Store},
     tokens::AccessTokens,
 };
@@ -28,6 +28,22 @@ pub(crate) struct Shop {
     pub(crate) log_out: Client,
     pub(crate) me: Client,
     pub(crate) update: Client,
+    pub(crate) list_users: Client,
+    pub(crate) get_user: Client,
+    pub(crate) delete_user: Client,
+    pub(crate) verify_email: Client,
+    pub(crate) resend: Client,
+    pub(crate) verify_token: Client,
+    pub(crate) forgot: Client,
+    pub(crate) reset: Client,
+    pub(crate) change_password: Client,
+    pub(crate) list_sessions: Client,
+    pub(crate) end_session: Client,
+    pub(crate) update_profile: Client,
+    pub(crate) list_addresses: Client,
+    pub(crate) add_address: Client,
+    pub(crate) change_address: Client,
+    pub(crate) remove_address: Client,
 }
 
 /// A person with tokens.
@@ -80,11 +96,12 @@ impl Shop {
         let shared = Arc::new(sign_ins());
         let app = Arc::new(App::new(table.table(), clock.clone()));
         let mail = versions(MAIL_SECRET, None);
+        let mails = Arc::new(Mails::new(table.table(), clock.clone(), mail.clone()));
         let registration = Arc::new(Registration::new(sign_ins(), mail));
         let authorizer = Authorizer {
             store: Store::new(table.table()),
             clock: clock.clone(),
-            tokens: tokens(),
+            tokens: tokens().into(),
             internal_key: InternalKey::new(&versions(INTERNAL_KEY, Some(OLD_INTERNAL_KEY)))
                 .unwrap(),
         };
@@ -107,6 +124,22 @@ impl Shop {
             log_out: client!(log_out, app),
             me: client!(get_current_user, app),
             update: client!(update_user, app),
+            list_users: Client::new(table.start(&api::list_users::function()).await),
+            get_user: client!(get_user, app),
+            delete_user: client!(delete_user, app),
+            verify_email: client!(verify_email, app),
+            resend: client!(resend_verification, mails),
+            verify_token: client!(verify_token, shared),
+            forgot: client!(request_password_reset, mails),
+            reset: client!(reset_password, app),
+            change_password: client!(change_password, app),
+            list_sessions: client!(list_sessions, app),
+            end_session: client!(end_session, app),
+            update_profile: client!(update_profile, mails),
+            list_addresses: client!(list_addresses, app),
+            add_address: client!(add_address, app),
+            change_address: client!(change_address, app),
+            remove_address: client!(remove_address, app),
             clock,
             table,
         }
@@ -120,6 +153,29 @@ impl Shop {
                 .post("/api/auth/register", &body, CREATED)
                 .await,
         )
+    }
+
+    /// Every session there is, those that are over included.
+    pub(crate) async fn sessions(&self) -> Vec<Value> {
+        let items = self.table.items().await.into_iter();
+        items
+            .map(|item| serde_dynamo::from_item(item).unwrap())
+            .filter(|item: &Value| item["sk"].as_str().unwrap().starts_with("SESSION#"))
+            .collect()
+    }
+
+    /// The token in the mail that the last event of a type asks for.
+    pub(crate) async fn mailed_token(&self, event_type: &str) -> Option<String> {
+        let events = self.table.events().await;
+        let event = events
+            .iter()
+            .rfind(|event| event.event_type == event_type)?;
+        let data = &event.data;
+        let sealed = data
+            .get("sealedToken")
+            .or(data.get("sealedVerificationToken"));
+        let key = SealKey::new(versions(MAIL_SECRET, None), "email-token");
+        Some(key.open(sealed?.as_str()?).unwrap())
     }
 
     pub(crate) async fn log_in(&self, email: &str, password: &str, expected: StatusCode) -> Reply {

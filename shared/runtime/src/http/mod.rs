@@ -21,5 +21,5 @@ pub use extract::{
 };
 pub use http::{Method, StatusCode};
 pub use reply::{Reply, StoredReply};
-pub use request::{CorrelationId, RequestCause, RequestInfo, SourceIp};
+pub use request::{CorrelationId, RequestCause, RequestInfo, SourceIp, add_reply_header};
 pub use shell::BODY_BYTES_MAX;

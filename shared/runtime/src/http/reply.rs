@@ -31,6 +31,8 @@ struct Pagination {
     limit: u32,
     next_cursor: Option<String>,
     has_more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -91,8 +93,18 @@ impl Reply {
             limit: page.limit.get(),
             has_more: page.next_cursor.is_some(),
             next_cursor: page.next_cursor.clone(),
+            total: None,
         });
         reply
+    }
+
+    /// How many there are on all pages together, where that is known.
+    #[must_use]
+    pub fn with_total(mut self, total: Option<u64>) -> Self {
+        if let Some(pagination) = &mut self.pagination {
+            pagination.total = total;
+        }
+        self
     }
 
     /// The same body with another status, for a reply whose data is worth

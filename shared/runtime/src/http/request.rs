@@ -1,9 +1,12 @@
 //! What is known of a request before anything is read from it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use kernel::Cause;
 use lambda_http::{RequestExt, request::RequestContext};
 use uuid::Uuid;
@@ -26,6 +29,7 @@ pub struct RequestInfo {
     pub correlation_id: String,
     /// The path, without the query.
     pub path: String,
+    reply_headers: Mutex<Vec<(HeaderName, HeaderValue)>>,
 }
 
 impl RequestInfo {
@@ -44,13 +48,30 @@ impl RequestInfo {
             request_id,
             correlation_id,
             path: path.to_owned(),
+            reply_headers: Mutex::default(),
         }
+    }
+
+    /// Headers that the reply is to have, whether it is a success or not.
+    pub(super) fn take_reply_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let headers = self.reply_headers.lock();
+        std::mem::take(&mut *headers.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The request that this task answers; empty outside of one.
     pub(super) fn current() -> Arc<Self> {
         CURRENT.try_with(Arc::clone).unwrap_or_default()
     }
+}
+
+/// Gives the reply to the current request a header, whether the reply turns
+/// out to be a success or not.
+pub fn add_reply_header(name: HeaderName, value: HeaderValue) {
+    let request = RequestInfo::current();
+    let headers = request.reply_headers.lock();
+    headers
+        .unwrap_or_else(PoisonError::into_inner)
+        .push((name, value));
 }
 
 /// The chain's id, as an extractor.

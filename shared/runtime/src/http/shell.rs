@@ -196,6 +196,7 @@ fn not_modified(asked: Option<&HeaderValue>, response: &mut Response) {
 
 fn add_headers(service: &str, info: &RequestInfo, response: &mut Response) {
     let headers = response.headers_mut();
+    headers.extend(info.take_reply_headers());
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (

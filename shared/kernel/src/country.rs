@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kernel::input::{FromInput, Refusals, Value};
+use crate::input::{FromInput, Refusals, Value};
 use serde::{Deserialize, Serialize};
 
 /// A country's code, in capitals.

@@ -1,0 +1,5 @@
+//! The function `change-address`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::change_address::function())
+}

@@ -1,0 +1,5 @@
+//! The function `change-password`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::change_password::function())
+}

@@ -1,0 +1,5 @@
+//! The function `get-user`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::get_user::function())
+}

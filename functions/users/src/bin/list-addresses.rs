@@ -1,0 +1,5 @@
+//! The function `list-addresses`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::list_addresses::function())
+}

@@ -1,0 +1,5 @@
+//! The function `list-users`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::list_users::function())
+}

@@ -1,0 +1,5 @@
+//! The function `request-password-reset`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::request_password_reset::function())
+}

@@ -1,0 +1,5 @@
+//! The function `verify-token`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::verify_token::function())
+}

@@ -1,0 +1,221 @@
+//! A person's address book.
+
+use kernel::{
+    Address, AddressId,
+    input::{FromInput, Refusals, Value},
+};
+use serde::{Deserialize, Serialize};
+
+/// Addresses in a book: a bound on what one person keeps here, and on the one
+/// item that it is.
+pub const ADDRESSES_MAX: usize = 20;
+
+/// A person's addresses, in the order in which they were added. Whenever there
+/// is any, exactly one is the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressBook {
+    entries: Vec<Entry>,
+    /// Raised by every change, so that none is lost.
+    pub version: u32,
+}
+
+/// One address of a book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Which.
+    pub id: AddressId,
+    /// The address.
+    #[serde(flatten)]
+    pub address: Address,
+    /// Whether it is the one that is used when no other is asked for.
+    pub is_default: bool,
+}
+
+/// Why a book does not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeAddressesError {
+    /// It has no such address.
+    #[error("there is no such address")]
+    Unknown,
+    /// It is full.
+    #[error("there are {ADDRESSES_MAX} addresses already")]
+    Full,
+}
+
+/// An address as a person gives it.
+#[derive(Clone, Debug)]
+pub struct AddressInput {
+    address: Address,
+    is_default: Option<bool>,
+}
+
+impl FromInput for AddressInput {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let mut fields = value.fields()?;
+        let address = Address::from_fields(&mut fields);
+        let is_default = fields.optional_with("isDefault", Value::boolean);
+        fields.finish(|| {
+            Some(Self {
+                address: address?,
+                is_default,
+            })
+        })
+    }
+}
+
+impl AddressBook {
+    /// The addresses.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The address of that id.
+    pub fn find(&self, id: AddressId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// The book with one more address; the first is the default.
+    ///
+    /// # Errors
+    /// When it is full.
+    pub fn with(&self, id: AddressId, input: &AddressInput) -> Result<Self, ChangeAddressesError> {
+        if self.find(id).is_some() {
+            return Ok(self.clone());
+        }
+        if self.entries.len() >= ADDRESSES_MAX {
+            return Err(ChangeAddressesError::Full);
+        }
+        let mut entries = self.entries.clone();
+        entries.push(Entry {
+            id,
+            address: input.address.clone(),
+            is_default: false,
+        });
+        Ok(self.settled(entries, input.is_default.unwrap_or(false).then_some(id)))
+    }
+
+    /// The book with another address in the place of one. Which one is the
+    /// default changes by naming another, so `isDefault:false` leaves it.
+    ///
+    /// # Errors
+    /// When there is no such address.
+    pub fn changed(
+        &self,
+        id: AddressId,
+        input: &AddressInput,
+    ) -> Result<Self, ChangeAddressesError> {
+        let mut entries = self.entries.clone();
+        let entry = entries.iter_mut().find(|entry| entry.id == id);
+        let entry = entry.ok_or(ChangeAddressesError::Unknown)?;
+        entry.address = input.address.clone();
+        Ok(self.settled(entries, input.is_default.unwrap_or(false).then_some(id)))
+    }
+
+    /// The book without an address.
+    ///
+    /// # Errors
+    /// When there is no such address.
+    pub fn without(&self, id: AddressId) -> Result<Self, ChangeAddressesError> {
+        self.find(id).ok_or(ChangeAddressesError::Unknown)?;
+        let mut entries = self.entries.clone();
+        entries.retain(|entry| entry.id != id);
+        Ok(self.settled(entries, None))
+    }
+
+    /// The next version of the book, with exactly one default: the one that is
+    /// wanted, or the one that was, or the oldest.
+    fn settled(&self, mut entries: Vec<Entry>, wanted: Option<AddressId>) -> Self {
+        let was = || entries.iter().find(|entry| entry.is_default);
+        let default = wanted
+            .or_else(|| was().map(|entry| entry.id))
+            .or_else(|| entries.first().map(|entry| entry.id));
+        for entry in &mut entries {
+            entry.is_default = Some(entry.id) == default;
+        }
+        Self {
+            entries,
+            version: self.version + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::input::Fields;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn input(is_default: Option<bool>) -> AddressInput {
+        let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let members = [
+            text("name", "Ada"),
+            text("line1", "1 Lamp Street"),
+            text("city", "Springfield"),
+            text("postalCode", "97477"),
+            text("country", "US"),
+        ];
+        AddressInput {
+            address: Address::from_fields(&mut Fields::of_query(&members)).unwrap(),
+            is_default,
+        }
+    }
+
+    #[test]
+    fn a_full_book_takes_no_more() {
+        let mut book = AddressBook::default();
+        for _ in 0..ADDRESSES_MAX {
+            book = book.with(AddressId::generate(), &input(None)).unwrap();
+        }
+        let full = book.with(AddressId::generate(), &input(None));
+        assert_eq!(full, Err(ChangeAddressesError::Full));
+        // An address that is there already, as after a lost reply, is no more.
+        let id = book.entries()[3].id;
+        assert_eq!(book.with(id, &input(None)), Ok(book.clone()));
+    }
+
+    #[test]
+    fn a_new_default_takes_the_place_of_the_old() {
+        let (one, two) = (AddressId::generate(), AddressId::generate());
+        let book = AddressBook::default()
+            .with(one, &input(Some(false)))
+            .unwrap();
+        assert!(book.find(one).unwrap().is_default, "the first");
+        let book = book.with(two, &input(Some(true))).unwrap();
+        assert!(book.find(two).unwrap().is_default && !book.find(one).unwrap().is_default);
+        let book = book.changed(one, &input(Some(true))).unwrap();
+        assert!(book.find(one).unwrap().is_default);
+        let book = book.without(one).unwrap();
+        assert!(book.find(two).unwrap().is_default);
+        assert_eq!(book.without(one), Err(ChangeAddressesError::Unknown));
+        assert_eq!(
+            book.changed(one, &input(None)),
+            Err(ChangeAddressesError::Unknown)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn there_is_always_exactly_one_default(
+            steps in prop::collection::vec((0u8..3, any::<Option<bool>>(), any::<usize>()), 0..60)
+        ) {
+            let mut book = AddressBook::default();
+            for (step, is_default, at) in steps {
+                let known = book.entries().get(at % (book.entries().len().max(1)));
+                let id = known.map_or_else(AddressId::generate, |entry| entry.id);
+                let next = match step {
+                    0 => book.with(AddressId::generate(), &input(is_default)),
+                    1 => book.changed(id, &input(is_default)),
+                    _ => book.without(id),
+                };
+                let Ok(next) = next else { continue };
+                prop_assert_eq!(next.version, book.version + 1);
+                book = next;
+                let defaults = book.entries().iter().filter(|entry| entry.is_default).count();
+                prop_assert_eq!(defaults, usize::from(!book.entries().is_empty()));
+                prop_assert!(book.entries().len() <= ADDRESSES_MAX);
+            }
+        }
+    }
+}

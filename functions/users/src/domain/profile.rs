@@ -1,0 +1,306 @@
+//! What a person may say of themselves beside name and address.
+
+use jiff::civil::Date;
+use kernel::input::{FromInput, Refusals, Value};
+use serde::{Deserialize, Serialize};
+
+use super::{Email, Password, PersonName, Phone, User};
+
+/// Characters of what a person writes about themselves.
+const BIO_LENGTH_MAX: usize = 500;
+/// Characters of the address of a picture: what every browser takes.
+const AVATAR_LENGTH_MAX: usize = 2_048;
+/// Nobody alive was born before.
+const BIRTH_YEAR_MIN: i16 = 1900;
+
+/// A person's gender, as far as the person wants to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gender {
+    /// Male.
+    Male,
+    /// Female.
+    Female,
+    /// Another one.
+    Other,
+    /// Asked, and not said.
+    PreferNotToSay,
+}
+
+/// About what, and through what, a person wants to hear from the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferences {
+    /// E-mail.
+    pub email: bool,
+    /// Text messages.
+    pub sms: bool,
+    /// Messages on a device.
+    pub push: bool,
+    /// Advertisements, through whichever of these.
+    pub marketing: bool,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            email: true,
+            sms: false,
+            push: true,
+            marketing: false,
+        }
+    }
+}
+
+/// The rest of a person's profile; all of it may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// What the person writes about themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bio: Option<Bio>,
+    /// Where a picture is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<Avatar>,
+    /// When the person was born.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub birth_date: Option<BirthDate>,
+    /// The gender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gender: Option<Gender>,
+    /// What the person wants to hear.
+    pub preferences: Preferences,
+}
+
+/// What a person writes about themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bio(String);
+
+/// Where a picture of the person is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Avatar(String);
+
+/// When a person was born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BirthDate(Date);
+
+impl BirthDate {
+    /// Whether somebody can have been born then, today.
+    fn is_past(self, today: Date) -> bool {
+        self.0 <= today
+    }
+}
+
+impl FromInput for Bio {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        value.trimmed(0..=BIO_LENGTH_MAX).map(Self)
+    }
+}
+
+impl FromInput for Avatar {
+    /// Takes `https` only: a page of the shop that showed a picture from
+    /// elsewhere by `http` would not be safe, and `javascript:` is no picture.
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let text = value.trimmed(1..=AVATAR_LENGTH_MAX)?;
+        let refused = || Refusals::here("must be an https URL");
+        let host = text.strip_prefix("https://").ok_or_else(refused)?;
+        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+        let plain = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
+        if host.is_empty() || host.contains('@') || !text.chars().all(plain) {
+            return Err(refused());
+        }
+        Ok(Self(text))
+    }
+}
+
+impl FromInput for BirthDate {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let text = value.text()?;
+        let refused = || Refusals::here("must be a date such as 1815-12-10");
+        let date: Date = text.parse().map_err(|_| refused())?;
+        if text.len() != "1815-12-10".len() {
+            return Err(refused());
+        }
+        if date.year() < BIRTH_YEAR_MIN {
+            return Err(Refusals::here(format!(
+                "must not be before {BIRTH_YEAR_MIN}"
+            )));
+        }
+        Ok(Self(date))
+    }
+}
+
+impl FromInput for Gender {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        match &*value.text()? {
+            "male" => Ok(Self::Male),
+            "female" => Ok(Self::Female),
+            "other" => Ok(Self::Other),
+            "prefer_not_to_say" => Ok(Self::PreferNotToSay),
+            _ => Err(Refusals::here(
+                "must be male, female, other or prefer_not_to_say",
+            )),
+        }
+    }
+}
+
+/// What a person changes of their preferences.
+#[derive(Clone, Copy, Debug, Default)]
+struct PreferencesChange {
+    email: Option<bool>,
+    sms: Option<bool>,
+    push: Option<bool>,
+    marketing: Option<bool>,
+}
+
+impl FromInput for PreferencesChange {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let mut fields = value.fields()?;
+        let mut flag = |name| fields.optional_with(name, Value::boolean);
+        let change = Self {
+            email: flag("email"),
+            sms: flag("sms"),
+            push: flag("push"),
+            marketing: flag("marketing"),
+        };
+        fields.finish(|| Some(change))
+    }
+}
+
+/// What a person changes of their account. What is `None` stays as it is.
+#[derive(Debug)]
+pub struct ProfileChange {
+    name: Option<PersonName>,
+    phone: Option<Option<Phone>>,
+    bio: Option<Option<Bio>>,
+    avatar: Option<Option<Avatar>>,
+    birth_date: Option<Option<BirthDate>>,
+    gender: Option<Option<Gender>>,
+    preferences: Option<PreferencesChange>,
+    /// A new address, which counts once it is verified.
+    pub email: Option<Email>,
+    /// The password, which a new address needs.
+    pub current_password: Option<Password>,
+}
+
+impl FromInput for ProfileChange {
+    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+        let mut fields = value.fields()?;
+        let name = match fields.change("name") {
+            Some(None) => fields.keep("name", Err(Refusals::here("is required"))),
+            name => name.flatten(),
+        };
+        let change = Self {
+            name,
+            phone: fields.change("phone"),
+            bio: fields.change("bio"),
+            avatar: fields.change("avatar"),
+            birth_date: fields.change("birthDate"),
+            gender: fields.change("gender"),
+            preferences: fields.optional("preferences"),
+            email: fields.optional("email"),
+            current_password: fields.optional_with("currentPassword", Password::attempt),
+        };
+        if change.email.is_some() && change.current_password.is_none() {
+            let missing = Refusals::here("is required to change the e-mail address");
+            fields.keep::<()>("currentPassword", Err(missing));
+        }
+        fields.finish(|| Some(change))
+    }
+}
+
+impl User {
+    /// The user with what the person changed; `None` when nothing is
+    /// different. The address is not part of it: it has to be verified first.
+    ///
+    /// # Errors
+    /// When a birth date is in the future, on that day.
+    pub fn with_profile(
+        &self,
+        change: &ProfileChange,
+        today: Date,
+    ) -> Result<Option<Self>, Refusals> {
+        if let Some(Some(date)) = change.birth_date
+            && !date.is_past(today)
+        {
+            return Err(Refusals::at("/birthDate", "must not be in the future"));
+        }
+        let mut changed = self.clone();
+        if let Some(name) = &change.name {
+            changed.name = name.clone();
+        }
+        if let Some(phone) = &change.phone {
+            changed.phone.clone_from(phone);
+        }
+        let profile = &mut changed.profile;
+        if let Some(bio) = &change.bio {
+            profile.bio = bio.clone().filter(|bio| !bio.0.is_empty());
+        }
+        if let Some(avatar) = &change.avatar {
+            profile.avatar.clone_from(avatar);
+        }
+        if let Some(date) = change.birth_date {
+            profile.birth_date = date;
+        }
+        if let Some(gender) = change.gender {
+            profile.gender = gender;
+        }
+        if let Some(preferences) = change.preferences {
+            let now = &mut profile.preferences;
+            now.email = preferences.email.unwrap_or(now.email);
+            now.sms = preferences.sms.unwrap_or(now.sms);
+            now.push = preferences.push.unwrap_or(now.push);
+            now.marketing = preferences.marketing.unwrap_or(now.marketing);
+        }
+        if changed == *self {
+            return Ok(None);
+        }
+        changed.version += 1;
+        Ok(Some(changed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_at_an_https_url() {
+        let read = |text: &str| Avatar::from_input(Value::Text(text)).is_ok();
+        assert!(read("https://example.com/ada.png?x=1"));
+        for text in [
+            "",
+            "http://example.com/a.png",
+            "javascript:alert(1)",
+            "https://",
+            "https:///a",
+            "https://user@evil.example/a",
+            "https://example.com/\"onload=",
+            "https://example.com/ä",
+            &format!("https://example.com/{}", "a".repeat(2_048)),
+        ] {
+            assert!(!read(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_birth_date_is_a_whole_date_of_this_age() {
+        let read = |text: &str| BirthDate::from_input(Value::Text(text));
+        assert!(read("1990-02-28").is_ok() && read("2024-02-29").is_ok());
+        for text in [
+            "1899-12-31",
+            "1990-02-30",
+            "1990-2-3",
+            "19900203",
+            "1990-02-28T00:00",
+            "x",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        let today = Date::constant(2026, 1, 2);
+        let date = |text| read(text).unwrap();
+        assert!(date("2026-01-02").is_past(today) && !date("2026-01-03").is_past(today));
+    }
+}

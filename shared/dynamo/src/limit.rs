@@ -1,0 +1,228 @@
+//! Rate limits: how often something may be done under one key, counted in the
+//! table, so that all functions of a service count together.
+//!
+//! A limit is a sliding window made of two fixed ones, as gateways have it:
+//! what was counted in the window before weighs as much as of that window still
+//! lies in the sliding one. One item a key, one write a request.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{CommitError, Expression, Key, StoreError, Table};
+
+/// Tries to count a request while others begin the key's next window.
+const TRIES_MAX: u32 = 5;
+
+/// How often something may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// What is limited; keys of one limit are nothing to another.
+    pub name: &'static str,
+    /// How often.
+    pub most: u32,
+    /// In how long, whole seconds.
+    pub window: SignedDuration,
+}
+
+/// What is left of a limit after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Whether the request is within the limit.
+    pub admitted: bool,
+    /// How often more.
+    pub remaining: u32,
+    /// When the window ends; when it is not admitted, when to come again. In
+    /// seconds, rounded up.
+    pub reset_seconds: u32,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Bucket {
+    /// Which window, counted from the Unix epoch.
+    window: i64,
+    hits: i64,
+    /// Hits of the window before.
+    previous: i64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    pk: String,
+    sk: &'static str,
+    #[serde(flatten)]
+    bucket: Bucket,
+    expires_at: i64,
+}
+
+impl RateLimit {
+    fn window_ms(&self) -> i64 {
+        i64::try_from(self.window.as_millis())
+            .unwrap_or(i64::MAX)
+            .max(1)
+    }
+
+    /// The key of a bucket. Hashed, so that no addresses are kept here.
+    fn key(&self, key: &str) -> Key {
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(key));
+        Key::new(format!("LIMIT#{}#{hash}", self.name), "LIMIT")
+    }
+
+    /// What a bucket leaves at a moment of its window. Whatever does not fit
+    /// into the limit is refused, also for what the window before weighs.
+    fn quota(&self, bucket: Bucket, counted: bool, now: Timestamp) -> Quota {
+        let (window, most) = (self.window_ms(), i64::from(self.most));
+        let left_ms = (bucket.window + 1) * window - now.as_millisecond();
+        let left_ms = left_ms.clamp(0, window);
+        // Rounded up: what weighs anything weighs one.
+        let weight = (bucket.previous.saturating_mul(left_ms) + window - 1) / window;
+        let used = bucket.hits + weight;
+        let admitted = counted && used <= most;
+        let wait_ms = if admitted {
+            left_ms
+        } else if bucket.hits < most {
+            // Until the window before weighs little enough.
+            let room = most - bucket.hits - 1;
+            left_ms - room * window / bucket.previous.max(1)
+        } else {
+            // All of it in this window: a part of the next has to go by too.
+            left_ms + window / most.max(1)
+        };
+        let seconds = (wait_ms.max(1) + 999) / 1000;
+        Quota {
+            admitted,
+            remaining: u32::try_from((most - used).max(0)).unwrap_or(0),
+            reset_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl Table {
+    /// Counts a request under a key, and says whether it is within the limit.
+    /// One that is refused for what the window before weighs has been counted:
+    /// who does not wait, waits longer.
+    ///
+    /// This is the one number that changes outside a transaction: when a reply
+    /// is lost, the SDK repeats the update, and the request counts twice. That
+    /// is on the safe side, and transactions would get into each other's way
+    /// just when many requests come at once.
+    ///
+    /// # Errors
+    /// When the store fails, or others keep beginning the key's next window.
+    pub async fn take(
+        &self,
+        limit: &RateLimit,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Quota, StoreError> {
+        let mut window = now.as_millisecond().div_euclid(limit.window_ms());
+        let key = limit.key(key);
+        for _ in 0..TRIES_MAX {
+            let one_more = Expression::update("SET hits = hits + :one")
+                .only_when("#window = :window AND hits < :most")
+                .name("#window", "window")
+                .value(":one", 1)
+                .value(":window", window)
+                .value(":most", limit.most);
+            let refused = match self.update::<Bucket>(key.clone(), one_more).await {
+                Ok(bucket) => return Ok(limit.quota(bucket, true, now)),
+                Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Refused(refused)) => refused,
+            };
+            let found: Option<Bucket> = refused.item("item")?;
+            let (previous, condition) = match found {
+                Some(found) if found.window == window => {
+                    return Ok(limit.quota(found, false, now));
+                }
+                // The clock of another machine is ahead: its window counts.
+                Some(found) if found.window > window => {
+                    window = found.window;
+                    continue;
+                }
+                Some(found) => {
+                    let adjacent = found.window + 1 == window;
+                    let previous = if adjacent { found.hits } else { 0 };
+                    let same = Expression::when("#window = :found")
+                        .name("#window", "window")
+                        .value(":found", found.window);
+                    (previous, same)
+                }
+                None => (0, Expression::when("attribute_not_exists(pk)")),
+            };
+            let bucket = Bucket {
+                window,
+                hits: 1,
+                previous,
+            };
+            let row = Row {
+                pk: key.pk.clone(),
+                sk: "LIMIT",
+                bucket,
+                expires_at: (window + 2) * limit.window_ms() / 1000 + 1,
+            };
+            match self.put(&row, condition).await {
+                Ok(()) => return Ok(limit.quota(bucket, true, now)),
+                Err(CommitError::Refused(_)) => {}
+                Err(CommitError::Store(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended {
+            operation: "UpdateItem",
+            attempts: TRIES_MAX,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: RateLimit = RateLimit {
+        name: "test",
+        most: 10,
+        window: SignedDuration::from_secs(100),
+    };
+
+    fn quota(hits: i64, previous: i64, second: i64) -> Quota {
+        let bucket = Bucket {
+            window: 0,
+            hits,
+            previous,
+        };
+        LIMIT.quota(bucket, true, Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn what_was_in_the_window_before_weighs_less_and_less() {
+        assert_eq!(quota(1, 0, 0).remaining, 9);
+        assert!(quota(10, 0, 0).admitted);
+        // Ten before, a quarter of which still lies in the sliding window.
+        assert_eq!(quota(1, 10, 75).remaining, 6);
+        assert!(!quota(9, 10, 75).admitted);
+        assert!(quota(9, 10, 95).admitted);
+    }
+
+    #[test]
+    fn when_to_come_again_is_when_it_is_let_in() {
+        for (hits, previous, second) in [(9, 10, 75), (1, 10, 0), (5, 9, 10), (10, 4, 30)] {
+            let now = quota(hits, previous, second);
+            assert!(!now.admitted, "{hits} {previous} {second}");
+            let then = second + i64::from(now.reset_seconds);
+            let again = if then < 100 {
+                quota(hits + 1, previous, then)
+            } else {
+                let bucket = Bucket {
+                    window: 1,
+                    hits: 1,
+                    previous: hits,
+                };
+                LIMIT.quota(bucket, true, Timestamp::from_second(then).unwrap())
+            };
+            assert!(
+                again.admitted,
+                "{hits} {previous} {second}: {now:?} {again:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What people type and what proves who they are is in no log, no event that
+//! waits, and nowhere at rest.
+
+use std::{fs, process::Stdio};
+
+use serde_json::json;
+
+use crate::{
+    process::{INTERNAL_KEY, new_folder, start_logging},
+    support::{Client, eventually, mails, new_key, new_product, order_of},
+};
+
+const PASSWORD: &str = "canary-of-a-password-7f3a";
+const NEW_PASSWORD: &str = "canary-of-another-password-9b1c";
+const WRONG_PASSWORD: &str = "canary-of-a-wrong-password-2d4e";
+const EMAIL: &str = "canary-of-an-address@example.com";
+
+fn token_of(mail: &serde_json::Value) -> String {
+    let text = mail["text"].as_str().unwrap();
+    let rest = text.split_once("token=").expect("a link").1;
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// Everything that a person and a machine do once, with everything in the log.
+#[tokio::test]
+async fn no_secret_is_in_a_log_or_at_rest() {
+    let folder = new_folder();
+    let log = folder.join("shop.log");
+    let data = folder.join("data");
+    fs::create_dir_all(&data).unwrap();
+    let file = fs::File::create(&log).unwrap();
+    let level = "debug,dynoxide=info,hyper=info,rustack_sqs_core=info,rustack_sns_core=info,\
+                 rustack_ses_core=info,rustack_secretsmanager_core=info,aws=info,\
+                 rustack_sqs_http=info,rustack_sns_http=info";
+    let mut process = start_logging(&data, level, Stdio::from(file)).await;
+    let client = Client::at(&process.url);
+    let internal = client.with("x-internal-key", INTERNAL_KEY);
+
+    let body = json!({ "email": EMAIL, "password": PASSWORD, "name": "Ada" });
+    let person = client
+        .post("/api/auth/register", &body, 201)
+        .await
+        .data()
+        .clone();
+    let me = client.bearer(&person["token"]);
+    let wrong = json!({ "email": EMAIL, "password": WRONG_PASSWORD });
+    client.post("/api/auth/login", &wrong, 401).await;
+    let refresh = json!({ "refreshToken": person["refreshToken"] });
+    let fresh = client
+        .post("/api/auth/refresh", &refresh, 200)
+        .await
+        .data()
+        .clone();
+    let product = new_product(&internal, "5.00", 5).await;
+    let order = order_of(&[(&product, 1)], "pm_card_visa");
+    let order = me
+        .with("idempotency-key", &new_key())
+        .post("/api/orders", &order, 201)
+        .await;
+    crate::support::settled(&me, order.data()["id"].as_str().unwrap()).await;
+    let verification = eventually("the verification mail", || async {
+        mails(&client, EMAIL, "verify").await.unwrap().pop()
+    })
+    .await;
+    let verification = token_of(&verification);
+    let body = json!({ "token": verification });
+    client.post("/api/auth/verify-email", &body, 200).await;
+    client
+        .post("/api/auth/forgot-password", &json!({ "email": EMAIL }), 202)
+        .await;
+    let reset = eventually("the mail of the reset", || async {
+        mails(&client, EMAIL, "set a new").await.unwrap().pop()
+    })
+    .await;
+    let reset = token_of(&reset);
+    let body = json!({ "token": reset, "password": "password" });
+    client.post("/api/auth/reset-password", &body, 422).await;
+    let body = json!({ "token": reset, "password": NEW_PASSWORD });
+    client.post("/api/auth/reset-password", &body, 200).await;
+    me.get("/api/auth/me", 401).await;
+    client
+        .with("x-internal-key", "canary-of-a-wrong-key")
+        .get("/api/users", 401)
+        .await;
+
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let secret_of = |token: String| token.split_once('.').unwrap().1.to_owned();
+    let secrets = [
+        ("password", PASSWORD.to_owned()),
+        ("new password", NEW_PASSWORD.into()),
+        ("wrong password", WRONG_PASSWORD.into()),
+        ("access token", text(&person["token"])),
+        ("refreshed access token", text(&fresh["token"])),
+        ("refresh token", secret_of(text(&person["refreshToken"]))),
+        (
+            "next refresh token",
+            secret_of(text(&fresh["refreshToken"])),
+        ),
+        ("verification token", verification),
+        ("reset token", reset),
+        ("internal key", INTERNAL_KEY.into()),
+        ("wrong key", "canary-of-a-wrong-key".into()),
+    ];
+    process.child.start_kill().unwrap();
+    process.child.wait().await.unwrap();
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(log.lines().count() > 30, "the log has the requests: {log}");
+    for (name, secret) in &secrets {
+        assert!(!log.contains(secret.as_str()), "the {name} is in the log");
+    }
+    assert!(
+        !log.contains("canary-of-an-address"),
+        "the address is in the log"
+    );
+    // At rest: the tables (and the events in them) have hashes and sealed texts
+    // only. The mailbox has the mails, and the laptop's secrets are a file.
+    let mut read_addresses = false;
+    for entry in fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut laptops_own = ["mail", "secrets", "ready"].iter();
+        if !path.is_file() || laptops_own.any(|own| name.contains(own)) {
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap();
+        let bytes = String::from_utf8_lossy(&bytes);
+        read_addresses |= bytes.contains(EMAIL);
+        for (kind, secret) in &secrets {
+            assert!(!bytes.contains(secret.as_str()), "the {kind} is in {name}");
+        }
+    }
+    assert!(read_addresses, "what is at rest can be read here");
+    fs::remove_dir_all(&folder).unwrap();
+}
