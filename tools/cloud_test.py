@@ -155,7 +155,7 @@ def deployed(stack: Stack, env: dict[str, str], calls: Path) -> int:
         if os.environ.get("ONLY"):
             return failed
         if not failed:
-            print(f"{late.run(stack, ROOT / 'events')} schedules did what they are for")
+            print(f"{late.run(stack, ROOT / 'events')} things that only time brings were done")
         return 1 if compare(stack, calls) or failed else 0
     finally:
         box.shutdown()

@@ -43,6 +43,9 @@ MISSING = {
     "create-product": (422, "/categoryId"),
     "place-order": (422, "/items/0/productId"),
     "refresh-tokens": (401, "invalid_refresh_token"),
+    "reset-password": (422, "invalid_token"),
+    "verify-email": (422, "invalid_token"),
+    "verify-token": (401, "token_invalid"),
 }
 #: The queue's sample whose message is about a mail that a new shop does not
 #: have: it must come back as failed, so that the queue keeps it.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     process::{INTERNAL_KEY, new_folder, start_logging},
-    support::{Client, eventually, mails, new_key, new_product, order_of},
+    support::{Client, elsewhere, eventually, mails, new_key, new_product, order_of},
 };
 
 const PASSWORD: &str = "canary-of-a-password-7f3a";
@@ -24,6 +24,9 @@ fn token_of(mail: &serde_json::Value) -> String {
 /// Everything that a person and a machine do once, with everything in the log.
 #[tokio::test]
 async fn no_secret_is_in_a_log_or_at_rest() {
+    if elsewhere() {
+        return;
+    }
     let folder = new_folder();
     let log = folder.join("shop.log");
     let data = folder.join("data");
