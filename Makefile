@@ -104,9 +104,10 @@ cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writ
 
 .PHONY: bench bench-build
 
-bench: benches/node/dist ## measure the release binaries, write docs/performance.md (QUICK=1: a smoke run; BOOTSTRAPS=dir)
-	cargo build --release --workspace --bins
-	@$${CARGO_TARGET_DIR:-target}/release/bench
+# The binaries of `make build`, as they are deployed.
+bench: build benches/node/dist ## measure the release binaries, write docs/performance.md (QUICK=1: a smoke run)
+	cargo build --release --package benches --bins
+	@BOOTSTRAPS=$(or $(BOOTSTRAPS),target/lambda) $${CARGO_TARGET_DIR:-target}/release/bench
 
 # The peers to compare with. Native modules come built in their packages.
 benches/node/dist: benches/node/package-lock.json $(wildcard benches/node/src/*.js) benches/node/build.js

@@ -167,3 +167,32 @@ fn trust_store(environment: &Environment) -> TrustStore {
         None => TrustStore::empty().with_pem_certificate(AMAZON_TRUST_SERVICES),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
+    use super::*;
+
+    #[test]
+    fn the_roots_in_the_binary_are_certificates_and_make_a_client() {
+        let text = std::str::from_utf8(AMAZON_TRUST_SERVICES).unwrap();
+        let blocks: Vec<String> = text
+            .split("-----BEGIN CERTIFICATE-----")
+            .skip(1)
+            .map(|block| {
+                let (body, _) = block.split_once("-----END CERTIFICATE-----").unwrap();
+                body.split_whitespace().collect()
+            })
+            .collect();
+        assert_eq!(blocks.len(), 5);
+        for block in blocks {
+            let der = STANDARD.decode(block).unwrap();
+            // A sequence of two length bytes that say what is there (X.690, 8.1).
+            assert_eq!(der[..2], [0x30, 0x82]);
+            let length = usize::from(u16::from_be_bytes([der[2], der[3]]));
+            assert_eq!(length, der.len() - 4);
+        }
+        http_client(&Environment::default()).unwrap();
+    }
+}
