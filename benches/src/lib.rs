@@ -36,11 +36,11 @@ use crate::{front::Authority, measure::Effort, report::Results, targets::Program
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Cold starts of each; odd, so that the median is one of them.
-const COLD_STARTS: usize = 21;
+const COLD_STARTS: usize = 15;
 const COLD_STARTS_QUICK: usize = 3;
 const CALLS_QUICK: usize = 20;
 /// Requests under load.
-const REQUESTS: usize = 20_000;
+const REQUESTS: usize = 5_000;
 const REQUESTS_QUICK: usize = 100;
 /// Hashes with each set of parameters.
 const HASHES: usize = 15;
