@@ -69,10 +69,10 @@ invoke: $(VENV)/ready ## run one binary with its sample event (FN=place-order, E
 	@$(VENV)/bin/python tools/invoke.py $(FN) $(EVENT)
 
 test-invoke: $(VENV)/ready ## run every binary with its sample event
+	cargo build --workspace --bin emporium-local
 	@$(VENV)/bin/python tools/invoke.py --all
 
 cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the black-box tests there
-	cargo build --workspace --bin emporium-local
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_cloud_*.py'
 	@$(VENV)/bin/python tools/cloud_test.py
 
@@ -100,7 +100,7 @@ deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAME
 .PHONY: cost
 cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writes docs/cost.md)
 	@tools/need-cc.sh
-	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --workspace --bench cost
+	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --package cost --bench cost
 
 .PHONY: bench bench-build
 

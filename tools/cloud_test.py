@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from cloud import grants, late, mailbox
 from cloud.stack import REGION, Stack
+from processes import free_port, running
 
 ROOT = Path(__file__).resolve().parent.parent
 #: How long the emulator may take to answer for the first time.
@@ -45,13 +45,6 @@ PARAMETERS = {
     # All requests of the tests come from one address.
     "AuthRequestsPerIp": "100000",
 }
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def environment(endpoint: str, port: int, data: Path) -> dict[str, str]:
@@ -174,22 +167,13 @@ def main() -> int:
         calls, env = data / "calls.jsonl", environment(stack.endpoint, port, data)
         calls.touch()
         log = Path(os.environ.get("CLOUD_LOG", ROOT / "target/cloud-test.log"))
-        with log.open("wb") as output:
-            command = [sys.executable, "-m", "cloud.emulator", str(calls)]
-            emulator = subprocess.Popen(
-                command, env=env, stdout=output, stderr=output, start_new_session=True
-            )
-            try:
-                await_answer(stack.endpoint, emulator)
-                return deployed(stack, env, calls)
-            finally:
-                # The functions are its children: they end with its group.
-                os.killpg(emulator.pid, signal.SIGTERM)
-                try:
-                    emulator.wait(10)
-                except subprocess.TimeoutExpired:
-                    os.killpg(emulator.pid, signal.SIGKILL)
-                print(f"the emulator's log: {log}")
+        command = [sys.executable, "-m", "cloud.emulator", str(calls)]
+        with log.open("wb") as output, running(
+            command, env=env, stdout=output, stderr=output
+        ) as emulator:
+            print(f"the emulator's log: {log}")
+            await_answer(stack.endpoint, emulator)
+            return deployed(stack, env, calls)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cloud_test import free_port
+from processes import free_port, running
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARIES = Path(os.environ.get("BINARIES", ROOT / "target/lambda"))
@@ -87,21 +86,6 @@ def until_it_answers(url: str, process: subprocess.Popen, data: bytes | None = N
             if process.poll() is not None or time.monotonic() > until:
                 raise Failed(f"{url} does not answer: {error}") from error
             time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def running(command: list[str], **options) -> Iterator[subprocess.Popen]:
-    """A process with its children, ended afterwards."""
-    process = subprocess.Popen(command, start_new_session=True, **options)
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

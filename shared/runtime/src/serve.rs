@@ -31,9 +31,12 @@ pub fn serve(function: Function) -> Result<(), Error> {
         let metrics = Emf::new(function.name, &environment);
         // Fails only when there is a recorder already, which then is the one to keep.
         let _ = ::metrics::set_global_recorder(metrics.clone());
-        let handler = function.start(environment).await.inspect_err(|error| {
+        let handler = function.start(environment).await.map_err(|error| {
             let error = log::chain(error.as_ref());
             tracing::error!(function = function.name, error, "cannot start");
+            // Said once: `main` prints what it gets, with all that an SDK's
+            // error holds.
+            "cannot start"
         })?;
         let answer = service_fn(move |event: LambdaEvent<_>| {
             let (metrics, request_id) = (metrics.clone(), event.context.request_id.clone());
