@@ -51,6 +51,8 @@ pub fn functions() -> Vec<Function> {
         api::get_user::function(),
         api::update_user::function(),
         api::delete_user::function(),
+        api::close_account::function(),
+        events::erase_accounts::function(),
         events::relay_user_events::function(),
     ]
 }

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::EventData;
 
+mod parts;
+
+pub use parts::{CancellationReason, Channel, OrderLine, Quantity, RejectionReason};
+
 /// One event type, described.
 pub struct EventType {
     /// The CloudEvents `type`.
@@ -17,60 +21,6 @@ pub struct EventType {
     pub schema: schemars::Schema,
     /// Whether data reads as this type.
     pub reads: fn(&serde_json::Value) -> bool,
-}
-
-/// Goods of one product.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Quantity {
-    /// Which.
-    pub product_id: ProductId,
-    /// How many.
-    pub quantity: u32,
-}
-
-/// One line of an order, as it was when the order was placed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderLine {
-    /// Which product.
-    pub product_id: ProductId,
-    /// Its name at that time.
-    pub name: String,
-    /// How many.
-    pub quantity: u32,
-    /// The price of one at that time.
-    pub unit_price: Money,
-}
-
-/// Why goods could not be sold to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RejectionReason {
-    /// The hold ran out first.
-    ReservationExpired,
-    /// The order gave the goods back first.
-    ReservationReleased,
-    /// There never was a hold.
-    ReservationMissing,
-}
-
-/// Why an order was cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CancellationReason {
-    /// The hold on its goods ran out before it was paid.
-    ReservationExpired,
-    /// Its goods were not held any more, for another reason.
-    StockUnavailable,
-}
-
-/// How a message reaches a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// E-mail.
-    Email,
 }
 
 macro_rules! events {
@@ -136,6 +86,20 @@ events! {
         }
         /// An account was closed: it cannot be used until somebody opens it again.
         UserDeactivated = "user.deactivated" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// When it is going to be erased, if the person closed it; until
+            /// then the person opens it again by logging in.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            erase_at: Option<Timestamp>,
+        }
+        /// A person came back to an account that was closed.
+        UserReactivated = "user.reactivated" about user_id {
+            /// Who.
+            user_id: UserId,
+        }
+        /// An account is gone for good, and who had it is to be forgotten.
+        UserErased = "user.erased" about user_id {
             /// Who.
             user_id: UserId,
         }

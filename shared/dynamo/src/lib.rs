@@ -2,6 +2,7 @@
 //! conditions that decide, transactions that name the condition that failed,
 //! the outbox, idempotency records and cursors.
 
+mod batch;
 mod cursor;
 mod error;
 mod expression;

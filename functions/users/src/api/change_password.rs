@@ -9,11 +9,8 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use crate::{
-    app::App,
-    domain::Password,
-    passwords::{self, Verdict},
-};
+use super::current_password;
+use crate::{app::App, domain::Password, passwords};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
@@ -56,10 +53,6 @@ impl FromInput for ChangePassword {
 
 /// Sets a new password and ends the person's other sessions; this one goes on.
 ///
-/// A wrong current password counts like one at log-in: whoever has found a
-/// device unlocked gets no more guesses than anybody else, and the same reply
-/// while the address is locked.
-///
 /// # Errors
 /// 422 when the current password is wrong, or the new one not acceptable; 409
 /// `user_changed` when the account was changed meanwhile.
@@ -73,14 +66,8 @@ pub async fn change_password(
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     let same = input.new.as_bytes() == input.current.as_bytes();
     let new = input.new.strong_at("/newPassword", &user.known_words())?;
-    let attempts = app.store.attempts(user.email.as_str()).await?;
-    let verdict = passwords::verify(input.current, Some(user.password_hash.clone())).await?;
     let now = app.clock.now();
-    if verdict == Verdict::Wrong || attempts.is_locked(now) {
-        app.store.count_failure(user.email.as_str(), now).await?;
-        let wrong = Refusals::at("/currentPassword", "is not your password");
-        return Err(wrong.into());
-    }
+    current_password::require(&app.store, &user, Some(input.current), now).await?;
     if same {
         let wrong = Refusals::at("/newPassword", "must be another one than now");
         return Err(wrong.into());

@@ -61,7 +61,14 @@ pub async fn delete_user(
         let now = app.clock.now();
         let events = [
             Envelope::new(&announcement(&changed), now, &cause),
-            Envelope::new(&UserDeactivated { user_id: id }, now, &cause),
+            Envelope::new(
+                &UserDeactivated {
+                    user_id: id,
+                    erase_at: None,
+                },
+                now,
+                &cause,
+            ),
         ];
         let outcome = app
             .store

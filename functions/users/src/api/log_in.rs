@@ -2,19 +2,26 @@
 
 use std::sync::Arc;
 
+use contracts::{Envelope, events::UserReactivated};
 use http::{HeaderMap, header};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::{
+    Cause, Timestamp,
+    input::{FromInput, Refusals, Value},
+};
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Header, Json, Reply, SourceIp, State},
+    http::{Access, ApiError, Endpoint, Header, Json, Reply, RequestCause, SourceIp, State},
 };
 
-use super::{errors::invalid_credentials, limits::WithinLimits, views::SignedInView};
+use super::{
+    errors::invalid_credentials, limits::WithinLimits, update_user::announcement,
+    views::SignedInView,
+};
 use crate::{
     app::SignIns,
-    domain::{EMAIL_LENGTH_MAX, Email, Password},
+    domain::{EMAIL_LENGTH_MAX, Email, Password, User},
     passwords,
-    store::{LogIn, StoreLogInError},
+    store::{LogIn, Returned, StoreLogInError},
 };
 
 const GRANTS: &[Grant] = &[
@@ -75,6 +82,7 @@ impl FromInput for Credentials {
 /// An unknown address, a wrong password, an account that is not active and a
 /// locked address have the same reply after the same work: two reads, one
 /// hash, one write. The lock is looked at before the hash, but acted on after.
+/// An account that its owner closed opens again, until it is erased.
 ///
 /// # Errors
 /// 429 when too many requests came from the same address;
@@ -82,6 +90,7 @@ impl FromInput for Credentials {
 pub async fn log_in(
     State(app): State<Arc<SignIns>>,
     _: WithinLimits,
+    RequestCause(cause): RequestCause,
     SourceIp(ip): SourceIp,
     Header(headers): Header,
     Json(input): Json<Credentials>,
@@ -99,11 +108,19 @@ pub async fn log_in(
         if admitted.outdated && rehashed.is_none() {
             rehashed = Some(passwords::hash(input.password.clone()).await?);
         }
-        let user = admitted.user;
+        let seen = admitted.user;
+        // Whoever logs in to an account that they closed wants it back.
+        let returned = (!seen.is_active()).then(|| seen.returned());
+        let events = returned.as_ref().map(|user| came_back(user, now, &cause));
+        let user = returned.clone().unwrap_or_else(|| seen.clone());
         let (session, refresh) = app.new_session(&user, now)?;
         let session = session.begun_from(ip, device(&headers));
         let log_in = LogIn {
-            user: &user,
+            user: &seen,
+            returned: returned
+                .as_ref()
+                .zip(events.as_ref())
+                .map(|(user, events)| Returned { user, events }),
             session: &session,
             superseded: &admitted.superseded,
             rehashed: rehashed.clone(),
@@ -123,6 +140,15 @@ pub async fn log_in(
         }
     }
     Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
+}
+
+/// What is said of somebody who is back.
+fn came_back(user: &User, now: Timestamp, cause: &Cause) -> [Envelope; 2] {
+    let returned = UserReactivated { user_id: user.id };
+    [
+        Envelope::new(&announcement(user), now, cause),
+        Envelope::new(&returned, now, cause),
+    ]
 }
 
 /// What the device calls itself.

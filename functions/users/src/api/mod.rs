@@ -5,6 +5,8 @@ mod address_book;
 pub mod authorize;
 pub mod change_address;
 pub mod change_password;
+pub mod close_account;
+mod current_password;
 pub mod delete_user;
 pub mod end_session;
 mod errors;

@@ -7,17 +7,16 @@ use contracts::{
     events::{UserUpdated, UserVerificationRequested},
 };
 use jiff::tz::TimeZone;
-use kernel::{Cause, Timestamp, input::Refusals};
+use kernel::{Cause, Timestamp};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use super::{errors::not_sealed, update_user::announcement, views::UserView};
+use super::{current_password, errors::not_sealed, update_user::announcement, views::UserView};
 use crate::{
     app::Mails,
-    domain::{Email, Password, ProfileChange, Proof, User},
-    passwords::{self, Verdict},
+    domain::{Email, ProfileChange, Proof, User},
     store::{Purpose, UpdateUserError},
     tokens::MailToken,
 };
@@ -66,7 +65,8 @@ pub async fn update_profile(
         let today = now.to_zoned(TimeZone::UTC).date();
         let changed = user.with_profile(&change, today)?;
         if let (0, Some(email)) = (tried, &change.email) {
-            check_password(&app, &user, change.current_password.clone(), now).await?;
+            current_password::require(&app.store, &user, change.current_password.clone(), now)
+                .await?;
             if *email != user.email {
                 request_verification(&app, &user, email, now, &cause).await?;
             }
@@ -82,24 +82,6 @@ pub async fn update_profile(
         }
     }
     Err(UpdateUserError::Conflict.into())
-}
-
-/// A wrong password counts like one at log-in.
-async fn check_password(
-    app: &Mails,
-    user: &User,
-    password: Option<Password>,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    let refused = || Refusals::at("/currentPassword", "is not your password");
-    let password = password.ok_or_else(refused)?;
-    let attempts = app.store.attempts(user.email.as_str()).await?;
-    let verdict = passwords::verify(password, Some(user.password_hash.clone())).await?;
-    if verdict == Verdict::Wrong || attempts.is_locked(now) {
-        app.store.count_failure(user.email.as_str(), now).await?;
-        return Err(refused().into());
-    }
-    Ok(())
 }
 
 /// Has a mail sent to the new address, unless it is somebody's already.

@@ -79,6 +79,9 @@ pub(super) struct UserDetails<'a> {
     user: UserView<'a>,
     last_login_at: Option<Timestamp>,
     last_login_ip: Option<IpAddr>,
+    /// When it is going to be erased, if its owner closed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erase_at: Option<Timestamp>,
 }
 
 impl<'a> From<&'a User> for UserDetails<'a> {
@@ -87,6 +90,7 @@ impl<'a> From<&'a User> for UserDetails<'a> {
             user: user.into(),
             last_login_at: user.last_login_at,
             last_login_ip: user.last_login_ip,
+            erase_at: user.erase_at,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod attempts;
+mod closing;
 mod email;
 mod identity;
 mod password;
@@ -16,6 +17,7 @@ pub use addresses::{
     ADDRESSES_MAX, AddressBook, AddressInput, ChangeAddressesError, Entry as AddressEntry,
 };
 pub use attempts::{Attempts, FAILURES_MAX, LOCKED_FOR};
+pub use closing::{GRACE_DAYS, days};
 pub use email::{EMAIL_LENGTH_MAX, Email};
 pub use identity::{Identity, Reason, admit};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Password, PasswordHash};

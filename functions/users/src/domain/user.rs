@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use jiff::fmt::serde::timestamp::millisecond::optional as millisecond;
 use kernel::{
     Timestamp, UserId,
     input::{FromInput, Refusals, Value},
@@ -80,6 +81,12 @@ pub struct User {
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login_ip: Option<IpAddr>,
+    /// When it is going to be erased, since its owner closed it.
+    #[serde(default, with = "millisecond", skip_serializing_if = "Option::is_none")]
+    pub erase_at: Option<Timestamp>,
+    /// Whether that has begun: nothing of the person is here any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erasing: bool,
 }
 
 /// What an admin changes of an account.
@@ -115,6 +122,8 @@ impl User {
             sign_ins: 0,
             last_login_at: None,
             last_login_ip: None,
+            erase_at: None,
+            erasing: false,
         }
     }
 
@@ -167,6 +176,8 @@ impl User {
             status,
             session_epoch: self.session_epoch + u32::from(ends_sessions),
             version: self.version + 1,
+            // Whoever opens it again does not want it erased.
+            erase_at: self.erase_at.filter(|_| status != Status::Active),
             ..self.clone()
         })
     }

@@ -173,6 +173,14 @@ pub(super) fn counting_in(transaction: Transaction, user: &User) -> Transaction 
     transaction.update("count", shard(user.id), one_more)
 }
 
+/// Counts a user out, who is none any more.
+pub(super) fn counting_out(transaction: Transaction, user: &User) -> Transaction {
+    let one_less = Expression::update("ADD #from :less")
+        .name("#from", &group(user.status, user.role))
+        .value(":less", -1);
+    transaction.update("count", shard(user.id), one_less)
+}
+
 /// Counts a user whose status or role changes, and keeps the list of active
 /// admins. With `keep_one`, the last of them stays.
 pub(super) fn counting_over(

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use contracts::Envelope;
 use dynamo::{CommitError, Expression, StoreError};
 use kernel::{SessionId, Timestamp, UserId};
 use uuid::Uuid;
@@ -9,7 +10,8 @@ use uuid::Uuid;
 use super::{
     Store,
     attempts::not_locked,
-    rows::{Found, attempts_key, email_key, session_key, user_key},
+    listing::counting_over,
+    rows::{Found, attempts_key, email_key, group, session_key, user_key},
 };
 use crate::{
     domain::{Attempts, PasswordHash, Session, User, superseded},
@@ -46,7 +48,7 @@ impl Candidate {
         let Verdict::Right { outdated } = verdict else {
             return None;
         };
-        let user = self.user.filter(User::is_active)?;
+        let user = self.user.filter(|user| user.may_sign_in(now))?;
         let superseded = superseded(&self.sessions, &user, now);
         (!self.attempts.is_locked(now)).then_some(Admitted {
             user,
@@ -60,6 +62,8 @@ impl Candidate {
 pub struct LogIn<'a> {
     /// The user, as read.
     pub user: &'a User,
+    /// The user, back in an account that was closed.
+    pub returned: Option<Returned<'a>>,
     /// The new session.
     pub session: &'a Session,
     /// The sessions that make room for it.
@@ -68,6 +72,14 @@ pub struct LogIn<'a> {
     pub rehashed: Option<PasswordHash>,
     /// From where.
     pub ip: Option<IpAddr>,
+}
+
+/// A person who comes back to an account that was closed.
+pub struct Returned<'a> {
+    /// The account as it then is.
+    pub user: &'a User,
+    /// What is said of it.
+    pub events: &'a [Envelope],
 }
 
 /// Why a log-in was not stored.
@@ -125,23 +137,39 @@ impl Store {
         let (user, session) = (log_in.user, log_in.session);
         let now = session.created_at;
         let hash = log_in.rehashed.as_ref().unwrap_or(&user.password_hash);
-        let seen = Expression::update(
-            "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
-             sign_ins = :next",
-        )
-        .only_when(
-            "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
-             AND sign_ins = :sign_ins",
-        )
-        .name("#status", "status")
-        .value(":now", now)
-        .value(":ip", log_in.ip)
-        .value(":hash", hash)
-        .value(":status", user.status)
-        .value(":seen_hash", &user.password_hash)
-        .value(":epoch", session.epoch)
-        .value(":sign_ins", user.sign_ins)
-        .value(":next", user.sign_ins + 1);
+        let seen = match &log_in.returned {
+            None => Expression::update(
+                "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
+                 sign_ins = :next",
+            )
+            .only_when(
+                "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
+                 AND sign_ins = :sign_ins",
+            ),
+            Some(Returned { user: active, .. }) => Expression::update(
+                "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
+                 sign_ins = :next, #status = :active, version = :version, listed = :listed \
+                 REMOVE erase_at, closing",
+            )
+            .only_when(
+                "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
+                 AND sign_ins = :sign_ins AND version = :seen_version",
+            )
+            .value(":active", active.status)
+            .value(":version", active.version)
+            .value(":listed", group(active.status, active.role))
+            .value(":seen_version", user.version),
+        };
+        let seen = seen
+            .name("#status", "status")
+            .value(":now", now)
+            .value(":ip", log_in.ip)
+            .value(":hash", hash)
+            .value(":status", user.status)
+            .value(":seen_hash", &user.password_hash)
+            .value(":epoch", session.epoch)
+            .value(":sign_ins", user.sign_ins)
+            .value(":next", user.sign_ins + 1);
         let mut transaction = self
             .table
             .transaction()
@@ -155,6 +183,14 @@ impl Store {
         for ended in log_in.superseded {
             let key = session_key(user.id, *ended);
             transaction = transaction.delete("superseded", key, Expression::default());
+        }
+        if let Some(Returned {
+            user: active,
+            events,
+        }) = log_in.returned
+        {
+            transaction = counting_over(transaction, user, active, false);
+            transaction = self.announcing(transaction, active, events);
         }
         match transaction.commit().await {
             Ok(()) => Ok(()),

@@ -16,6 +16,7 @@
 
 mod addresses;
 mod attempts;
+mod erasure;
 mod listing;
 mod log_in;
 mod proofs;
@@ -24,8 +25,9 @@ mod sessions;
 mod users;
 
 pub use addresses::StoreAddressesError;
+pub use erasure::ForgetUserError;
 pub use listing::UserFilter;
-pub use log_in::{Admitted, Candidate, LogIn, StoreLogInError};
+pub use log_in::{Admitted, Candidate, LogIn, Returned, StoreLogInError};
 pub use proofs::{ChangePasswordError, Purpose, UseProofError};
 pub use sessions::RefreshSessionError;
 pub use users::{NewUser, RegisterUserError, UpdateUserError};
@@ -35,12 +37,20 @@ use kernel::Timestamp;
 
 /// The shape of the table.
 pub const SHAPE: Shape = Shape {
-    indexes: &[Index {
-        name: listing::BY_EMAIL,
-        partition: "listed",
-        sort: IndexKey::Text("email"),
-        projects_all: false,
-    }],
+    indexes: &[
+        Index {
+            name: listing::BY_EMAIL,
+            partition: "listed",
+            sort: IndexKey::Text("email"),
+            projects_all: false,
+        },
+        Index {
+            name: erasure::BY_ERASURE,
+            partition: "closing",
+            sort: IndexKey::Number("erase_at"),
+            projects_all: false,
+        },
+    ],
 };
 
 /// Requests that one address of the network may send to the endpoints that

@@ -16,6 +16,11 @@ pub(super) const USER: &str = "USER";
 /// user's own item: one query reads both.
 pub(super) const SESSIONS: &str = "SESSION#";
 
+/// How the sort keys of a user's events begin.
+pub(super) const EVENTS: &str = "EVENT#";
+/// The sort key of a user's second factor.
+pub(super) const TOTP: &str = "TOTP";
+
 /// An item with its key around what it is about.
 #[derive(Serialize)]
 pub(super) struct Row<'a, T> {
@@ -46,18 +51,29 @@ impl<'a, T> Row<'a, T> {
     }
 }
 
-/// A user as an item: with the partition of the index by address.
+/// The partition of the index of accounts that are to be erased; there are
+/// never many.
+pub(super) const CLOSING: &str = "1";
+
+/// A user as an item: with the partitions of the indexes it is in.
 #[derive(Serialize)]
 pub(super) struct UserItem<'a> {
     #[serde(flatten)]
-    pub(super) user: &'a User,
-    pub(super) listed: String,
+    user: &'a User,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closing: Option<&'static str>,
 }
 
 impl<'a> UserItem<'a> {
     pub(super) fn new(user: &'a User) -> Self {
-        let listed = group(user.status, user.role);
-        Self { user, listed }
+        Self {
+            user,
+            // Who is being erased is nobody to list.
+            listed: (!user.erasing).then(|| group(user.status, user.role)),
+            closing: user.erase_at.map(|_| CLOSING),
+        }
     }
 }
 
@@ -117,5 +133,5 @@ pub(super) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
 
 /// Event ids sort by time, and so do a user's events.
 pub(super) fn event_sort_key(event: &Envelope) -> String {
-    format!("EVENT#{}", event.id)
+    format!("{EVENTS}{}", event.id)
 }

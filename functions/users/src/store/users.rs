@@ -8,7 +8,10 @@ use super::{
     Purpose, Store,
     listing::{counting_in, counting_over},
     proofs::proof_row,
-    rows::{EmailOwner, Row, UserItem, email_key, event_sort_key, group, user_key, user_partition},
+    rows::{
+        CLOSING, EmailOwner, Row, UserItem, email_key, event_sort_key, group, user_key,
+        user_partition,
+    },
 };
 use crate::domain::{Proof, Session, User};
 
@@ -160,26 +163,36 @@ impl Store {
     /// Everything of an account that a change may change, but its password,
     /// unless somebody else changed it since it was read.
     pub(super) fn changed_user(changed: &User) -> Expression {
-        Expression::update(
-            "SET email = :email, email_verified = :verified, #name = :name, phone = :phone, \
-             profile = :profile, #role = :role, #status = :status, session_epoch = :epoch, \
-             version = :version, listed = :listed",
-        )
-        .only_when("version = :seen")
-        .name("#name", "name")
-        .name("#role", "role")
-        .name("#status", "status")
-        .value(":email", &changed.email)
-        .value(":verified", changed.email_verified)
-        .value(":name", &changed.name)
-        .value(":phone", &changed.phone)
-        .value(":profile", &changed.profile)
-        .value(":listed", group(changed.status, changed.role))
-        .value(":role", changed.role)
-        .value(":status", changed.status)
-        .value(":epoch", changed.session_epoch)
-        .value(":version", changed.version)
-        .value(":seen", changed.version.saturating_sub(1))
+        let expression = match changed.erase_at {
+            None => Expression::update(
+                "SET email = :email, email_verified = :verified, #name = :name, phone = :phone, \
+                 profile = :profile, #role = :role, #status = :status, session_epoch = :epoch, \
+                 version = :version, listed = :listed REMOVE erase_at, closing",
+            ),
+            Some(at) => Expression::update(
+                "SET email = :email, email_verified = :verified, #name = :name, phone = :phone, \
+                 profile = :profile, #role = :role, #status = :status, session_epoch = :epoch, \
+                 version = :version, listed = :listed, erase_at = :erase_at, closing = :closing",
+            )
+            .value(":erase_at", at.as_millisecond())
+            .value(":closing", CLOSING),
+        };
+        expression
+            .only_when("version = :seen")
+            .name("#name", "name")
+            .name("#role", "role")
+            .name("#status", "status")
+            .value(":email", &changed.email)
+            .value(":verified", changed.email_verified)
+            .value(":name", &changed.name)
+            .value(":phone", &changed.phone)
+            .value(":profile", &changed.profile)
+            .value(":listed", group(changed.status, changed.role))
+            .value(":role", changed.role)
+            .value(":status", changed.status)
+            .value(":epoch", changed.session_epoch)
+            .value(":version", changed.version)
+            .value(":seen", changed.version.saturating_sub(1))
     }
 
     /// Announces what happened to a user, in the transaction in which it does.

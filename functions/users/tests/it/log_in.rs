@@ -155,6 +155,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
         users::domain::Session::begin(kernel::SessionId::generate(), &user, "x".into(), now);
     let log_in = || LogIn {
         user: &user,
+        returned: None,
         session: &session,
         superseded: &[],
         rehashed: None,
@@ -172,6 +173,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
     };
     let log_in = || LogIn {
         user: &user,
+        returned: None,
         session: &later,
         superseded: &[],
         rehashed: None,
@@ -200,6 +202,7 @@ async fn a_log_in_decided_on_an_account_that_changed_is_refused() {
     );
     let log_in = || LogIn {
         user: &user,
+        returned: None,
         session: &session,
         superseded: &[],
         rehashed: None,

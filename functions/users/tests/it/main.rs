@@ -13,6 +13,7 @@ mod admin;
 mod authorize;
 mod calls;
 mod change_password;
+mod close_account;
 mod get_current_user;
 mod limits;
 mod log_in;

@@ -86,6 +86,14 @@ async fn every_function_takes_its_sample() {
     );
     assert_eq!(status!("update-user", update_user, app), 404, "nobody here");
     assert_eq!(status!("serve-jwks", serve_jwks, document), 200);
+    let closer = shop.table.start(&api::close_account::function()).await;
+    assert_eq!(invoke(&closer, "close-account").await["statusCode"], 404);
+    let eraser = users::events::erase_accounts::function();
+    let eraser = shop.table.start(&eraser).await;
+    assert_eq!(
+        invoke(&eraser, "erase-accounts").await,
+        json!({"erased": 0})
+    );
     let lister = shop.table.start(&api::list_users::function()).await;
     assert_eq!(invoke(&lister, "list-users").await["statusCode"], 200);
     let reply = invoke(&shop.authorize, "authorize").await;

@@ -31,6 +31,7 @@ pub(crate) struct Shop {
     pub(crate) list_users: Client,
     pub(crate) get_user: Client,
     pub(crate) delete_user: Client,
+    pub(crate) close: Client,
     pub(crate) verify_email: Client,
     pub(crate) resend: Client,
     pub(crate) verify_token: Client,
@@ -127,6 +128,11 @@ impl Shop {
             list_users: Client::new(table.start(&api::list_users::function()).await),
             get_user: client!(get_user, app),
             delete_user: client!(delete_user, app),
+            close: Client::new(
+                table
+                    .start(&api::close_account::function_at(clock.clone()))
+                    .await,
+            ),
             verify_email: client!(verify_email, app),
             resend: client!(resend_verification, mails),
             verify_token: client!(verify_token, shared),

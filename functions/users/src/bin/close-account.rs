@@ -1,0 +1,5 @@
+//! The function `close-account`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::close_account::function())
+}
