@@ -29,3 +29,6 @@ pub mod update_user;
 pub mod verify_email;
 pub mod verify_token;
 mod views;
+
+/// Tries to change what others change at the same time.
+const TRIES_MAX: u32 = 5;

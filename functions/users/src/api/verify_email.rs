@@ -12,7 +12,10 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{errors::invalid_mail_token, limits::WithinLimits, update_user::announcement};
+use super::{
+    TRIES_MAX, errors::invalid_mail_token, limits::WithinLimits, mail_request::mail_token,
+    update_user::announcement,
+};
 use crate::{
     app::App,
     domain::{User, Verified},
@@ -26,8 +29,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
-/// Tries to change a user whom others change at the same time.
-const TRIES_MAX: u32 = 5;
 
 /// The function `verify-email`.
 pub fn function() -> Function {
@@ -49,8 +50,7 @@ pub struct VerifyEmail {
 impl FromInput for VerifyEmail {
     fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
         let mut fields = value.fields()?;
-        let token =
-            fields.required_with("token", |value| Ok(MailToken::parse(value.text()?.trim())));
+        let token = mail_token(&mut fields);
         fields.finish(|| Some(Self { token: token? }))
     }
 }
