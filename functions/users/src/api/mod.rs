@@ -10,6 +10,7 @@ pub mod end_session;
 mod errors;
 pub mod get_current_user;
 pub mod get_user;
+pub mod get_user_history;
 pub mod limits;
 pub mod list_addresses;
 pub mod list_sessions;

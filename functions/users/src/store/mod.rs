@@ -16,6 +16,7 @@
 
 mod addresses;
 mod attempts;
+mod history;
 mod listing;
 mod log_in;
 mod proofs;

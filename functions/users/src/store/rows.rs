@@ -15,6 +15,8 @@ pub(super) const USER: &str = "USER";
 /// How the sort keys of a user's sessions begin. They stand right before the
 /// user's own item: one query reads both.
 pub(super) const SESSIONS: &str = "SESSION#";
+/// How the sort keys of a user's events begin.
+pub(super) const EVENTS: &str = "EVENT#";
 
 /// An item with its key around what it is about.
 #[derive(Serialize)]
@@ -117,5 +119,5 @@ pub(super) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
 
 /// Event ids sort by time, and so do a user's events.
 pub(super) fn event_sort_key(event: &Envelope) -> String {
-    format!("EVENT#{}", event.id)
+    format!("{EVENTS}{}", event.id)
 }

@@ -14,6 +14,7 @@ mod authorize;
 mod calls;
 mod change_password;
 mod get_current_user;
+mod get_user_history;
 mod limits;
 mod log_in;
 mod log_out;

@@ -88,6 +88,10 @@ async fn every_function_takes_its_sample() {
     assert_eq!(status!("serve-jwks", serve_jwks, document), 200);
     let lister = shop.table.start(&api::list_users::function()).await;
     assert_eq!(invoke(&lister, "list-users").await["statusCode"], 200);
+    let history = api::get_user_history::function();
+    let history = shop.table.start(&history).await;
+    let reply = invoke(&history, "get-user-history").await;
+    assert_eq!(reply["statusCode"], 404, "nobody here");
     let reply = invoke(&shop.authorize, "authorize").await;
     assert_eq!(
         reply,
