@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use contracts::{Envelope, EventData, events::UserEmailVerified};
+use contracts::{
+    Envelope, EventData,
+    events::{UserEmailChanged, UserEmailVerified},
+};
 use kernel::{
     Cause, Timestamp,
     input::{FromInput, Refusals, Value},
@@ -18,7 +21,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{User, Verified},
+    domain::{Email, User, Verified},
     store::{Purpose, UseProofError},
     tokens::MailToken,
 };
@@ -85,10 +88,11 @@ pub async fn verify_email(
                     .verify_email(&hash, &proof, &user, &events, now)
                     .await
             }
-            Verified::NewAddress(user) => {
+            Verified::NewAddress { user, previous } => {
                 let events = [
                     event(&announcement(&user), now, &cause),
                     event(&email_verified(&user), now, &cause),
+                    event(&email_changed(&user, &previous), now, &cause),
                 ];
                 app.store
                     .verify_email(&hash, &proof, &user, &events, now)
@@ -108,6 +112,14 @@ fn email_verified(user: &User) -> UserEmailVerified {
     UserEmailVerified {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
+    }
+}
+
+/// Whoever reads the mails of the address before is to know.
+fn email_changed(user: &User, previous: &Email) -> UserEmailChanged {
+    UserEmailChanged {
+        user_id: user.id,
+        previous_email: previous.as_str().to_owned(),
     }
 }
 
