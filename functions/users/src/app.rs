@@ -199,11 +199,36 @@ impl Authorizer {
     }
 }
 
+/// What publishing the keys needs.
+pub struct PublicKeys {
+    /// The time.
+    pub clock: Clock,
+    /// The keys.
+    pub tokens: KeyRing,
+}
+
+impl PublicKeys {
+    /// From its parts; the keys were read just now.
+    pub fn new(clock: Clock, tokens: impl Into<KeyRing>) -> Self {
+        let tokens = tokens.into().read_at(clock.now());
+        Self { clock, tokens }
+    }
+
+    /// From the environment: `AUTH_SECRET`, `TOKEN_ISSUER`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or the secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let tokens = key_ring(&environment).await?;
+        Ok(Arc::new(Self::new(Clock::System, tokens)))
+    }
+}
+
 /// The access tokens of this environment.
 ///
 /// # Errors
 /// When a variable is missing, or the secret cannot be read or is too short.
-pub async fn access_tokens(environment: &Environment) -> Result<AccessTokens, Error> {
+async fn access_tokens(environment: &Environment) -> Result<AccessTokens, Error> {
     let issuer = environment.get("TOKEN_ISSUER").unwrap_or(ISSUER_DEFAULT);
     let secret = secret(environment, "AUTH_SECRET").await?;
     Ok(AccessTokens::new(issuer, &secret)?)

@@ -49,6 +49,7 @@ pub fn functions() -> Vec<Function> {
         api::remove_address::function(),
         api::list_users::function(),
         api::get_user::function(),
+        api::get_user_history::function(),
         api::update_user::function(),
         api::delete_user::function(),
         api::close_account::function(),

@@ -121,6 +121,14 @@ events! {
             /// The address.
             email: String,
         }
+        /// An account has another address: the new one is in the
+        /// `user.updated` that is said with it.
+        UserEmailChanged = "user.email_changed" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// The address before, where its owner is told.
+            previous_email: String,
+        }
         /// Somebody forgot a password, or says so.
         UserPasswordResetRequested = "user.password_reset_requested" about user_id {
             /// Who.

@@ -30,6 +30,12 @@ pub enum Message {
         /// The account's address at that time.
         email: String,
     },
+    /// Tells whoever reads the mails of an address that it is the account's
+    /// no more. The new one is not said: it may be somebody else's.
+    EmailChanged {
+        /// The address before.
+        email: String,
+    },
     /// The money is taken and the goods are sold.
     OrderConfirmed {
         /// Which order.
@@ -135,6 +141,7 @@ impl Message {
             Self::VerifyEmail { .. } => "verify-email",
             Self::ResetPassword { .. } => "reset-password",
             Self::PasswordChanged { .. } => "password-changed",
+            Self::EmailChanged { .. } => "email-changed",
             Self::OrderConfirmed { .. } => "order-confirmed",
             Self::PaymentFailed { .. } => "payment-failed",
             Self::OrderCancelled { .. } => "order-cancelled",
@@ -147,6 +154,7 @@ impl Message {
             Self::VerifyEmail { .. } => "Verify your email address",
             Self::ResetPassword { .. } => "Set a new password",
             Self::PasswordChanged { .. } => "Your password was changed",
+            Self::EmailChanged { .. } => "Your email address was changed",
             Self::OrderConfirmed { .. } => "Your order is confirmed",
             Self::PaymentFailed { .. } => "Your payment failed",
             Self::OrderCancelled { .. } => "Your order was cancelled",
@@ -159,6 +167,7 @@ impl Message {
             Self::VerifyEmail { .. } => "We sent you a link to verify your address.".to_owned(),
             Self::ResetPassword { .. } => "We sent you a link to set a new password.".to_owned(),
             Self::PasswordChanged { .. } => "Your account has a new password.".to_owned(),
+            Self::EmailChanged { .. } => "Your account has a new email address.".to_owned(),
             Self::OrderConfirmed { total, .. } => format!("We received your payment of {total}."),
             Self::PaymentFailed { .. } | Self::OrderCancelled { .. } => {
                 format!("{} Nothing was charged.", self.reason().unwrap_or_default())
@@ -172,7 +181,8 @@ impl Message {
         match self {
             Self::VerifyEmail { email, .. }
             | Self::ResetPassword { email, .. }
-            | Self::PasswordChanged { email } => Some(email),
+            | Self::PasswordChanged { email }
+            | Self::EmailChanged { email } => Some(email),
             Self::OrderConfirmed { .. }
             | Self::PaymentFailed { .. }
             | Self::OrderCancelled { .. } => None,
@@ -185,6 +195,7 @@ impl Message {
             Self::VerifyEmail { .. } => format!("Verify your email address for {shop}"),
             Self::ResetPassword { .. } => format!("Set a new password for {shop}"),
             Self::PasswordChanged { .. } => format!("Your {shop} password was changed"),
+            Self::EmailChanged { .. } => format!("Your {shop} email address was changed"),
             Self::OrderConfirmed { .. } => format!("Your {shop} order is confirmed"),
             Self::PaymentFailed { .. } => format!("The payment for your {shop} order failed"),
             Self::OrderCancelled { .. } => format!("Your {shop} order was cancelled"),
@@ -197,6 +208,7 @@ impl Message {
             Self::VerifyEmail { .. }
             | Self::ResetPassword { .. }
             | Self::PasswordChanged { .. }
+            | Self::EmailChanged { .. }
             | Self::OrderConfirmed { .. } => None,
             Self::PaymentFailed { reason, .. } => Some(reason.sentence()),
             Self::OrderCancelled { reason, .. } => Some(cancellation_sentence(*reason)),

@@ -3,7 +3,7 @@
 use contracts::{
     Envelope, ReadEventError,
     events::{
-        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserPasswordChanged,
+        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserEmailChanged, UserPasswordChanged,
         UserPasswordResetRequested, UserRegistered, UserUpdated, UserVerificationRequested,
     },
 };
@@ -42,6 +42,8 @@ impl Reaction {
             event.read().map(|data| reset(event, data))
         } else if event.is::<UserPasswordChanged>() {
             event.read().map(|data| password_changed(event, data))
+        } else if event.is::<UserEmailChanged>() {
+            event.read().map(|data| email_changed(event, data))
         } else if event.is::<OrderConfirmed>() {
             event.read().map(|data| confirmed(event, data))
         } else if event.is::<OrderPaymentFailed>() {
@@ -95,6 +97,12 @@ fn reset(event: &Envelope, data: UserPasswordResetRequested) -> Reaction {
 
 fn password_changed(event: &Envelope, data: UserPasswordChanged) -> Reaction {
     let message = Message::PasswordChanged { email: data.email };
+    Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+fn email_changed(event: &Envelope, data: UserEmailChanged) -> Reaction {
+    let email = data.previous_email;
+    let message = Message::EmailChanged { email };
     Reaction::Write(Notification::email(event, data.user_id, message))
 }
 

@@ -2,7 +2,8 @@ use contracts::{
     Envelope,
     events::{
         CancellationReason, NotificationQueued, OrderAuthorized, OrderCancelled, OrderPlaced,
-        UserPasswordChanged, UserPasswordResetRequested, UserVerificationRequested,
+        UserEmailChanged, UserPasswordChanged, UserPasswordResetRequested,
+        UserVerificationRequested,
     },
 };
 use futures_util::future::join_all;
@@ -98,6 +99,13 @@ async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_a
             },
             at(3),
         ),
+        event(
+            &UserEmailChanged {
+                user_id,
+                previous_email: email(),
+            },
+            at(3),
+        ),
     ];
     // Each twice: one mail each.
     desk.compose(&events).await;
@@ -116,6 +124,7 @@ async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_a
         [
             ("old@example.com", "Set a new password for Emporium"),
             ("old@example.com", "Verify your email address for Emporium"),
+            ("old@example.com", "Your Emporium email address was changed"),
             ("old@example.com", "Your Emporium password was changed"),
         ]
     );

@@ -119,6 +119,19 @@ fn a_changed_password_is_told_without_a_link_to_follow() {
 }
 
 #[test]
+fn a_changed_address_is_told_at_the_one_before_without_the_new_one() {
+    let message = Message::EmailChanged {
+        email: "ada@example.com".into(),
+    };
+    let mail = render(&message, None);
+    assert_eq!(mail.subject, "Your Emporium email address was changed");
+    for body in [&mail.text, &shown(&mail.html)] {
+        assert!(body.contains("If it was not you, tell us"), "{body}");
+        assert!(!body.contains("http") && !body.contains('@'), "{body}");
+    }
+}
+
+#[test]
 fn a_confirmed_order_shows_what_was_bought_and_paid() {
     let mail = render(&confirmed(), Some("Ada Marsh"));
     assert_eq!(mail.to, "ada@example.com");

@@ -26,7 +26,8 @@ pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("add-address", Access::SignedIn, GRANTS).post("/api/users/addresses", add_address)
 }
 
-/// Adds an address; the first one is the default.
+/// Adds an address; the first one is the default. One that is in the book
+/// already is not added again: whoever got no reply can send the same once more.
 ///
 /// # Errors
 /// 409 `too_many_addresses`; 422 with every field that is wrong.
@@ -37,6 +38,10 @@ pub async fn add_address(
 ) -> Result<Reply, ApiError> {
     let id = AddressId::generate();
     let book = change(&app, person.user_id, |book| book.with(id, &input)).await?;
+    let entry = book.like(&input);
+    if let Some(there) = entry.filter(|entry| entry.id != id) {
+        return Ok(Reply::ok("the address is there already", there));
+    }
     let location = format!("/api/users/addresses/{id}");
-    Ok(Reply::created("address added", &location, &book.find(id)))
+    Ok(Reply::created("address added", &location, &entry))
 }

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use kernel::UserId;
 use runtime::http::ApiError;
 
+use super::TRIES_MAX;
 use crate::{
     app::App,
     domain::{AddressBook, ChangeAddressesError},
     store::StoreAddressesError,
 };
-
-/// Tries to change a book that its owner changes elsewhere at the same time.
-const TRIES_MAX: u32 = 5;
 
 /// Changes a person's book, and gives it as it then is.
 pub(super) async fn change(
@@ -21,7 +19,11 @@ pub(super) async fn change(
     change: impl Fn(&AddressBook) -> Result<AddressBook, ChangeAddressesError>,
 ) -> Result<AddressBook, ApiError> {
     for _ in 0..TRIES_MAX {
-        let book = change(&app.store.addresses(user_id).await?)?;
+        let seen = app.store.addresses(user_id).await?;
+        let book = change(&seen)?;
+        if book == seen {
+            return Ok(book);
+        }
         match app.store.store_addresses(user_id, &book).await {
             Ok(()) => return Ok(book),
             Err(StoreAddressesError::Conflict) => {}

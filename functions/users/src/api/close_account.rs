@@ -14,7 +14,7 @@ use runtime::{
 };
 use serde::Serialize;
 
-use super::{current_password, update_user::announcement};
+use super::{TRIES_MAX, current_password, update_user::announcement};
 use crate::{
     domain::{GRACE_DAYS, Password, days},
     store::{Store, UpdateUserError},
@@ -25,8 +25,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
 ];
-/// Tries to close an account that others change at the same time.
-const TRIES_MAX: u32 = 5;
 
 /// What closing needs.
 pub struct Closer {

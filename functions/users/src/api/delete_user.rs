@@ -9,7 +9,10 @@ use runtime::{
     http::{Access, ApiError, Caller, Endpoint, Id, Reply, RequestCause, State},
 };
 
-use super::update_user::{announcement, keep_one};
+use super::{
+    TRIES_MAX,
+    update_user::{announcement, keep_one},
+};
 use crate::{
     app::App,
     domain::{Status, UserChange},
@@ -21,8 +24,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
 ];
-/// Tries to change a user whom others change at the same time.
-const TRIES_MAX: u32 = 5;
 
 /// The function `delete-user`.
 pub fn function() -> Function {

@@ -26,8 +26,8 @@ const GRANTS: &[Grant] = &[
 
 /// What listing needs.
 pub struct Lister {
-    store: Store,
-    cursors: CursorKey,
+    pub(super) store: Store,
+    pub(super) cursors: CursorKey,
 }
 
 impl Lister {

@@ -12,6 +12,7 @@ pub mod end_session;
 mod errors;
 pub mod get_current_user;
 pub mod get_user;
+pub mod get_user_history;
 pub mod limits;
 pub mod list_addresses;
 pub mod list_sessions;
@@ -31,3 +32,6 @@ pub mod update_user;
 pub mod verify_email;
 pub mod verify_token;
 mod views;
+
+/// Tries to change what others change at the same time.
+const TRIES_MAX: u32 = 5;

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use contracts::{Envelope, events::UserPasswordResetRequested};
+use contracts::events::UserPasswordResetRequested;
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
 use super::{
-    errors::not_sealed,
-    limits::{MAILS, WithinLimits},
-    mail_request::{MailRequest, nobody, sent_if_known},
+    limits::WithinLimits,
+    mail_request::{MailRequest, TokenMail},
 };
 use crate::{
     app::Mails,
     domain::{Proof, User},
     store::Purpose,
-    tokens::MailToken,
 };
 
 const GRANTS: &[Grant] = &[
@@ -50,27 +48,15 @@ pub async fn request_password_reset(
     RequestCause(cause): RequestCause,
     Json(input): Json<MailRequest>,
 ) -> Result<Reply, ApiError> {
-    let now = app.clock.now();
-    let user = app.store.user_by_email(&input.email).await?;
-    let user = user.filter(User::is_active);
-    // Who gets too many mails gets no more; the reply does not tell.
-    let quota = app.store.take(&MAILS, &input.email, now).await?;
-    let known = user.is_some() && quota.admitted;
-    let user = user.unwrap_or_else(|| nobody(now));
-    let token = MailToken::generate()?;
-    let requested = UserPasswordResetRequested {
-        user_id: user.id,
-        email: user.email.as_str().to_owned(),
-        sealed_token: app.mail_key.seal(token.reveal()).map_err(not_sealed)?,
+    let mail = TokenMail {
+        purpose: Purpose::Reset,
+        is_wanted_by: User::is_active,
+        proof: Proof::for_reset,
+        requested: |user, sealed_token| UserPasswordResetRequested {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            sealed_token,
+        },
     };
-    let requested = Envelope::new(&requested, now, &cause);
-    let proof = Proof::for_reset(&user, now);
-    if known {
-        app.store
-            .issue(Purpose::Reset, &token.hash(), &proof, &requested)
-            .await?;
-    } else {
-        app.store.pretend_to_issue(&proof, &requested, now).await?;
-    }
-    Ok(sent_if_known())
+    mail.send(&app, &input, &cause).await
 }

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use contracts::{Envelope, events::UserVerificationRequested};
+use contracts::events::UserVerificationRequested;
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
 use super::{
-    errors::not_sealed,
-    limits::{MAILS, WithinLimits},
-    mail_request::{MailRequest, nobody, sent_if_known},
+    limits::WithinLimits,
+    mail_request::{MailRequest, TokenMail},
 };
-use crate::{app::Mails, domain::Proof, store::Purpose, tokens::MailToken};
+use crate::{app::Mails, domain::Proof, store::Purpose};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
@@ -46,28 +45,15 @@ pub async fn resend_verification(
     RequestCause(cause): RequestCause,
     Json(input): Json<MailRequest>,
 ) -> Result<Reply, ApiError> {
-    let now = app.clock.now();
-    let user = app.store.user_by_email(&input.email).await?;
-    let user = user.filter(|user| user.is_active() && !user.email_verified);
-    // Who gets too many mails gets no more; the reply does not tell.
-    let quota = app.store.take(&MAILS, &input.email, now).await?;
-    let known = user.is_some() && quota.admitted;
-    let user = user.unwrap_or_else(|| nobody(now));
-    let token = MailToken::generate()?;
-    let requested = UserVerificationRequested {
-        user_id: user.id,
-        email: user.email.as_str().to_owned(),
-        sealed_token: app.mail_key.seal(token.reveal()).map_err(not_sealed)?,
+    let mail = TokenMail {
+        purpose: Purpose::Verification,
+        is_wanted_by: |user| user.is_active() && !user.email_verified,
+        proof: Proof::of_address,
+        requested: |user, sealed_token| UserVerificationRequested {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            sealed_token,
+        },
     };
-    let requested = Envelope::new(&requested, now, &cause);
-    let proof = Proof::of_address(&user, now);
-    if known {
-        let purpose = Purpose::Verification;
-        app.store
-            .issue(purpose, &token.hash(), &proof, &requested)
-            .await?;
-    } else {
-        app.store.pretend_to_issue(&proof, &requested, now).await?;
-    }
-    Ok(sent_if_known())
+    mail.send(&app, &input, &cause).await
 }

@@ -9,7 +9,9 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{errors::invalid_mail_token, limits::WithinLimits};
+use super::{
+    TRIES_MAX, errors::invalid_mail_token, limits::WithinLimits, mail_request::mail_token,
+};
 use crate::{
     app::App,
     domain::{Password, User},
@@ -24,8 +26,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
-/// Tries to change a user whom others change at the same time.
-const TRIES_MAX: u32 = 5;
 
 /// The function `reset-password`.
 pub fn function() -> Function {
@@ -48,8 +48,7 @@ pub struct ResetPassword {
 impl FromInput for ResetPassword {
     fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
         let mut fields = value.fields()?;
-        let token =
-            fields.required_with("token", |value| Ok(MailToken::parse(value.text()?.trim())));
+        let token = mail_token(&mut fields);
         let password = fields.required("password");
         fields.finish(|| {
             Some(Self {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::response::IntoResponse;
 use http::header;
 use runtime::{
-    Environment, Error, Function, Grant, grant,
+    Function, Grant, grant,
     http::{Access, Endpoint, State},
 };
 
-use crate::{app::access_tokens, tokens::AccessTokens};
+use crate::app::PublicKeys;
 
 const GRANTS: &[Grant] = &[grant("secretsmanager:GetSecretValue", "AuthSecret")];
 /// Five minutes: long enough to take the load off, and short beside the time
@@ -18,29 +18,22 @@ const CACHE_CONTROL: &str = "public, max-age=300";
 
 /// The function `serve-jwks`.
 pub fn function() -> Function {
-    endpoint().start(start)
+    endpoint().start(PublicKeys::start)
 }
 
-/// Its endpoint, before it is started. It shares the document.
-pub fn endpoint() -> Endpoint<Arc<str>> {
+/// Its endpoint, before it is started.
+pub fn endpoint() -> Endpoint<Arc<PublicKeys>> {
     Endpoint::new("serve-jwks", Access::Public, GRANTS).get("/.well-known/jwks.json", serve_jwks)
 }
 
-async fn start(environment: Environment) -> Result<Arc<str>, Error> {
-    Ok(document(&access_tokens(&environment).await?))
-}
-
-/// The document, made once at the start.
-pub fn document(tokens: &AccessTokens) -> Arc<str> {
-    tokens.key_set().to_string().into()
-}
-
 /// The public keys as a JWK set (RFC 7517): without our envelope, since those
-/// who read it know that format only.
-pub async fn serve_jwks(State(document): State<Arc<str>>) -> impl IntoResponse {
+/// who read it know that format only. A key that is new in the secret is in it
+/// a minute later at most.
+pub async fn serve_jwks(State(keys): State<Arc<PublicKeys>>) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, "application/jwk-set+json"),
         (header::CACHE_CONTROL, CACHE_CONTROL),
     ];
-    (headers, document.to_string())
+    let key_set = keys.tokens.key_set(keys.clock.now()).await;
+    (headers, key_set.to_string())
 }

@@ -13,7 +13,9 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use super::{current_password, errors::not_sealed, update_user::announcement, views::UserView};
+use super::{
+    TRIES_MAX, current_password, errors::not_sealed, update_user::announcement, views::UserView,
+};
 use crate::{
     app::Mails,
     domain::{Email, ProfileChange, Proof, User},
@@ -27,8 +29,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
-/// Tries to change an account that others change at the same time.
-const TRIES_MAX: u32 = 5;
 
 /// The function `update-profile`.
 pub fn function() -> Function {

@@ -9,7 +9,7 @@ use runtime::{
     http::{Access, ApiError, Caller, Endpoint, Id, Json, Reply, RequestCause, State},
 };
 
-use super::views::UserView;
+use super::{TRIES_MAX, views::UserView};
 use crate::{
     app::App,
     domain::{User, UserChange},
@@ -21,8 +21,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
 ];
-/// Tries to change a user whom others change at the same time.
-const ATTEMPTS_MAX: u32 = 5;
 
 /// The function `update-user`.
 pub fn function() -> Function {
@@ -49,7 +47,7 @@ pub async fn update_user(
     RequestCause(cause): RequestCause,
     Json(change): Json<UserChange>,
 ) -> Result<Reply, ApiError> {
-    for _ in 0..ATTEMPTS_MAX {
+    for _ in 0..TRIES_MAX {
         let user = app.store.user(id).await?;
         let user = user.ok_or_else(|| ApiError::not_found("user"))?;
         let Some(changed) = user.changed(change) else {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use contracts::{Envelope, EventData, events::UserEmailVerified};
+use contracts::{
+    Envelope, EventData,
+    events::{UserEmailChanged, UserEmailVerified},
+};
 use kernel::{
     Cause, Timestamp,
     input::{FromInput, Refusals, Value},
@@ -12,10 +15,13 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{errors::invalid_mail_token, limits::WithinLimits, update_user::announcement};
+use super::{
+    TRIES_MAX, errors::invalid_mail_token, limits::WithinLimits, mail_request::mail_token,
+    update_user::announcement,
+};
 use crate::{
     app::App,
-    domain::{User, Verified},
+    domain::{Email, User, Verified},
     store::{Purpose, UseProofError},
     tokens::MailToken,
 };
@@ -26,8 +32,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
-/// Tries to change a user whom others change at the same time.
-const TRIES_MAX: u32 = 5;
 
 /// The function `verify-email`.
 pub fn function() -> Function {
@@ -49,8 +53,7 @@ pub struct VerifyEmail {
 impl FromInput for VerifyEmail {
     fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
         let mut fields = value.fields()?;
-        let token =
-            fields.required_with("token", |value| Ok(MailToken::parse(value.text()?.trim())));
+        let token = mail_token(&mut fields);
         fields.finish(|| Some(Self { token: token? }))
     }
 }
@@ -85,10 +88,11 @@ pub async fn verify_email(
                     .verify_email(&hash, &proof, &user, &events, now)
                     .await
             }
-            Verified::NewAddress(user) => {
+            Verified::NewAddress { user, previous } => {
                 let events = [
                     event(&announcement(&user), now, &cause),
                     event(&email_verified(&user), now, &cause),
+                    event(&email_changed(&user, &previous), now, &cause),
                 ];
                 app.store
                     .verify_email(&hash, &proof, &user, &events, now)
@@ -108,6 +112,14 @@ fn email_verified(user: &User) -> UserEmailVerified {
     UserEmailVerified {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
+    }
+}
+
+/// Whoever reads the mails of the address before is to know.
+fn email_changed(user: &User, previous: &Email) -> UserEmailChanged {
+    UserEmailChanged {
+        user_id: user.id,
+        previous_email: previous.as_str().to_owned(),
     }
 }
 

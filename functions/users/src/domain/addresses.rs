@@ -75,13 +75,27 @@ impl AddressBook {
         self.entries.iter().find(|entry| entry.id == id)
     }
 
-    /// The book with one more address; the first is the default.
+    /// The address that is equal to the one given, when there is one.
+    pub fn like(&self, input: &AddressInput) -> Option<&Entry> {
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.address == input.address)
+    }
+
+    /// The book with one more address; the first is the default. An equal one
+    /// that is there already is not added again, so whoever got no reply can
+    /// add it once more; it becomes the default when that is asked for.
     ///
     /// # Errors
     /// When it is full.
     pub fn with(&self, id: AddressId, input: &AddressInput) -> Result<Self, ChangeAddressesError> {
-        if self.find(id).is_some() {
-            return Ok(self.clone());
+        let wants_default = input.is_default.unwrap_or(false);
+        if let Some(there) = self.like(input) {
+            let stays = there.is_default || !wants_default;
+            return Ok(if stays {
+                self.clone()
+            } else {
+                self.settled(self.entries.clone(), Some(there.id))
+            });
         }
         if self.entries.len() >= ADDRESSES_MAX {
             return Err(ChangeAddressesError::Full);
@@ -92,7 +106,7 @@ impl AddressBook {
             address: input.address.clone(),
             is_default: false,
         });
-        Ok(self.settled(entries, input.is_default.unwrap_or(false).then_some(id)))
+        Ok(self.settled(entries, wants_default.then_some(id)))
     }
 
     /// The book with another address in the place of one. Which one is the
@@ -147,11 +161,11 @@ mod tests {
 
     use super::*;
 
-    fn input(is_default: Option<bool>) -> AddressInput {
+    fn input(line1: &str, is_default: Option<bool>) -> AddressInput {
         let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let members = [
             text("name", "Ada"),
-            text("line1", "1 Lamp Street"),
+            text("line1", line1),
             text("city", "Springfield"),
             text("postalCode", "97477"),
             text("country", "US"),
@@ -165,32 +179,51 @@ mod tests {
     #[test]
     fn a_full_book_takes_no_more() {
         let mut book = AddressBook::default();
-        for _ in 0..ADDRESSES_MAX {
-            book = book.with(AddressId::generate(), &input(None)).unwrap();
+        for n in 0..ADDRESSES_MAX {
+            let input = input(&format!("{n} Lamp Street"), None);
+            book = book.with(AddressId::generate(), &input).unwrap();
         }
-        let full = book.with(AddressId::generate(), &input(None));
+        let full = book.with(AddressId::generate(), &input("another", None));
         assert_eq!(full, Err(ChangeAddressesError::Full));
         // An address that is there already, as after a lost reply, is no more.
-        let id = book.entries()[3].id;
-        assert_eq!(book.with(id, &input(None)), Ok(book.clone()));
+        let again = input("3 Lamp Street", None);
+        assert_eq!(book.with(AddressId::generate(), &again), Ok(book.clone()));
+    }
+
+    #[test]
+    fn an_equal_address_is_there_once_and_can_become_the_default() {
+        let (one, two) = (AddressId::generate(), AddressId::generate());
+        let book = AddressBook::default().with(one, &input("1", None)).unwrap();
+        let book = book.with(two, &input("2", None)).unwrap();
+        for is_default in [None, Some(false)] {
+            let again = book.with(AddressId::generate(), &input("2", is_default));
+            assert_eq!(again, Ok(book.clone()));
+        }
+        let next = book.with(AddressId::generate(), &input("2", Some(true)));
+        let next = next.unwrap();
+        assert_eq!(next.version, book.version + 1);
+        assert_eq!(next.like(&input("2", None)).unwrap().id, two);
+        assert!(next.find(two).unwrap().is_default && !next.find(one).unwrap().is_default);
+        let again = next.with(AddressId::generate(), &input("2", Some(true)));
+        assert_eq!(again, Ok(next));
     }
 
     #[test]
     fn a_new_default_takes_the_place_of_the_old() {
         let (one, two) = (AddressId::generate(), AddressId::generate());
         let book = AddressBook::default()
-            .with(one, &input(Some(false)))
+            .with(one, &input("1", Some(false)))
             .unwrap();
         assert!(book.find(one).unwrap().is_default, "the first");
-        let book = book.with(two, &input(Some(true))).unwrap();
+        let book = book.with(two, &input("2", Some(true))).unwrap();
         assert!(book.find(two).unwrap().is_default && !book.find(one).unwrap().is_default);
-        let book = book.changed(one, &input(Some(true))).unwrap();
+        let book = book.changed(one, &input("1", Some(true))).unwrap();
         assert!(book.find(one).unwrap().is_default);
         let book = book.without(one).unwrap();
         assert!(book.find(two).unwrap().is_default);
         assert_eq!(book.without(one), Err(ChangeAddressesError::Unknown));
         assert_eq!(
-            book.changed(one, &input(None)),
+            book.changed(one, &input("1", None)),
             Err(ChangeAddressesError::Unknown)
         );
     }
@@ -204,13 +237,14 @@ mod tests {
             for (step, is_default, at) in steps {
                 let known = book.entries().get(at % (book.entries().len().max(1)));
                 let id = known.map_or_else(AddressId::generate, |entry| entry.id);
+                let input = input(&format!("{}", at % (2 * ADDRESSES_MAX)), is_default);
                 let next = match step {
-                    0 => book.with(AddressId::generate(), &input(is_default)),
-                    1 => book.changed(id, &input(is_default)),
+                    0 => book.with(AddressId::generate(), &input),
+                    1 => book.changed(id, &input),
                     _ => book.without(id),
                 };
                 let Ok(next) = next else { continue };
-                prop_assert_eq!(next.version, book.version + 1);
+                prop_assert!(next.version == book.version + 1 || next == book);
                 book = next;
                 let defaults = book.entries().iter().filter(|entry| entry.is_default).count();
                 prop_assert_eq!(defaults, usize::from(!book.entries().is_empty()));

@@ -72,7 +72,12 @@ pub enum Verified {
     /// The account's address is now known to be the person's.
     Address(Box<User>),
     /// The account has another address, which is known to be the person's.
-    NewAddress(Box<User>),
+    NewAddress {
+        /// The account as it then is.
+        user: Box<User>,
+        /// Its address before.
+        previous: Email,
+    },
 }
 
 impl User {
@@ -95,7 +100,10 @@ impl User {
             None if self.email_verified => Some(Verified::Already),
             None => Some(Verified::Address(Box::new(verified))),
             Some(old) if *old == self.email && proof.epoch == self.session_epoch => {
-                Some(Verified::NewAddress(Box::new(verified)))
+                Some(Verified::NewAddress {
+                    user: Box::new(verified),
+                    previous: old.clone(),
+                })
             }
             Some(_) => None,
         }
@@ -145,9 +153,14 @@ mod tests {
     fn a_new_address_needs_the_account_to_be_as_it_was() {
         let user = ada();
         let proof = Proof::of_new_address(&user, email("new@example.com"), NOW);
-        let Some(Verified::NewAddress(moved)) = user.verified(&proof) else {
+        let Some(Verified::NewAddress {
+            user: moved,
+            previous,
+        }) = user.verified(&proof)
+        else {
             panic!("not verified")
         };
+        assert_eq!(previous, user.email);
         assert_eq!(moved.email, email("new@example.com"));
         assert!(moved.email_verified);
         assert_eq!(moved.verified(&proof), None, "it has moved already");

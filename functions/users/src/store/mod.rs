@@ -17,6 +17,7 @@
 mod addresses;
 mod attempts;
 mod erasure;
+mod history;
 mod listing;
 mod log_in;
 mod proofs;

@@ -15,6 +15,8 @@ pub(super) const USER: &str = "USER";
 /// How the sort keys of a user's sessions begin. They stand right before the
 /// user's own item: one query reads both.
 pub(super) const SESSIONS: &str = "SESSION#";
+/// How the sort keys of a user's events begin.
+pub(super) const EVENTS: &str = "EVENT#";
 
 /// How the sort keys of a user's events begin.
 pub(super) const EVENTS: &str = "EVENT#";

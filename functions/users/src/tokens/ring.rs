@@ -3,12 +3,14 @@
 //! A running function has the secret as it was at its start. When the secret is
 //! changed, functions that start later sign with a key that it does not know:
 //! then it reads the secret again. Whoever sends tokens with made-up key ids
-//! makes it do so once a minute at most.
+//! makes it do so once a minute at most. The function that publishes the keys
+//! sees no tokens: it reads the secret again when it has had it for a minute.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kernel::{SessionId, SignedDuration, Timestamp, UserId};
 use runtime::{BoxFuture, Error, http::Role, log};
+use serde_json::Value;
 
 use super::{AccessTokens, Claims, Rejected, SignError};
 
@@ -43,6 +45,22 @@ impl KeyRing {
             reread: Some(reread),
             ..self
         }
+    }
+
+    /// The same keys, which were read at a time: they are not read again before
+    /// they are old.
+    #[must_use]
+    pub fn read_at(self, at: Timestamp) -> Self {
+        Self {
+            read_at: Mutex::new(Some(at)),
+            ..self
+        }
+    }
+
+    /// The public keys as a JWK set, read again when they are old.
+    pub async fn key_set(&self, now: Timestamp) -> Value {
+        self.read_again(now).await;
+        self.tokens().key_set()
     }
 
     /// A token for a session.

@@ -102,6 +102,35 @@ async fn twenty_is_the_limit_and_those_added_at_once_are_all_kept() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_sent_again_after_a_lost_reply_is_there_once() {
+    let shop = Shop::open().await;
+    let ada = shop.register("ada@example.com").await;
+    let one = add(&shop, &ada, &address("1 Lamp Street")).await;
+    let two = add(&shop, &ada, &address("2 Lamp Street")).await;
+    let client = ada.client(&shop.add_address);
+    let again = client.post(PATH, &address("2 Lamp Street"), OK).await;
+    assert_eq!(again.body["data"]["id"], two.as_str());
+    assert_eq!(again.body["data"]["isDefault"], false);
+    let mut body = address("2 Lamp Street");
+    body["isDefault"] = json!(true);
+    let again = client.post(PATH, &body, OK).await;
+    assert_eq!(again.body["data"]["isDefault"], true);
+    let ids: Vec<Value> = list(&shop, &ada).await;
+    let ids: Vec<_> = ids.iter().map(|entry| entry["id"].clone()).collect();
+    assert_eq!(ids, [json!(one), json!(two)]);
+    // Of many at once, one adds it; the others are shown that one.
+    let body = address("3 Lamp Street").to_string();
+    let posts = (0..4).map(|_| client.exchange(http::Method::POST, PATH, Some(body.clone())));
+    let replies = join_all(posts).await;
+    let made = replies.iter().filter(|reply| reply.status == CREATED);
+    assert_eq!(made.count(), 1);
+    for reply in &replies {
+        assert_eq!(reply.body["data"]["id"], replies[0].body["data"]["id"]);
+    }
+    assert_eq!(list(&shop, &ada).await.len(), 3);
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_is_named_at_once() {
     let shop = Shop::open().await;
     let ada = shop.register("ada@example.com").await;

@@ -15,6 +15,7 @@ mod calls;
 mod change_password;
 mod close_account;
 mod get_current_user;
+mod get_user_history;
 mod limits;
 mod log_in;
 mod log_out;

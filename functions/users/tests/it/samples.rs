@@ -44,7 +44,8 @@ async fn every_function_takes_its_sample() {
     let mail = crate::shop::versions(crate::shop::MAIL_SECRET, None);
     let registration = std::sync::Arc::new(users::app::Registration::new(sign_ins(), mail));
     let shared = std::sync::Arc::new(sign_ins());
-    let document = api::serve_jwks::document(&crate::shop::tokens());
+    let keys = users::app::PublicKeys::new(clock.clone(), crate::shop::tokens());
+    let keys = std::sync::Arc::new(keys);
     assert_eq!(status!("register-user", register_user, registration), 201);
     assert_eq!(status!("log-in", log_in, shared.clone()), 200);
     assert_eq!(
@@ -85,7 +86,6 @@ async fn every_function_takes_its_sample() {
         "nobody here"
     );
     assert_eq!(status!("update-user", update_user, app), 404, "nobody here");
-    assert_eq!(status!("serve-jwks", serve_jwks, document), 200);
     let closer = shop.table.start(&api::close_account::function()).await;
     assert_eq!(invoke(&closer, "close-account").await["statusCode"], 404);
     let eraser = users::events::erase_accounts::function();
@@ -94,8 +94,13 @@ async fn every_function_takes_its_sample() {
         invoke(&eraser, "erase-accounts").await,
         json!({"erased": 0})
     );
+    assert_eq!(status!("serve-jwks", serve_jwks, keys), 200);
     let lister = shop.table.start(&api::list_users::function()).await;
     assert_eq!(invoke(&lister, "list-users").await["statusCode"], 200);
+    let history = api::get_user_history::function();
+    let history = shop.table.start(&history).await;
+    let reply = invoke(&history, "get-user-history").await;
+    assert_eq!(reply["statusCode"], 404, "nobody here");
     let reply = invoke(&shop.authorize, "authorize").await;
     assert_eq!(
         reply,

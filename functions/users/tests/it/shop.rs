@@ -30,6 +30,7 @@ pub(crate) struct Shop {
     pub(crate) update: Client,
     pub(crate) list_users: Client,
     pub(crate) get_user: Client,
+    pub(crate) history: Client,
     pub(crate) delete_user: Client,
     pub(crate) close: Client,
     pub(crate) verify_email: Client,
@@ -127,6 +128,7 @@ impl Shop {
             update: client!(update_user, app),
             list_users: Client::new(table.start(&api::list_users::function()).await),
             get_user: client!(get_user, app),
+            history: Client::new(table.start(&api::get_user_history::function()).await),
             delete_user: client!(delete_user, app),
             close: Client::new(
                 table

@@ -123,7 +123,16 @@ async fn a_new_address_counts_once_it_is_verified() {
     let types = shop.table.event_types().await;
     assert_eq!(
         types[2..],
-        ["user.updated".to_owned(), "user.email_verified".to_owned()]
+        [
+            "user.updated".to_owned(),
+            "user.email_verified".to_owned(),
+            "user.email_changed".to_owned()
+        ]
+    );
+    let told = shop.table.events().await.pop().unwrap();
+    assert_eq!(
+        told.data,
+        json!({"userId": ada.id, "previousEmail": "ada@example.com"})
     );
     // The old address is free, and what was mailed to it proves nothing more.
     verify(&shop, &first, UNPROCESSABLE_ENTITY).await;
