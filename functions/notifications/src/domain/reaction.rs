@@ -3,8 +3,9 @@
 use contracts::{
     Envelope, ReadEventError,
     events::{
-        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserEmailChanged, UserPasswordChanged,
-        UserPasswordResetRequested, UserRegistered, UserUpdated, UserVerificationRequested,
+        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserEmailChanged, UserMfaDisabled,
+        UserMfaEnabled, UserPasswordChanged, UserPasswordResetRequested, UserRegistered,
+        UserUpdated, UserVerificationRequested,
     },
 };
 
@@ -44,6 +45,10 @@ impl Reaction {
             event.read().map(|data| password_changed(event, data))
         } else if event.is::<UserEmailChanged>() {
             event.read().map(|data| email_changed(event, data))
+        } else if event.is::<UserMfaEnabled>() {
+            event.read().map(|data| mfa_enabled(event, data))
+        } else if event.is::<UserMfaDisabled>() {
+            event.read().map(|data| mfa_disabled(event, data))
         } else if event.is::<OrderConfirmed>() {
             event.read().map(|data| confirmed(event, data))
         } else if event.is::<OrderPaymentFailed>() {
@@ -103,6 +108,16 @@ fn password_changed(event: &Envelope, data: UserPasswordChanged) -> Reaction {
 fn email_changed(event: &Envelope, data: UserEmailChanged) -> Reaction {
     let email = data.previous_email;
     let message = Message::EmailChanged { email };
+    Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+fn mfa_enabled(event: &Envelope, data: UserMfaEnabled) -> Reaction {
+    let message = Message::MfaEnabled { email: data.email };
+    Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+fn mfa_disabled(event: &Envelope, data: UserMfaDisabled) -> Reaction {
+    let message = Message::MfaDisabled { email: data.email };
     Reaction::Write(Notification::email(event, data.user_id, message))
 }
 

@@ -14,7 +14,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 16] = templates![
+const TEMPLATES: [(&str, &str); 20] = templates![
     "layout.html",
     "layout.txt",
     "verify-email.html",
@@ -25,6 +25,10 @@ const TEMPLATES: [(&str, &str); 16] = templates![
     "password-changed.txt",
     "email-changed.html",
     "email-changed.txt",
+    "mfa-enabled.html",
+    "mfa-enabled.txt",
+    "mfa-disabled.html",
+    "mfa-disabled.txt",
     "order-confirmed.html",
     "order-confirmed.txt",
     "payment-failed.html",
@@ -133,7 +137,10 @@ impl Renderer {
                 let link = self.url.reset_password(&self.tokens.open(sealed_token)?);
                 context! { link => Value::from_safe_string(link) }
             }
-            Message::PasswordChanged { .. } | Message::EmailChanged { .. } => context! {},
+            Message::PasswordChanged { .. }
+            | Message::EmailChanged { .. }
+            | Message::MfaEnabled { .. }
+            | Message::MfaDisabled { .. } => context! {},
             Message::OrderConfirmed {
                 order_id,
                 lines,
