@@ -125,7 +125,7 @@ fn every_sample_event_is_what_triggers_its_function() {
                 let _: Envelope = serde_json::from_str(body).unwrap();
             }
             Trigger::Schedule => assert_eq!(event["detail-type"], "Scheduled Event"),
-            Trigger::Call => assert!(event["orderId"].is_string(), "{}", function.name),
+            Trigger::Call => assert!(event["correlationId"].is_string(), "{}", function.name),
         }
     }
 }

@@ -15,6 +15,7 @@ mod gateway;
 mod input;
 mod kill;
 mod laptop;
+mod leaving;
 mod limits;
 mod logs;
 mod matrix;

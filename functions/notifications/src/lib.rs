@@ -30,6 +30,7 @@ use runtime::Function;
 pub fn functions() -> Vec<Function> {
     vec![
         api::list_notifications::function(),
+        api::export_notifications::function(),
         events::compose_notifications::function(),
         events::deliver_email::function(),
         events::relay_notification_events::function(),

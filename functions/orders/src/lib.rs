@@ -66,7 +66,9 @@ pub fn functions() -> Vec<Function> {
         api::list_orders::function(),
         api::get_order::function(),
         api::get_order_history::function(),
+        api::export_orders::function(),
         events::advance_orders::function(),
+        events::anonymise_orders::function(),
         events::relay_order_events::function(),
     ]
 }

@@ -51,6 +51,7 @@ impl App {
 pub fn functions() -> Vec<Function> {
     vec![
         api::get_payment::function(),
+        api::export_payments::function(),
         events::process_payments::function(),
         events::relay_payment_events::function(),
     ]

@@ -53,6 +53,7 @@ pub fn functions() -> Vec<Function> {
         api::update_user::function(),
         api::delete_user::function(),
         api::close_account::function(),
+        api::export_account::function(),
         events::erase_accounts::function(),
         events::relay_user_events::function(),
     ]

@@ -1,8 +1,9 @@
 //! Calls from one service to another's function (Lambda Invoke, under IAM).
 
 use jiff::Timestamp;
-use kernel::{OrderId, ProductId};
+use kernel::{NotificationId, OrderId, PaymentId, ProductId, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::events::{OrderLine, Quantity};
 
@@ -64,4 +65,87 @@ pub struct Shortage {
 impl Call for ReserveStock {
     type Reply = StockReservation;
     const SERVICE: &'static str = "catalog";
+}
+
+/// Asks for a page of what the orders service holds on a person, oldest last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportOrders {
+    /// On whom.
+    pub user_id: UserId,
+    /// The last order of the page before.
+    pub after: Option<OrderId>,
+    /// The chain this belongs to.
+    pub correlation_id: String,
+}
+
+/// A page of somebody's orders, each as a person reads it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedOrders {
+    /// The orders.
+    pub orders: Vec<Value>,
+    /// Their payments: who asks the payments service has to name them.
+    pub payment_ids: Vec<PaymentId>,
+    /// The last order on the page, when there are more.
+    pub next: Option<OrderId>,
+}
+
+impl Call for ExportOrders {
+    type Reply = ExportedOrders;
+    const SERVICE: &'static str = "orders";
+}
+
+/// Asks for those of some payments that are a person's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportPayments {
+    /// Whose.
+    pub user_id: UserId,
+    /// Which; no more than a page of orders has.
+    pub payment_ids: Vec<PaymentId>,
+    /// The chain this belongs to.
+    pub correlation_id: String,
+}
+
+/// Somebody's payments, each as a person reads it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedPayments {
+    /// The payments.
+    pub payments: Vec<Value>,
+}
+
+impl Call for ExportPayments {
+    type Reply = ExportedPayments;
+    const SERVICE: &'static str = "payments";
+}
+
+/// Asks for a page of what the notifications service holds on a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportNotifications {
+    /// On whom.
+    pub user_id: UserId,
+    /// The last notification of the page before.
+    pub after: Option<NotificationId>,
+    /// The chain this belongs to.
+    pub correlation_id: String,
+}
+
+/// A page of what somebody was told, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedNotifications {
+    /// How the person is reached, as far as that is known.
+    pub contact: Option<Value>,
+    /// What the person was told.
+    pub notifications: Vec<Value>,
+    /// The last one on the page, when there are more.
+    pub next: Option<NotificationId>,
+}
+
+impl Call for ExportNotifications {
+    type Reply = ExportedNotifications;
+    const SERVICE: &'static str = "notifications";
 }

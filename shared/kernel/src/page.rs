@@ -12,6 +12,9 @@ pub const PAGE_LIMIT_MAX: u32 = 100;
 pub struct Limit(u32);
 
 impl Limit {
+    /// As many as a page may have.
+    pub const MOST: Self = Self(PAGE_LIMIT_MAX);
+
     /// The number.
     pub const fn get(self) -> u32 {
         self.0

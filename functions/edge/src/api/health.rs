@@ -58,6 +58,8 @@ const GRANTS: &[Grant] = &[
         "sqs:GetQueueAttributes",
         "ComposeNotificationsDeadLetterQueue",
     ),
+    grant("sqs:GetQueueAttributes", "AnonymiseOrdersQueue"),
+    grant("sqs:GetQueueAttributes", "AnonymiseOrdersDeadLetterQueue"),
     grant("sqs:GetQueueAttributes", "DeliverEmailQueue"),
     grant("sqs:GetQueueAttributes", "DeliverEmailDeadLetterQueue"),
 ];

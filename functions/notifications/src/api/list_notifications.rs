@@ -68,7 +68,7 @@ impl FromQuery for ListQuery {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NotificationView {
+pub(super) struct NotificationView {
     id: NotificationId,
     #[serde(rename = "type")]
     template: String,
@@ -84,9 +84,9 @@ struct NotificationView {
 }
 
 impl NotificationView {
-    fn of(listed: Listed) -> Result<Self, ApiError> {
+    pub(super) fn of(listed: Listed) -> Result<Self, uuid::Error> {
         Ok(Self {
-            id: listed.id().map_err(ApiError::internal)?,
+            id: listed.id()?,
             template: listed.template,
             title: listed.title,
             description: listed.description,
@@ -112,7 +112,8 @@ pub async fn list_notifications(
     };
     let (listed, more) = app.store.list(caller.user_id, query.limit, after).await?;
     let items = listed.into_iter().map(NotificationView::of);
-    let items = items.collect::<Result<Vec<_>, _>>()?;
+    let items: Result<Vec<_>, _> = items.collect();
+    let items = items.map_err(ApiError::internal)?;
     let last = items.last().filter(|_| more);
     let next_cursor = last.and_then(|last| app.cursors.seal(&list, &last.id));
     let page = Page {

@@ -20,6 +20,17 @@ pub struct Contact {
     pub updated_at: Timestamp,
 }
 
+/// What is known of how a person is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing, yet.
+    Unknown,
+    /// This.
+    At(Contact),
+    /// The person was erased, and is to be told nothing any more.
+    Erased,
+}
+
 impl Contact {
     /// The name to begin a mail with, when it is no more than a name. Anybody
     /// can register somebody else's address, and a "name" with a link in it

@@ -1,6 +1,7 @@
 //! What people are told.
 
 use contracts::events::{CancellationReason, OrderLine};
+use jiff::Timestamp;
 use kernel::{Money, OrderId};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,13 @@ pub enum Message {
         /// The account's address at that time.
         email: String,
     },
+    /// Tells a person until when a closed account can be had back.
+    AccountClosed {
+        /// When it will be gone.
+        erase_at: Timestamp,
+    },
+    /// Tells a person that an account that was closed is open again.
+    AccountReopened,
     /// The money is taken and the goods are sold.
     OrderConfirmed {
         /// Which order.
@@ -144,6 +152,11 @@ const fn cancellation_sentence(reason: CancellationReason) -> &'static str {
     }
 }
 
+/// A day as a mail says it, in UTC.
+pub fn date(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y").to_string()
+}
+
 impl Message {
     /// The template's name: that of its files.
     pub const fn template(&self) -> &'static str {
@@ -154,6 +167,8 @@ impl Message {
             Self::EmailChanged { .. } => "email-changed",
             Self::MfaEnabled { .. } => "mfa-enabled",
             Self::MfaDisabled { .. } => "mfa-disabled",
+            Self::AccountClosed { .. } => "account-closed",
+            Self::AccountReopened => "account-reopened",
             Self::OrderConfirmed { .. } => "order-confirmed",
             Self::PaymentFailed { .. } => "payment-failed",
             Self::OrderCancelled { .. } => "order-cancelled",
@@ -169,6 +184,8 @@ impl Message {
             Self::EmailChanged { .. } => "Your email address was changed",
             Self::MfaEnabled { .. } => "Two-factor authentication is on",
             Self::MfaDisabled { .. } => "Two-factor authentication is off",
+            Self::AccountClosed { .. } => "Your account is closed",
+            Self::AccountReopened => "Your account is open again",
             Self::OrderConfirmed { .. } => "Your order is confirmed",
             Self::PaymentFailed { .. } => "Your payment failed",
             Self::OrderCancelled { .. } => "Your order was cancelled",
@@ -184,6 +201,10 @@ impl Message {
             Self::EmailChanged { .. } => "Your account has a new email address.".to_owned(),
             Self::MfaEnabled { .. } => "Signing in now takes a code as well.".to_owned(),
             Self::MfaDisabled { .. } => "Signing in takes the password alone.".to_owned(),
+            Self::AccountClosed { erase_at } => {
+                format!("It will be erased on {}.", date(*erase_at))
+            }
+            Self::AccountReopened => "It will not be erased.".to_owned(),
             Self::OrderConfirmed { total, .. } => format!("We received your payment of {total}."),
             Self::PaymentFailed { .. } | Self::OrderCancelled { .. } => {
                 format!("{} Nothing was charged.", self.reason().unwrap_or_default())
@@ -201,7 +222,9 @@ impl Message {
             | Self::EmailChanged { email }
             | Self::MfaEnabled { email }
             | Self::MfaDisabled { email } => Some(email),
-            Self::OrderConfirmed { .. }
+            Self::AccountClosed { .. }
+            | Self::AccountReopened
+            | Self::OrderConfirmed { .. }
             | Self::PaymentFailed { .. }
             | Self::OrderCancelled { .. } => None,
         }
@@ -216,6 +239,8 @@ impl Message {
             Self::EmailChanged { .. } => format!("Your {shop} email address was changed"),
             Self::MfaEnabled { .. } => format!("Two-factor authentication is on at {shop}"),
             Self::MfaDisabled { .. } => format!("Two-factor authentication is off at {shop}"),
+            Self::AccountClosed { .. } => format!("Your {shop} account is closed"),
+            Self::AccountReopened => format!("Your {shop} account is open again"),
             Self::OrderConfirmed { .. } => format!("Your {shop} order is confirmed"),
             Self::PaymentFailed { .. } => format!("The payment for your {shop} order failed"),
             Self::OrderCancelled { .. } => format!("Your {shop} order was cancelled"),
@@ -231,6 +256,8 @@ impl Message {
             | Self::EmailChanged { .. }
             | Self::MfaEnabled { .. }
             | Self::MfaDisabled { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountReopened
             | Self::OrderConfirmed { .. } => None,
             Self::PaymentFailed { reason, .. } => Some(reason.sentence()),
             Self::OrderCancelled { reason, .. } => Some(cancellation_sentence(*reason)),

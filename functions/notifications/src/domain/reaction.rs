@@ -3,11 +3,14 @@
 use contracts::{
     Envelope, ReadEventError,
     events::{
-        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserEmailChanged, UserMfaDisabled,
-        UserMfaEnabled, UserPasswordChanged, UserPasswordResetRequested, UserRegistered,
-        UserUpdated, UserVerificationRequested,
+        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserDeactivated, UserEmailChanged,
+        UserErased, UserMfaDisabled, UserMfaEnabled, UserPasswordChanged,
+        UserPasswordResetRequested, UserReactivated, UserRegistered, UserUpdated,
+        UserVerificationRequested,
     },
 };
+
+use kernel::UserId;
 
 use super::{Contact, Message, Notification, PaymentFailure};
 
@@ -20,6 +23,8 @@ pub enum Reaction {
     Remember(Contact),
     /// Keep how a new person is reached, and tell them something.
     Welcome(Contact, Notification),
+    /// Forget somebody for good.
+    Forget(UserId),
     /// Tell somebody something, who must be known by then.
     Tell(Notification),
     /// Tell whoever is at an address something, known or not.
@@ -49,6 +54,14 @@ impl Reaction {
             event.read().map(|data| mfa_enabled(event, data))
         } else if event.is::<UserMfaDisabled>() {
             event.read().map(|data| mfa_disabled(event, data))
+        } else if event.is::<UserDeactivated>() {
+            event.read().map(|data| closed(event, &data))
+        } else if event.is::<UserReactivated>() {
+            event.read().map(|data| reopened(event, &data))
+        } else if event.is::<UserErased>() {
+            event
+                .read()
+                .map(|data: UserErased| Self::Forget(data.user_id))
         } else if event.is::<OrderConfirmed>() {
             event.read().map(|data| confirmed(event, data))
         } else if event.is::<OrderPaymentFailed>() {
@@ -119,6 +132,19 @@ fn mfa_enabled(event: &Envelope, data: UserMfaEnabled) -> Reaction {
 fn mfa_disabled(event: &Envelope, data: UserMfaDisabled) -> Reaction {
     let message = Message::MfaDisabled { email: data.email };
     Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+/// What an admin closes is not told: the shop may have its reasons.
+fn closed(event: &Envelope, data: &UserDeactivated) -> Reaction {
+    data.erase_at.map_or(Reaction::Ignore, |erase_at| {
+        let message = Message::AccountClosed { erase_at };
+        Reaction::Tell(Notification::email(event, data.user_id, message))
+    })
+}
+
+fn reopened(event: &Envelope, data: &UserReactivated) -> Reaction {
+    let message = Message::AccountReopened;
+    Reaction::Tell(Notification::email(event, data.user_id, message))
 }
 
 fn confirmed(event: &Envelope, data: OrderConfirmed) -> Reaction {

@@ -8,14 +8,16 @@ use kernel::{Clock, UserId};
 use runtime::{Environment, Error, Function, Grant, grant};
 
 use crate::{
-    domain::{Notification, Reaction},
+    domain::{Notification, Reach, Reaction},
     store::Store,
 };
 
 const NAME: &str = "compose-notifications";
 const GRANTS: &[Grant] = &[
+    grant("dynamodb:BatchWriteItem", "NotificationsTable"),
     grant("dynamodb:GetItem", "NotificationsTable"),
     grant("dynamodb:PutItem", "NotificationsTable"),
+    grant("dynamodb:Query", "NotificationsTable"),
 ];
 
 /// The function.
@@ -48,13 +50,14 @@ impl Composer {
         })
     }
 
-    /// Waits, by failing, until the person is known. What is known of a person
-    /// is replaced but never removed, so what is read here stays true.
-    async fn require_known(&self, user_id: UserId) -> Result<(), ComposeNotificationError> {
-        let known = self.store.contact(user_id).await?;
-        known
-            .map(drop)
-            .ok_or(ComposeNotificationError::UnknownUser(user_id))
+    /// Waits, by failing, until the person is known. Gives whether there is
+    /// somebody to tell: a person who was erased is told nothing more.
+    async fn is_there(&self, user_id: UserId) -> Result<bool, ComposeNotificationError> {
+        match self.store.reach(user_id).await? {
+            Reach::At(_) => Ok(true),
+            Reach::Erased => Ok(false),
+            Reach::Unknown => Err(ComposeNotificationError::UnknownUser(user_id)),
+        }
     }
 
     async fn queue(
@@ -78,15 +81,20 @@ impl Composer {
 pub async fn compose_notifications(composer: Arc<Composer>, event: Envelope) -> Result<(), Error> {
     match Reaction::to(&event)? {
         Reaction::Ignore => {}
-        Reaction::Remember(contact) => composer.store.remember(&contact).await?,
-        Reaction::Welcome(contact, notification) => {
+        Reaction::Remember(contact) => {
             composer.store.remember(&contact).await?;
-            composer.queue(&notification, &event).await?;
         }
+        Reaction::Welcome(contact, notification) => {
+            if composer.store.remember(&contact).await? {
+                composer.queue(&notification, &event).await?;
+            }
+        }
+        Reaction::Forget(user_id) => composer.store.forget(user_id, event.time).await?,
         Reaction::Write(notification) => composer.queue(&notification, &event).await?,
         Reaction::Tell(notification) => {
-            composer.require_known(notification.user_id).await?;
-            composer.queue(&notification, &event).await?;
+            if composer.is_there(notification.user_id).await? {
+                composer.queue(&notification, &event).await?;
+            }
         }
     }
     Ok(())

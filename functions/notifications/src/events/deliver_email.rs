@@ -16,7 +16,7 @@ use runtime::{
 use uuid::Uuid;
 
 use crate::{
-    domain::Message,
+    domain::{Message, Reach},
     mail::{Mailer, Recipient, RenderMailError, Renderer, SendMailError, SesMailer},
     store::{Claim, Claimed, Settled, Store},
 };
@@ -126,6 +126,8 @@ impl Courier {
         match self.store.claim(&claim).await? {
             Claimed::Settled => Ok(()),
             Claimed::Busy => Err(DeliverEmailError::Busy(notification_id)),
+            // It went with the person.
+            Claimed::Unknown if self.store.reach(user_id).await? == Reach::Erased => Ok(()),
             Claimed::Unknown => Err(DeliverEmailError::Unknown(notification_id)),
             Claimed::Yours {
                 message,
@@ -161,12 +163,17 @@ impl Courier {
                 salutation: None,
             });
         }
-        let contact = self.store.contact(user_id).await?;
-        let contact = contact.ok_or(DeliverEmailError::Unreachable(user_id))?;
-        Ok(Recipient {
-            salutation: contact.salutation(),
-            email: contact.email,
-        })
+        match self.store.reach(user_id).await? {
+            Reach::At(contact) => Ok(Recipient {
+                salutation: contact.salutation(),
+                email: contact.email,
+            }),
+            Reach::Unknown => Err(DeliverEmailError::Unreachable(user_id)),
+            Reach::Erased => {
+                let code = "person_erased".to_owned();
+                Err(SendMailError::Refused { code }.into())
+            }
+        }
     }
 
     /// Records how the try ended. When the record of a mail that was sent does

@@ -6,7 +6,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context, syntax::SyntaxCo
 use runtime::{SealKey, SealedError};
 
 use super::{Mail, PublicUrl};
-use crate::domain::{Line, Message};
+use crate::domain::{Line, Message, date};
 
 macro_rules! templates {
     ($($name:literal),+ $(,)?) => {
@@ -14,7 +14,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 20] = templates![
+const TEMPLATES: [(&str, &str); 24] = templates![
     "layout.html",
     "layout.txt",
     "verify-email.html",
@@ -29,6 +29,10 @@ const TEMPLATES: [(&str, &str); 20] = templates![
     "mfa-enabled.txt",
     "mfa-disabled.html",
     "mfa-disabled.txt",
+    "account-closed.html",
+    "account-closed.txt",
+    "account-reopened.html",
+    "account-reopened.txt",
     "order-confirmed.html",
     "order-confirmed.txt",
     "payment-failed.html",
@@ -141,6 +145,8 @@ impl Renderer {
             | Message::EmailChanged { .. }
             | Message::MfaEnabled { .. }
             | Message::MfaDisabled { .. } => context! {},
+            Message::AccountClosed { erase_at } => context! { date => date(*erase_at) },
+            Message::AccountReopened => context! {},
             Message::OrderConfirmed {
                 order_id,
                 lines,

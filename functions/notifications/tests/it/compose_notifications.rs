@@ -8,7 +8,7 @@ use contracts::{
 };
 use futures_util::future::join_all;
 use kernel::{OrderId, PaymentId, UserId};
-use notifications::store::Queued;
+use notifications::{domain::Reach, store::Queued};
 
 use crate::desk::{
     CORRELATION, Desk, EMAIL, at, confirmed, dollars, event, payment_failed, registered,
@@ -246,7 +246,9 @@ async fn the_newest_address_wins_in_whatever_order_it_comes() {
         let desk = Desk::open().await;
         desk.compose(&order.map(Clone::clone)).await;
         desk.compose(&order.map(Clone::clone)).await;
-        let contact = desk.store.contact(user_id).await.unwrap().unwrap();
+        let Reach::At(contact) = desk.store.reach(user_id).await.unwrap() else {
+            panic!("not known")
+        };
         assert_eq!(contact.email, "third@example.com");
         assert_eq!(contact.name, "Ada King");
         assert_eq!(contact.updated_at, at(9));

@@ -5,6 +5,8 @@
 mod compose_notifications;
 mod deliver_email;
 mod desk;
+mod erasure;
+mod export_notifications;
 mod list_notifications;
 mod mails;
 mod sample_events;

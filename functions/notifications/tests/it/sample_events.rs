@@ -1,5 +1,5 @@
 use contracts::Envelope;
-use notifications::api::list_notifications;
+use notifications::api::{export_notifications, list_notifications};
 use runtime::{Context, Handler, LambdaEvent};
 use serde_json::{Value, json, value::RawValue};
 use testkit::{Answer, Peer};
@@ -8,6 +8,7 @@ use crate::desk::Desk;
 
 const COMPOSE: &str = include_str!("../../../../events/compose-notifications.json");
 const DELIVER: &str = include_str!("../../../../events/deliver-email.json");
+const EXPORT: &str = include_str!("../../../../events/export-notifications.json");
 const LIST: &str = include_str!("../../../../events/list-notifications.json");
 const RELAY: &str = include_str!("../../../../events/relay-notification-events.json");
 
@@ -29,6 +30,14 @@ async fn the_samples_fit_together() {
     assert_eq!(page["statusCode"], 200);
     let body: Value = serde_json::from_str(page["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["data"][0]["type"], "verify_email");
+
+    let export = desk.table.start(&export_notifications::function()).await;
+    let page = invoke(&export, EXPORT).await;
+    assert_eq!(page["notifications"].as_array().unwrap().len(), 1, "{page}");
+    assert!(
+        page["contact"].is_object() && page["next"].is_null(),
+        "{page}"
+    );
 
     // The sample's delivery is of what the first sample made; its token was
     // sealed with nobody's key, so it comes as far as that and waits.

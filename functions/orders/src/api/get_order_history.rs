@@ -28,7 +28,7 @@ pub fn function() -> Function {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EntryView {
+pub(super) struct EntryView {
     #[serde(rename = "type")]
     event_type: String,
     at: Timestamp,
@@ -51,7 +51,7 @@ pub async fn get_order_history(
     Ok(Reply::ok("order history", &entries))
 }
 
-fn entry(Numbered { version, event }: Numbered) -> EntryView {
+pub(super) fn entry(Numbered { version, event }: Numbered) -> EntryView {
     EntryView {
         event_type: event.event_type,
         at: event.time,

@@ -1,6 +1,7 @@
 //! The service's HTTP functions, one a file.
 
 mod errors;
+pub mod export_orders;
 pub mod get_order;
 pub mod get_order_history;
 pub mod list_orders;

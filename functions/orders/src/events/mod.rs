@@ -1,4 +1,5 @@
 //! The service's consumers and its relay, one a file.
 
 pub mod advance_orders;
+pub mod anonymise_orders;
 pub mod relay_order_events;

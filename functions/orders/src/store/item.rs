@@ -6,7 +6,7 @@ use contracts::Envelope;
 use kernel::OrderId;
 use serde::{Deserialize, Serialize};
 
-use super::{SNAPSHOT, open_shard, partition};
+use super::{ANONYMOUS, SNAPSHOT, open_shard, partition};
 use crate::domain::{Address, Order};
 
 /// An order with what is kept beside it.
@@ -47,6 +47,14 @@ impl StoredOrder {
             shipping_address,
             seen: BTreeSet::new(),
         }
+    }
+
+    /// Whether nobody can be found through it any more.
+    pub fn is_anonymous(&self) -> bool {
+        let Address {
+            name, line1, line2, ..
+        } = &self.shipping_address;
+        name == ANONYMOUS && line1 == ANONYMOUS && line2.is_none()
     }
 
     /// Whether an outside event has moved it already.

@@ -23,7 +23,7 @@ use runtime::{
     Environment,
     http::{IdempotencyKey, StoredReply},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 mod item;
 
@@ -54,6 +54,8 @@ const OPEN_SHARDS: u8 = 4;
 /// Pages of one partition that are counted: some 30,000 orders. Who has more
 /// than that stuck need not know how many more.
 const OPEN_PAGES_MAX: usize = 5;
+/// What stands where a person was.
+const ANONYMOUS: &str = "-";
 const SNAPSHOT: &str = "ORDER";
 const EVENTS: &str = "EVENT#";
 /// Events that an order may have; its states allow fewer than ten.
@@ -236,6 +238,26 @@ impl OrderStore {
             )
             .commit()
             .await
+    }
+
+    /// Takes the person out of an order's address: who and at which door, and
+    /// not in which town and country. The order itself stays as it is.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn anonymise(&self, id: OrderId) -> Result<(), StoreError> {
+        let nobody = Expression::update(
+            "SET shipping_address.#name = :nobody, shipping_address.line1 = :nobody \
+             REMOVE shipping_address.line2",
+        )
+        .only_when("attribute_exists(pk)")
+        .name("#name", "name")
+        .value(":nobody", ANONYMOUS);
+        let key = Key::new(partition(id), SNAPSHOT);
+        match self.table.update::<IgnoredAny>(key, nobody).await {
+            Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+        }
     }
 
     /// How many orders have been open since before a time.

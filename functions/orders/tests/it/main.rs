@@ -7,7 +7,9 @@
 )]
 
 mod advance_orders;
+mod anonymise_orders;
 mod catalog;
+mod export_orders;
 mod get_order;
 mod get_order_history;
 mod list_orders;

@@ -25,7 +25,7 @@ pub fn function() -> Function {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PaymentView<'a> {
+pub(super) struct PaymentView<'a> {
     id: PaymentId,
     order_id: OrderId,
     status: Status,
@@ -39,7 +39,7 @@ struct PaymentView<'a> {
 }
 
 impl<'a> PaymentView<'a> {
-    fn of(payment: &'a Payment) -> Self {
+    pub(super) fn of(payment: &'a Payment) -> Self {
         Self {
             id: payment.payment_id,
             order_id: payment.order_id,

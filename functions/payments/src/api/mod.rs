@@ -1,3 +1,4 @@
 //! The service's HTTP functions, one a file.
 
+pub mod export_payments;
 pub mod get_payment;

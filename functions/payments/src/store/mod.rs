@@ -80,6 +80,16 @@ impl PaymentStore {
         self.table.get(key(id)).await
     }
 
+    /// Payments as they are now, in no order; those that are not there are
+    /// left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn find_many(&self, ids: Vec<PaymentId>) -> Result<Vec<StoredPayment>, StoreError> {
+        let keys = ids.into_iter().map(key).collect();
+        self.table.get_many(keys, false).await
+    }
+
     /// Writes a payment that is not there yet, and announces `event` if there
     /// is one. Refused when it is there.
     ///

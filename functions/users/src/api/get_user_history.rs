@@ -52,7 +52,7 @@ impl FromQuery for HistoryQuery {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EntryView {
+pub(super) struct EntryView {
     id: EventId,
     #[serde(rename = "type")]
     event_type: String,
@@ -89,7 +89,7 @@ pub async fn get_user_history(
     Ok(Reply::page("user history", &page))
 }
 
-fn entry(event: Envelope) -> EntryView {
+pub(super) fn entry(event: Envelope) -> EntryView {
     EntryView {
         id: event.id,
         event_type: event.event_type,

@@ -75,18 +75,31 @@ impl<S: Limited> FromRequestParts<Arc<S>> for WithinLimits {
             most: store.requests_per_ip(),
             window: WINDOW,
         };
-        let quota = store.take(&limit, &network(ip), now).await?;
-        announce(&limit, quota);
-        if quota.admitted {
-            Ok(Self)
-        } else {
-            let detail = "too many requests from your address; come again later";
-            Err(
-                ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
-                    .with_retry_after(quota.reset_seconds),
-            )
-        }
+        let detail = "too many requests from your address; come again later";
+        require_within(store, &limit, &network(ip), now, detail).await?;
+        Ok(Self)
     }
+}
+
+/// Requires a request to be within a limit, and says in the reply's headers
+/// what is left of it.
+///
+/// # Errors
+/// 429 `too_many_requests`.
+pub(super) async fn require_within(
+    store: &Store,
+    limit: &RateLimit,
+    key: &str,
+    now: Timestamp,
+    detail: &'static str,
+) -> Result<(), ApiError> {
+    let quota = store.take(limit, key, now).await?;
+    announce(limit, quota);
+    if quota.admitted {
+        return Ok(());
+    }
+    let refused = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail);
+    Err(refused.with_retry_after(quota.reset_seconds))
 }
 
 /// Whose requests count together: those of an IPv4 address, or of a /64 of

@@ -29,7 +29,7 @@ pub fn endpoint() -> Endpoint<Arc<App>> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SessionView<'a> {
+pub(super) struct SessionView<'a> {
     id: SessionId,
     created_at: Timestamp,
     last_used_at: Timestamp,
@@ -37,6 +37,21 @@ struct SessionView<'a> {
     ip: Option<IpAddr>,
     device: Option<&'a str>,
     current: bool,
+}
+
+impl<'a> SessionView<'a> {
+    /// A session, as somebody sees it who is signed in through `current`.
+    pub(super) fn of(session: &'a Session, current: SessionId) -> Self {
+        Self {
+            id: session.id,
+            created_at: session.created_at,
+            last_used_at: session.refreshed_at,
+            ends_at: session.ends_at(),
+            ip: session.ip,
+            device: session.device.as_deref(),
+            current: session.id == current,
+        }
+    }
 }
 
 /// The sessions of the caller that are not over, the latest first. There are
@@ -53,21 +68,7 @@ pub async fn list_sessions(
     let now = app.clock.now();
     sessions.retain(|session| session.is_live(&user, now));
     sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
-    let view = |session: &'_ Session| SessionView {
-        id: session.id,
-        created_at: session.created_at,
-        last_used_at: session.refreshed_at,
-        ends_at: session.ends_at(),
-        ip: session.ip,
-        device: None,
-        current: session.id == person.session_id,
-    };
-    let views: Vec<SessionView<'_>> = sessions
-        .iter()
-        .map(|session| SessionView {
-            device: session.device.as_deref(),
-            ..view(session)
-        })
-        .collect();
+    let view = |session| SessionView::of(session, person.session_id);
+    let views: Vec<_> = sessions.iter().map(view).collect();
     Ok(Reply::ok("your sessions", &views))
 }

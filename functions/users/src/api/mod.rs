@@ -10,6 +10,7 @@ mod current_password;
 pub mod delete_user;
 pub mod end_session;
 mod errors;
+pub mod export_account;
 pub mod get_current_user;
 pub mod get_user;
 pub mod get_user_history;

@@ -17,9 +17,6 @@ pub(super) const USER: &str = "USER";
 pub(super) const SESSIONS: &str = "SESSION#";
 /// How the sort keys of a user's events begin.
 pub(super) const EVENTS: &str = "EVENT#";
-
-/// How the sort keys of a user's events begin.
-pub(super) const EVENTS: &str = "EVENT#";
 /// The sort key of a user's second factor.
 pub(super) const TOTP: &str = "TOTP";
 

@@ -1,0 +1,5 @@
+//! The function `export-notifications`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(notifications::api::export_notifications::function())
+}

@@ -1,0 +1,5 @@
+//! The function `export-orders`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(orders::api::export_orders::function())
+}

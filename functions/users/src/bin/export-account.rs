@@ -1,0 +1,5 @@
+//! The function `export-account`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::export_account::function())
+}
