@@ -174,6 +174,20 @@ events! {
             /// The account's address.
             email: String,
         }
+        /// A person logs in with a second factor from now on.
+        UserMfaEnabled = "user.mfa_enabled" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// The account's address.
+            email: String,
+        }
+        /// A person logs in with the password alone from now on.
+        UserMfaDisabled = "user.mfa_disabled" about user_id {
+            /// Who.
+            user_id: UserId,
+            /// The account's address.
+            email: String,
+        }
     }
     "emporium/catalog" => {
         /// There is a new category.

@@ -30,6 +30,16 @@ pub enum Message {
         /// The account's address at that time.
         email: String,
     },
+    /// Tells a person that the account has a second factor.
+    MfaEnabled {
+        /// The account's address at that time.
+        email: String,
+    },
+    /// Tells a person that the account has no second factor any more.
+    MfaDisabled {
+        /// The account's address at that time.
+        email: String,
+    },
     /// The money is taken and the goods are sold.
     OrderConfirmed {
         /// Which order.
@@ -135,6 +145,8 @@ impl Message {
             Self::VerifyEmail { .. } => "verify-email",
             Self::ResetPassword { .. } => "reset-password",
             Self::PasswordChanged { .. } => "password-changed",
+            Self::MfaEnabled { .. } => "mfa-enabled",
+            Self::MfaDisabled { .. } => "mfa-disabled",
             Self::OrderConfirmed { .. } => "order-confirmed",
             Self::PaymentFailed { .. } => "payment-failed",
             Self::OrderCancelled { .. } => "order-cancelled",
@@ -147,6 +159,8 @@ impl Message {
             Self::VerifyEmail { .. } => "Verify your email address",
             Self::ResetPassword { .. } => "Set a new password",
             Self::PasswordChanged { .. } => "Your password was changed",
+            Self::MfaEnabled { .. } => "Two-factor authentication is on",
+            Self::MfaDisabled { .. } => "Two-factor authentication is off",
             Self::OrderConfirmed { .. } => "Your order is confirmed",
             Self::PaymentFailed { .. } => "Your payment failed",
             Self::OrderCancelled { .. } => "Your order was cancelled",
@@ -159,6 +173,8 @@ impl Message {
             Self::VerifyEmail { .. } => "We sent you a link to verify your address.".to_owned(),
             Self::ResetPassword { .. } => "We sent you a link to set a new password.".to_owned(),
             Self::PasswordChanged { .. } => "Your account has a new password.".to_owned(),
+            Self::MfaEnabled { .. } => "Signing in now takes a code as well.".to_owned(),
+            Self::MfaDisabled { .. } => "Signing in takes the password alone.".to_owned(),
             Self::OrderConfirmed { total, .. } => format!("We received your payment of {total}."),
             Self::PaymentFailed { .. } | Self::OrderCancelled { .. } => {
                 format!("{} Nothing was charged.", self.reason().unwrap_or_default())
@@ -172,7 +188,9 @@ impl Message {
         match self {
             Self::VerifyEmail { email, .. }
             | Self::ResetPassword { email, .. }
-            | Self::PasswordChanged { email } => Some(email),
+            | Self::PasswordChanged { email }
+            | Self::MfaEnabled { email }
+            | Self::MfaDisabled { email } => Some(email),
             Self::OrderConfirmed { .. }
             | Self::PaymentFailed { .. }
             | Self::OrderCancelled { .. } => None,
@@ -185,6 +203,8 @@ impl Message {
             Self::VerifyEmail { .. } => format!("Verify your email address for {shop}"),
             Self::ResetPassword { .. } => format!("Set a new password for {shop}"),
             Self::PasswordChanged { .. } => format!("Your {shop} password was changed"),
+            Self::MfaEnabled { .. } => format!("Two-factor authentication is on at {shop}"),
+            Self::MfaDisabled { .. } => format!("Two-factor authentication is off at {shop}"),
             Self::OrderConfirmed { .. } => format!("Your {shop} order is confirmed"),
             Self::PaymentFailed { .. } => format!("The payment for your {shop} order failed"),
             Self::OrderCancelled { .. } => format!("Your {shop} order was cancelled"),
@@ -197,6 +217,8 @@ impl Message {
             Self::VerifyEmail { .. }
             | Self::ResetPassword { .. }
             | Self::PasswordChanged { .. }
+            | Self::MfaEnabled { .. }
+            | Self::MfaDisabled { .. }
             | Self::OrderConfirmed { .. } => None,
             Self::PaymentFailed { reason, .. } => Some(reason.sentence()),
             Self::OrderCancelled { reason, .. } => Some(cancellation_sentence(*reason)),

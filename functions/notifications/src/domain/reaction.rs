@@ -3,7 +3,7 @@
 use contracts::{
     Envelope, ReadEventError,
     events::{
-        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserPasswordChanged,
+        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserMfaDisabled, UserMfaEnabled, UserPasswordChanged,
         UserPasswordResetRequested, UserRegistered, UserUpdated, UserVerificationRequested,
     },
 };
@@ -42,6 +42,10 @@ impl Reaction {
             event.read().map(|data| reset(event, data))
         } else if event.is::<UserPasswordChanged>() {
             event.read().map(|data| password_changed(event, data))
+        } else if event.is::<UserMfaEnabled>() {
+            event.read().map(|data| mfa_enabled(event, data))
+        } else if event.is::<UserMfaDisabled>() {
+            event.read().map(|data| mfa_disabled(event, data))
         } else if event.is::<OrderConfirmed>() {
             event.read().map(|data| confirmed(event, data))
         } else if event.is::<OrderPaymentFailed>() {
@@ -95,6 +99,16 @@ fn reset(event: &Envelope, data: UserPasswordResetRequested) -> Reaction {
 
 fn password_changed(event: &Envelope, data: UserPasswordChanged) -> Reaction {
     let message = Message::PasswordChanged { email: data.email };
+    Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+fn mfa_enabled(event: &Envelope, data: UserMfaEnabled) -> Reaction {
+    let message = Message::MfaEnabled { email: data.email };
+    Reaction::Write(Notification::email(event, data.user_id, message))
+}
+
+fn mfa_disabled(event: &Envelope, data: UserMfaDisabled) -> Reaction {
+    let message = Message::MfaDisabled { email: data.email };
     Reaction::Write(Notification::email(event, data.user_id, message))
 }
 

@@ -14,7 +14,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 14] = templates![
+const TEMPLATES: [(&str, &str); 18] = templates![
     "layout.html",
     "layout.txt",
     "verify-email.html",
@@ -23,6 +23,10 @@ const TEMPLATES: [(&str, &str); 14] = templates![
     "reset-password.txt",
     "password-changed.html",
     "password-changed.txt",
+    "mfa-enabled.html",
+    "mfa-enabled.txt",
+    "mfa-disabled.html",
+    "mfa-disabled.txt",
     "order-confirmed.html",
     "order-confirmed.txt",
     "payment-failed.html",
@@ -131,7 +135,9 @@ impl Renderer {
                 let link = self.url.reset_password(&self.tokens.open(sealed_token)?);
                 context! { link => Value::from_safe_string(link) }
             }
-            Message::PasswordChanged { .. } => context! {},
+            Message::PasswordChanged { .. }
+            | Message::MfaEnabled { .. }
+            | Message::MfaDisabled { .. } => context! {},
             Message::OrderConfirmed {
                 order_id,
                 lines,

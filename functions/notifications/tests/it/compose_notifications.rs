@@ -2,7 +2,7 @@ use contracts::{
     Envelope,
     events::{
         CancellationReason, NotificationQueued, OrderAuthorized, OrderCancelled, OrderPlaced,
-        UserPasswordChanged, UserPasswordResetRequested, UserVerificationRequested,
+        UserMfaDisabled, UserMfaEnabled, UserPasswordChanged, UserPasswordResetRequested, UserVerificationRequested,
     },
 };
 use futures_util::future::join_all;
@@ -98,6 +98,20 @@ async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_a
             },
             at(3),
         ),
+        event(
+            &UserMfaEnabled {
+                user_id,
+                email: email(),
+            },
+            at(3),
+        ),
+        event(
+            &UserMfaDisabled {
+                user_id,
+                email: email(),
+            },
+            at(3),
+        ),
     ];
     // Each twice: one mail each.
     desk.compose(&events).await;
@@ -115,6 +129,14 @@ async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_a
         subjects,
         [
             ("old@example.com", "Set a new password for Emporium"),
+            (
+                "old@example.com",
+                "Two-factor authentication is off at Emporium"
+            ),
+            (
+                "old@example.com",
+                "Two-factor authentication is on at Emporium"
+            ),
             ("old@example.com", "Verify your email address for Emporium"),
             ("old@example.com", "Your Emporium password was changed"),
         ]

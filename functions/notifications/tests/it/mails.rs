@@ -119,6 +119,31 @@ fn a_changed_password_is_told_without_a_link_to_follow() {
 }
 
 #[test]
+fn a_second_factor_is_told_when_it_comes_and_when_it_goes_without_a_link() {
+    let email = || "ada@example.com".to_owned();
+    for (message, subject, said) in [
+        (
+            Message::MfaEnabled { email: email() },
+            "Two-factor authentication is on at Emporium",
+            "recovery codes",
+        ),
+        (
+            Message::MfaDisabled { email: email() },
+            "Two-factor authentication is off at Emporium",
+            "password alone",
+        ),
+    ] {
+        let mail = render(&message, None);
+        assert_eq!(mail.subject, subject);
+        for body in [&mail.text, &shown(&mail.html)] {
+            assert!(body.contains("If it was not you"), "{body}");
+            assert!(body.contains(said), "{body}");
+            assert!(!body.contains("http"), "{body}");
+        }
+    }
+}
+
+#[test]
 fn a_confirmed_order_shows_what_was_bought_and_paid() {
     let mail = render(&confirmed(), Some("Ada Marsh"));
     assert_eq!(mail.to, "ada@example.com");
