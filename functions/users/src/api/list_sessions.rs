@@ -36,6 +36,7 @@ struct SessionView<'a> {
     ends_at: Timestamp,
     ip: Option<IpAddr>,
     device: Option<&'a str>,
+    mfa: bool,
     current: bool,
 }
 
@@ -60,6 +61,7 @@ pub async fn list_sessions(
         ends_at: session.ends_at(),
         ip: session.ip,
         device: None,
+        mfa: session.mfa,
         current: session.id == person.session_id,
     };
     let views: Vec<SessionView<'_>> = sessions

@@ -3,16 +3,23 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::{
+    Timestamp,
+    input::{FromInput, Refusals, Value},
+};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Header, Json, Reply, SourceIp, State},
 };
 
-use super::{errors::invalid_credentials, limits::WithinLimits, views::SignedInView};
+use super::{
+    errors::{invalid_credentials, invalid_otp, mfa_missing},
+    limits::WithinLimits,
+    views::SignedInView,
+};
 use crate::{
-    app::SignIns,
-    domain::{EMAIL_LENGTH_MAX, Email, Password},
+    app::LogIns,
+    domain::{EMAIL_LENGTH_MAX, Email, Otp, Password, SecondFactor, Session, Shown},
     passwords,
     store::{LogIn, StoreLogInError},
 };
@@ -25,6 +32,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
 /// Tries to log in while others log in to the same account: each try lets at
@@ -35,11 +43,11 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// The function `log-in`.
 pub fn function() -> Function {
-    endpoint().start(SignIns::start)
+    endpoint().start(LogIns::start)
 }
 
 /// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<SignIns>> {
+pub fn endpoint() -> Endpoint<Arc<LogIns>> {
     Endpoint::new("log-in", Access::Public, GRANTS)
         .post("/api/auth/login", log_in)
         .post("/api/users/login", log_in)
@@ -51,6 +59,8 @@ pub struct Credentials {
     /// Normalised, but not checked: what is not an address is nobody's.
     email: String,
     password: Password,
+    /// What is shown of the second factor; not looked at where there is none.
+    otp: Option<Otp>,
 }
 
 impl FromInput for Credentials {
@@ -61,10 +71,12 @@ impl FromInput for Credentials {
             Ok(Email::normalise(&text))
         });
         let password = fields.required_with("password", Password::attempt);
+        let otp = fields.optional("otp");
         fields.finish(|| {
             Some(Self {
                 email: email?,
                 password: password?,
+                otp,
             })
         })
     }
@@ -76,16 +88,23 @@ impl FromInput for Credentials {
 /// locked address have the same reply after the same work: two reads, one
 /// hash, one write. The lock is looked at before the hash, but acted on after.
 ///
+/// Where there is a second factor, only whoever has the password is told. A
+/// wrong code is a failure like a wrong password; the right password beside it
+/// does not make the failures forgotten. The password alone is none: it is how
+/// a client finds out that it has to ask for the code.
+///
 /// # Errors
 /// 429 when too many requests came from the same address;
-/// 401 `invalid_credentials`; 422 with every field that is wrong.
+/// 401 `invalid_credentials`, `mfa_required`, `invalid_otp`; 422 with every
+/// field that is wrong.
 pub async fn log_in(
-    State(app): State<Arc<SignIns>>,
+    State(log_ins): State<Arc<LogIns>>,
     _: WithinLimits,
     SourceIp(ip): SourceIp,
     Header(headers): Header,
     Json(input): Json<Credentials>,
 ) -> Result<Reply, ApiError> {
+    let app = &log_ins.sign_ins;
     let mut candidate = app.store.candidate(&input.email).await?;
     let hash = candidate.password_hash();
     let verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
@@ -96,22 +115,31 @@ pub async fn log_in(
             app.store.count_failure(&input.email, now).await?;
             return Err(invalid_credentials());
         };
+        let factor = admitted.factor.as_ref();
+        let shown = match factor {
+            Some(factor) => Some(second_factor(&log_ins, &input, factor, now).await?),
+            None => None,
+        };
         if admitted.outdated && rehashed.is_none() {
             rehashed = Some(passwords::hash(input.password.clone()).await?);
         }
         let user = admitted.user;
         let (session, refresh) = app.new_session(&user, now)?;
-        let session = session.begun_from(ip, device(&headers));
+        let session = Session {
+            mfa: shown.is_some(),
+            ..session.begun_from(ip, device(&headers))
+        };
         let log_in = LogIn {
             user: &user,
             session: &session,
             superseded: &admitted.superseded,
+            factor: factor.zip(shown.as_ref()),
             rehashed: rehashed.clone(),
             ip,
         };
         match app.store.log_in(log_in).await {
             Ok(()) => {
-                let view = SignedInView::new(&app, &user, &session, &refresh)?;
+                let view = SignedInView::new(app, &user, &session, &refresh)?;
                 return Ok(Reply::ok("signed in", &view));
             }
             Err(StoreLogInError::Changed) => {}
@@ -123,6 +151,23 @@ pub async fn log_in(
         }
     }
     Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
+}
+
+/// What the person shows of the second factor, which the password alone does
+/// not replace.
+async fn second_factor(
+    app: &LogIns,
+    input: &Credentials,
+    factor: &SecondFactor,
+    now: Timestamp,
+) -> Result<Shown, ApiError> {
+    let otp = input.otp.as_ref().ok_or_else(mfa_missing)?;
+    if let Some(shown) = app.factors.shown(factor, otp, now)? {
+        return Ok(shown);
+    }
+    let store = &app.sign_ins.store;
+    store.count_failure(&input.email, now).await?;
+    Err(invalid_otp())
 }
 
 /// What the device calls itself.

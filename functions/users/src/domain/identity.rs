@@ -136,15 +136,22 @@ pub fn admit(
     if !session.is_live(user, now) {
         return Err(Reason::SessionEnded);
     }
-    // A factor that was turned off since proves nothing any more.
-    let proven = session.mfa && user.mfa_enabled;
-    let withheld = admin_mfa == AdminMfa::Required && user.role == Role::Admin && !proven;
+    let withheld = withheld_role(session, user, admin_mfa);
     Ok(SignedIn {
         user_id: user.id,
         session_id: session.id,
-        role: if withheld { Role::User } else { user.role },
-        withheld: withheld.then_some(user.role),
+        role: withheld.map_or(user.role, |_| Role::User),
+        withheld,
     })
+}
+
+/// The role that the person has and that the session does not give, because a
+/// second factor is required for it. One that was turned off since proves
+/// nothing any more.
+pub fn withheld_role(session: &Session, user: &User, admin_mfa: AdminMfa) -> Option<Role> {
+    let proven = session.mfa && user.mfa_enabled;
+    let withheld = admin_mfa == AdminMfa::Required && user.role == Role::Admin && !proven;
+    withheld.then_some(user.role)
 }
 
 #[cfg(test)]
@@ -154,6 +161,14 @@ mod tests {
     use super::*;
     use crate::domain::{IDLE_LIFETIME, Status, user::tests::ada};
 
+    fn admit(
+        session: Option<&Session>,
+        user: Option<&User>,
+        now: Timestamp,
+    ) -> Result<SignedIn, Reason> {
+        super::admit(session, user, AdminMfa::Optional, now)
+    }
+
     #[test]
     fn only_a_live_session_of_an_active_account_is_let_in() {
         let now = Timestamp::UNIX_EPOCH;
@@ -162,7 +177,6 @@ mod tests {
             ..ada()
         };
         let session = Session::begin(SessionId::generate(), &user, String::new(), now);
-        let admit = |session, user, now| admit(session, user, AdminMfa::Optional, now);
         let admitted = admit(Some(&session), Some(&user), now).unwrap();
         assert_eq!(
             (admitted.user_id, admitted.session_id, admitted.role),
@@ -198,7 +212,7 @@ mod tests {
             };
             let session = Session::begin(SessionId::generate(), &user, String::new(), now);
             let session = Session { mfa, ..session };
-            let person = admit(Some(&session), Some(&user), admin_mfa, now).unwrap();
+            let person = super::admit(Some(&session), Some(&user), admin_mfa, now).unwrap();
             (person.role, person.withheld)
         };
         let required = AdminMfa::Required;

@@ -5,11 +5,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use testkit::status::*;
 
-use users::app::SignIns;
-
 use crate::{
     calls::counted,
-    shop::{PASSWORD, Person, Shop, tokens},
+    shop::{MFA_SECRET, PASSWORD, Person, Shop, versions},
 };
 
 const WRONG: &str = "wrong horse battery";
@@ -157,6 +155,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
         user: &user,
         session: &session,
         superseded: &[],
+        factor: None,
         rehashed: None,
         ip: None,
     };
@@ -174,6 +173,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
         user: &user,
         session: &later,
         superseded: &[],
+        factor: None,
         rehashed: None,
         ip: None,
     };
@@ -202,6 +202,7 @@ async fn a_log_in_decided_on_an_account_that_changed_is_refused() {
         user: &user,
         session: &session,
         superseded: &[],
+        factor: None,
         rehashed: None,
         ip: None,
     };
@@ -301,12 +302,9 @@ async fn every_refusal_makes_the_same_calls() {
     }
 
     let (calls, counted) = counted(&shop);
-    let app = Arc::new(SignIns::new(counted, shop.clock.clone(), tokens()));
-    let function = users::api::log_in::endpoint().start(move |_| {
-        let app = app.clone();
-        async move { Ok(app) }
-    });
-    let client = testkit::Client::new(shop.table.start(&function).await);
+    let client = shop
+        .another_log_in(counted, versions(MFA_SECRET, None))
+        .await;
     for (email, password) in [
         ("known@example.com", WRONG),
         ("unknown@example.com", PASSWORD),
