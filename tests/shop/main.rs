@@ -19,6 +19,7 @@ mod limits;
 mod logs;
 mod matrix;
 mod metrics;
+mod mfa;
 mod orders;
 mod process;
 mod races;

@@ -20,6 +20,7 @@ mod log_out;
 mod mfa;
 mod mfa_admins;
 mod mfa_log_in;
+mod mfa_reset;
 mod refresh_tokens;
 mod register_user;
 mod relay_user_events;
