@@ -20,6 +20,7 @@ mod limits;
 mod logs;
 mod matrix;
 mod metrics;
+mod mfa;
 mod notices;
 mod orders;
 mod process;

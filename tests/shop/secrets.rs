@@ -6,6 +6,7 @@ use std::{fs, process::Stdio};
 use serde_json::json;
 
 use crate::{
+    mfa::code,
     process::{INTERNAL_KEY, new_folder, start_logging},
     support::{Client, elsewhere, eventually, mails, new_key, new_product, order_of},
 };
@@ -19,6 +20,28 @@ fn token_of(mail: &serde_json::Value) -> String {
     let text = mail["text"].as_str().unwrap();
     let rest = text.split_once("token=").expect("a link").1;
     rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// What somebody with a second factor has who uses all of it once: the secret
+/// of the app, and the recovery codes.
+async fn second_factor(client: &Client) -> (String, Vec<String>) {
+    let login = json!({ "email": EMAIL, "password": NEW_PASSWORD });
+    let session = client.post("/api/auth/login", &login, 200).await;
+    let me = client.bearer(&session.data()["token"]);
+    let enroll = "/api/auth/mfa/enroll";
+    let offer = me.post(enroll, &json!({}), 200).await;
+    let secret = offer.data()["secret"].as_str().unwrap().to_owned();
+    let shown = json!({ "code": code(&secret, 0) });
+    let confirmed = me.post("/api/auth/mfa/confirm", &shown, 200).await;
+    let codes = confirmed.data()["recoveryCodes"].as_array().unwrap().iter();
+    let codes: Vec<String> = codes.map(|code| code.as_str().unwrap().into()).collect();
+    for otp in [&code(&secret, 1), &codes[0]] {
+        let login = json!({ "email": EMAIL, "password": NEW_PASSWORD, "otp": otp });
+        client.post("/api/auth/login", &login, 200).await;
+    }
+    let login = json!({ "email": EMAIL, "password": NEW_PASSWORD, "otp": codes[0] });
+    client.post("/api/auth/login", &login, 401).await;
+    (secret, codes)
 }
 
 /// Everything that a person and a machine do once, with everything in the log.
@@ -81,6 +104,7 @@ async fn no_secret_is_in_a_log_or_at_rest() {
     let body = json!({ "token": reset, "password": NEW_PASSWORD });
     client.post("/api/auth/reset-password", &body, 200).await;
     me.get("/api/auth/me", 401).await;
+    let (secret, recovery_codes) = second_factor(&client).await;
     client
         .with("x-internal-key", "canary-of-a-wrong-key")
         .get("/api/users", 401)
@@ -103,7 +127,12 @@ async fn no_secret_is_in_a_log_or_at_rest() {
         ("reset token", reset),
         ("internal key", INTERNAL_KEY.into()),
         ("wrong key", "canary-of-a-wrong-key".into()),
+        ("secret of an app", secret),
     ];
+    let plain = |code: &String| [code.clone(), code.replace('-', "")];
+    let recovery_codes = recovery_codes.iter().flat_map(plain);
+    let recovery_codes = recovery_codes.map(|code| ("recovery code", code));
+    let secrets: Vec<_> = secrets.into_iter().chain(recovery_codes).collect();
     process.child.start_kill().unwrap();
     process.child.wait().await.unwrap();
     let log = fs::read_to_string(&log).unwrap();

@@ -10,13 +10,16 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
-    domain::{Password, Session, User},
+    domain::{AdminMfa, Password, Session, User},
+    factors::Factors,
     store::{REQUESTS_PER_IP, Store},
     tokens::{AccessTokens, KeyRing, RandomError, RefreshToken},
 };
 
 /// Who makes the tokens, when `TOKEN_ISSUER` does not say.
 const ISSUER_DEFAULT: &str = "emporium";
+/// How authenticator apps call the shop, when `SHOP_NAME` does not say.
+const SHOP_DEFAULT: &str = "Emporium";
 /// What tokens in e-mails are sealed for; the notifications service opens them.
 const MAIL_PURPOSE: &str = "email-token";
 
@@ -96,6 +99,8 @@ pub struct SignIns {
     pub clock: Clock,
     /// The access tokens.
     pub tokens: KeyRing,
+    /// Whether an admin's session gives its rights without a second factor.
+    pub admin_mfa: AdminMfa,
 }
 
 impl SignIns {
@@ -105,16 +110,25 @@ impl SignIns {
             store: store.into(),
             clock,
             tokens: tokens.into(),
+            admin_mfa: AdminMfa::default(),
         }
     }
 
-    /// From the environment: `TABLE`, `AUTH_SECRET`, `TOKEN_ISSUER`.
+    /// From the environment: `TABLE`, `AUTH_SECRET`, `TOKEN_ISSUER`, `ADMIN_MFA`.
     ///
     /// # Errors
     /// When a variable is missing, or the secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
-        let (store, tokens) = tokio::try_join!(open(&environment), key_ring(&environment))?;
-        Ok(Arc::new(Self::new(store, Clock::System, tokens)))
+        Ok(Arc::new(Self::read(&environment).await?))
+    }
+
+    async fn read(environment: &Environment) -> Result<Self, Error> {
+        let admin_mfa = admin_mfa(environment)?;
+        let (store, tokens) = tokio::try_join!(open(environment), key_ring(environment))?;
+        Ok(Self {
+            admin_mfa,
+            ..Self::new(store, Clock::System, tokens)
+        })
     }
 
     /// A new session of a person, with its refresh token.
@@ -129,6 +143,58 @@ impl SignIns {
         let refresh = RefreshToken::generate(user.id, SessionId::generate())?;
         let session = Session::begin(refresh.session_id, user, refresh.hash(), now);
         Ok((session, refresh))
+    }
+}
+
+/// What logging in needs: also to check second factors.
+pub struct LogIns {
+    /// To sign the person in.
+    pub sign_ins: SignIns,
+    /// Checks second factors.
+    pub factors: Factors,
+}
+
+impl LogIns {
+    /// From the environment: that of [`SignIns`], and `MFA_SECRET`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or a secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let (sign_ins, mfa) = tokio::try_join!(
+            SignIns::read(&environment),
+            secret(&environment, "MFA_SECRET")
+        )?;
+        let factors = Factors::new(mfa);
+        Ok(Arc::new(Self { sign_ins, factors }))
+    }
+}
+
+/// What functions need that turn second factors on and off.
+pub struct Mfa {
+    /// The accounts and sessions.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Makes and checks second factors.
+    pub factors: Factors,
+    /// How apps call the shop.
+    pub shop: String,
+}
+
+impl Mfa {
+    /// From the environment: `TABLE`, `MFA_SECRET`, `SHOP_NAME`.
+    ///
+    /// # Errors
+    /// When a variable is missing, or the secret cannot be read.
+    pub async fn start(environment: Environment) -> Result<Arc<Self>, Error> {
+        let (store, mfa) =
+            tokio::try_join!(open(&environment), secret(&environment, "MFA_SECRET"))?;
+        Ok(Arc::new(Self {
+            store,
+            clock: Clock::System,
+            factors: Factors::new(mfa),
+            shop: environment.get("SHOP_NAME").unwrap_or(SHOP_DEFAULT).into(),
+        }))
     }
 }
 
@@ -176,15 +242,18 @@ pub struct Authorizer {
     pub tokens: KeyRing,
     /// The key of machine clients.
     pub internal_key: InternalKey,
+    /// Whether an admin's session gives its rights without a second factor.
+    pub admin_mfa: AdminMfa,
 }
 
 impl Authorizer {
     /// From the environment: `TABLE`, `AUTH_SECRET`, `TOKEN_ISSUER`,
-    /// `INTERNAL_KEY_SECRET`.
+    /// `INTERNAL_KEY_SECRET`, `ADMIN_MFA`.
     ///
     /// # Errors
     /// When a variable is missing, or a secret cannot be read.
     pub async fn start(environment: Environment) -> Result<Self, Error> {
+        let admin_mfa = admin_mfa(&environment)?;
         let (table, tokens, key) = tokio::try_join!(
             Table::open(&environment),
             key_ring(&environment),
@@ -195,6 +264,7 @@ impl Authorizer {
             clock: Clock::System,
             tokens,
             internal_key: InternalKey::new(&key)?,
+            admin_mfa,
         })
     }
 }
@@ -250,6 +320,13 @@ async fn open(environment: &Environment) -> Result<Store, Error> {
     let most = environment.parse_or("AUTH_REQUESTS_PER_IP", REQUESTS_PER_IP, expected)?;
     let store = Store::new(Table::open(environment).await?);
     Ok(store.with_requests_per_ip(most))
+}
+
+/// Whether those who run the shop need a second factor for it. Nothing said is
+/// `optional`; anything unknown is a mistake, and must not weaken it unseen.
+fn admin_mfa(environment: &Environment) -> Result<AdminMfa, Error> {
+    let expected = "required or optional";
+    Ok(environment.parse_or("ADMIN_MFA", AdminMfa::default(), expected)?)
 }
 
 async fn secret(environment: &Environment, variable: &str) -> Result<SecretVersions, Error> {

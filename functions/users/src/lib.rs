@@ -2,8 +2,10 @@
 //!
 //! - [`domain`]: addresses, passwords, users, sessions, and who is let in; pure.
 //! - [`passwords`]: Argon2id. [`tokens`]: access tokens (JWT) and refresh tokens.
-//! - [`store`]: the table. One item a user, address, session, verification and
-//!   address under guess; events stand beside the user they tell of.
+//!   [`factors`]: codes of authenticator apps (TOTP) and recovery codes.
+//! - [`store`]: the table. One item a user, address, session, second factor,
+//!   verification and address under guess; events stand beside the user they
+//!   tell of.
 //! - [`api`]: one handler a file, and the authorizer of the whole API. It and
 //!   the public keys live here, because sessions and keys are this service's
 //!   and no service reads another's table.
@@ -18,6 +20,7 @@ pub mod api;
 pub mod app;
 pub mod domain;
 pub mod events;
+pub mod factors;
 pub mod passwords;
 pub mod store;
 pub mod tokens;
@@ -40,6 +43,9 @@ pub fn functions() -> Vec<Function> {
         api::request_password_reset::function(),
         api::reset_password::function(),
         api::change_password::function(),
+        api::enroll_mfa::function(),
+        api::confirm_mfa::function(),
+        api::disable_mfa::function(),
         api::list_sessions::function(),
         api::end_session::function(),
         api::update_profile::function(),
@@ -55,6 +61,7 @@ pub fn functions() -> Vec<Function> {
         api::close_account::function(),
         api::export_account::function(),
         events::erase_accounts::function(),
+        api::reset_mfa::function(),
         events::relay_user_events::function(),
     ]
 }

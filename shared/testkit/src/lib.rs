@@ -44,6 +44,7 @@ pub mod status {
         UNSUPPORTED_MEDIA_TYPE,
         UNPROCESSABLE_ENTITY,
         TOO_MANY_REQUESTS,
+        INTERNAL_SERVER_ERROR,
         SERVICE_UNAVAILABLE
     );
 }

@@ -126,7 +126,8 @@ async fn identify(
         Err(Rejected::Invalid) => return Ok(Identity::Nobody(Some(Reason::TokenInvalid))),
     };
     let (session, user) = app.store.session_and_user(claims.sid, claims.sub).await?;
-    Ok(match admit(session.as_ref(), user.as_ref(), now) {
+    let admitted = admit(session.as_ref(), user.as_ref(), app.admin_mfa, now);
+    Ok(match admitted {
         Ok(person) => Identity::User(person),
         Err(reason) => Identity::Nobody(Some(reason)),
     })

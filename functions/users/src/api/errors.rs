@@ -5,10 +5,11 @@ use kernel::input::Refusals;
 use runtime::{SealedError, http::ApiError};
 
 use crate::{
+    factors::FactorError,
     passwords::PasswordError,
     store::{
-        ChangePasswordError, RefreshSessionError, RegisterUserError, StoreLogInError,
-        UpdateUserError, UseProofError,
+        ChangePasswordError, EnrolFactorError, RefreshSessionError, RegisterUserError,
+        RemoveFactorError, StoreLogInError, UpdateUserError, UseProofError,
     },
     tokens::{RandomError, SignError},
 };
@@ -20,6 +21,37 @@ pub(super) fn invalid_credentials() -> ApiError {
         "invalid_credentials",
         "the e-mail address or the password is wrong",
     )
+}
+
+/// 401: the password is right, and a second factor has to be shown as well.
+pub(super) fn mfa_missing() -> ApiError {
+    unauthorized(
+        "mfa_required",
+        "the password is right; log in again with it and otp, the code of the authenticator app",
+    )
+}
+
+/// 401, the same for a code that is wrong and one that was used before.
+pub(super) fn invalid_otp() -> ApiError {
+    unauthorized(
+        "invalid_otp",
+        "the code is wrong, or was used before; each is good once",
+    )
+}
+
+/// 409: there is no second factor to confirm or to turn off.
+pub(super) fn mfa_not_enrolled() -> ApiError {
+    ApiError::conflict(
+        "mfa_not_enrolled",
+        "there is no second factor here; begin with POST /api/auth/mfa/enroll",
+    )
+}
+
+/// 422, the same for a code that is wrong, one that was used before, and any
+/// while the address is locked.
+pub(super) fn wrong_code() -> ApiError {
+    let detail = "is wrong, or was used before; after too many wrong ones, wait 15 minutes";
+    Refusals::at("/code", detail).into()
 }
 
 /// 401, the same for whatever is wrong with a refresh token.
@@ -59,6 +91,30 @@ impl From<ChangePasswordError> for ApiError {
             ChangePasswordError::Conflict => UpdateUserError::Conflict.into(),
             ChangePasswordError::SessionEnded => Self::unauthenticated(Some("session_ended")),
             ChangePasswordError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EnrolFactorError> for ApiError {
+    fn from(error: EnrolFactorError) -> Self {
+        match error {
+            EnrolFactorError::AlreadyOn => Self::conflict(
+                "mfa_enabled",
+                "there is a second factor already; turn it off to have another one",
+            ),
+            EnrolFactorError::Changed => UpdateUserError::Conflict.into(),
+            EnrolFactorError::SessionEnded => Self::unauthenticated(Some("session_ended")),
+            EnrolFactorError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RemoveFactorError> for ApiError {
+    fn from(error: RemoveFactorError) -> Self {
+        match error {
+            RemoveFactorError::Locked => wrong_code(),
+            RemoveFactorError::Changed => UpdateUserError::Conflict.into(),
+            RemoveFactorError::Store(error) => error.into(),
         }
     }
 }
@@ -119,7 +175,7 @@ macro_rules! defects {
 }
 
 // What no client can cause or mend.
-defects!(PasswordError, RandomError, SignError);
+defects!(FactorError, PasswordError, RandomError, SignError);
 
 /// The same for an error of another crate, for which there can be no `From`.
 pub(super) fn not_sealed(error: SealedError) -> ApiError {

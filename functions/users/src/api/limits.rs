@@ -10,7 +10,7 @@ use kernel::{SignedDuration, Timestamp};
 use runtime::http::{ApiError, SourceIp, add_reply_header};
 
 use crate::{
-    app::{App, Mails, Registration, SignIns},
+    app::{App, LogIns, Mails, Registration, SignIns},
     store::Store,
 };
 
@@ -53,6 +53,16 @@ macro_rules! limited {
 }
 
 limited!(App, Mails, SignIns);
+
+impl Limited for LogIns {
+    fn store(&self) -> &Store {
+        self.sign_ins.store()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.sign_ins.now()
+    }
+}
 
 impl Limited for Registration {
     fn store(&self) -> &Store {

@@ -36,6 +36,7 @@ pub(super) struct SessionView<'a> {
     ends_at: Timestamp,
     ip: Option<IpAddr>,
     device: Option<&'a str>,
+    mfa: bool,
     current: bool,
 }
 
@@ -49,6 +50,7 @@ impl<'a> SessionView<'a> {
             ends_at: session.ends_at(),
             ip: session.ip,
             device: session.device.as_deref(),
+            mfa: session.mfa,
             current: session.id == current,
         }
     }

@@ -14,12 +14,14 @@ use runtime::{
 };
 
 use super::{
-    errors::invalid_credentials, limits::WithinLimits, update_user::announcement,
+    errors::{invalid_credentials, invalid_otp, mfa_missing},
+    limits::WithinLimits,
+    update_user::announcement,
     views::SignedInView,
 };
 use crate::{
-    app::SignIns,
-    domain::{EMAIL_LENGTH_MAX, Email, Password, User},
+    app::LogIns,
+    domain::{EMAIL_LENGTH_MAX, Email, Otp, Password, SecondFactor, Session, Shown, User},
     passwords,
     store::{LogIn, Returned, StoreLogInError},
 };
@@ -32,6 +34,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
 /// Tries to log in while others log in to the same account: each try lets at
@@ -42,11 +45,11 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// The function `log-in`.
 pub fn function() -> Function {
-    endpoint().start(SignIns::start)
+    endpoint().start(LogIns::start)
 }
 
 /// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<SignIns>> {
+pub fn endpoint() -> Endpoint<Arc<LogIns>> {
     Endpoint::new("log-in", Access::Public, GRANTS)
         .post("/api/auth/login", log_in)
         .post("/api/users/login", log_in)
@@ -58,6 +61,8 @@ pub struct Credentials {
     /// Normalised, but not checked: what is not an address is nobody's.
     email: String,
     password: Password,
+    /// What is shown of the second factor; not looked at where there is none.
+    otp: Option<Otp>,
 }
 
 impl FromInput for Credentials {
@@ -68,10 +73,12 @@ impl FromInput for Credentials {
             Ok(Email::normalise(&text))
         });
         let password = fields.required_with("password", Password::attempt);
+        let otp = fields.optional("otp");
         fields.finish(|| {
             Some(Self {
                 email: email?,
                 password: password?,
+                otp,
             })
         })
     }
@@ -84,17 +91,24 @@ impl FromInput for Credentials {
 /// hash, one write. The lock is looked at before the hash, but acted on after.
 /// An account that its owner closed opens again, until it is erased.
 ///
+/// Where there is a second factor, only whoever has the password is told. A
+/// wrong code is a failure like a wrong password; the right password beside it
+/// does not make the failures forgotten. The password alone is none: it is how
+/// a client finds out that it has to ask for the code.
+///
 /// # Errors
 /// 429 when too many requests came from the same address;
-/// 401 `invalid_credentials`; 422 with every field that is wrong.
+/// 401 `invalid_credentials`, `mfa_required`, `invalid_otp`; 422 with every
+/// field that is wrong.
 pub async fn log_in(
-    State(app): State<Arc<SignIns>>,
+    State(log_ins): State<Arc<LogIns>>,
     _: WithinLimits,
     RequestCause(cause): RequestCause,
     SourceIp(ip): SourceIp,
     Header(headers): Header,
     Json(input): Json<Credentials>,
 ) -> Result<Reply, ApiError> {
+    let app = &log_ins.sign_ins;
     let mut candidate = app.store.candidate(&input.email).await?;
     let hash = candidate.password_hash();
     let verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
@@ -105,6 +119,11 @@ pub async fn log_in(
             app.store.count_failure(&input.email, now).await?;
             return Err(invalid_credentials());
         };
+        let factor = admitted.factor.as_ref();
+        let shown = match factor {
+            Some(factor) => Some(second_factor(&log_ins, &input, factor, now).await?),
+            None => None,
+        };
         if admitted.outdated && rehashed.is_none() {
             rehashed = Some(passwords::hash(input.password.clone()).await?);
         }
@@ -114,7 +133,10 @@ pub async fn log_in(
         let events = returned.as_ref().map(|user| came_back(user, now, &cause));
         let user = returned.clone().unwrap_or_else(|| seen.clone());
         let (session, refresh) = app.new_session(&user, now)?;
-        let session = session.begun_from(ip, device(&headers));
+        let session = Session {
+            mfa: shown.is_some(),
+            ..session.begun_from(ip, device(&headers))
+        };
         let log_in = LogIn {
             user: &seen,
             returned: returned
@@ -123,12 +145,13 @@ pub async fn log_in(
                 .map(|(user, events)| Returned { user, events }),
             session: &session,
             superseded: &admitted.superseded,
+            factor: factor.zip(shown.as_ref()),
             rehashed: rehashed.clone(),
             ip,
         };
         match app.store.log_in(log_in).await {
             Ok(()) => {
-                let view = SignedInView::new(&app, &user, &session, &refresh)?;
+                let view = SignedInView::new(app, &user, &session, &refresh)?;
                 return Ok(Reply::ok("signed in", &view));
             }
             Err(StoreLogInError::Changed) => {}
@@ -149,6 +172,23 @@ fn came_back(user: &User, now: Timestamp, cause: &Cause) -> [Envelope; 2] {
         Envelope::new(&announcement(user), now, cause),
         Envelope::new(&returned, now, cause),
     ]
+}
+
+/// What the person shows of the second factor, which the password alone does
+/// not replace.
+async fn second_factor(
+    app: &LogIns,
+    input: &Credentials,
+    factor: &SecondFactor,
+    now: Timestamp,
+) -> Result<Shown, ApiError> {
+    let otp = input.otp.as_ref().ok_or_else(mfa_missing)?;
+    if let Some(shown) = app.factors.shown(factor, otp, now)? {
+        return Ok(shown);
+    }
+    let store = &app.sign_ins.store;
+    store.count_failure(&input.email, now).await?;
+    Err(invalid_otp())
 }
 
 /// What the device calls itself.

@@ -90,7 +90,8 @@ pub async fn verify_token(
         })
     })?;
     let (session, user) = app.store.session_and_user(claims.sid, claims.sub).await?;
-    let person = admit(session.as_ref(), user.as_ref(), now).map_err(refused)?;
+    let person = admit(session.as_ref(), user.as_ref(), app.admin_mfa, now);
+    let person = person.map_err(refused)?;
     let view = TokenView {
         valid: true,
         user_id: person.user_id,

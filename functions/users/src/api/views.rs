@@ -10,7 +10,7 @@ use crate::{
     app::SignIns,
     domain::{
         Avatar, Bio, BirthDate, Email, Gender, PersonName, Phone, Preferences, Profile, Session,
-        Status, User,
+        Status, User, withheld_role,
     },
     tokens::{ACCESS_LIFETIME, RefreshToken, SignError},
 };
@@ -26,6 +26,7 @@ pub(super) struct UserView<'a> {
     role: Role,
     status: Status,
     email_verified: bool,
+    mfa_enabled: bool,
     created_at: Timestamp,
     #[serde(flatten)]
     profile: ProfileView<'a>,
@@ -65,6 +66,7 @@ impl<'a> From<&'a User> for UserView<'a> {
             role: user.role,
             status: user.status,
             email_verified: user.email_verified,
+            mfa_enabled: user.mfa_enabled,
             created_at: user.created_at,
             profile: (&user.profile).into(),
         }
@@ -116,8 +118,10 @@ impl<'a> SignedInView<'a> {
         refresh: &RefreshToken,
     ) -> Result<Self, SignError> {
         let now = session.refreshed_at;
+        let withheld = withheld_role(session, user, app.admin_mfa);
+        let role = withheld.map_or(user.role, |_| Role::User);
         Ok(Self {
-            token: app.tokens.issue(user.id, session.id, user.role, now)?,
+            token: app.tokens.issue(user.id, session.id, role, now)?,
             user: user.into(),
             refresh_token: refresh.reveal(),
             expires_in: ACCESS_LIFETIME.as_secs(),

@@ -42,6 +42,9 @@ pub struct Session {
     /// write anything there: it is for the person to recognise, not to trust.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Whether the person has shown a second factor in it.
+    #[serde(default)]
+    pub mfa: bool,
 }
 
 impl Session {
@@ -56,6 +59,7 @@ impl Session {
             epoch: user.session_epoch,
             ip: None,
             device: None,
+            mfa: false,
         }
     }
 

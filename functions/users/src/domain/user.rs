@@ -75,6 +75,10 @@ pub struct User {
     /// what the one before has left.
     #[serde(default)]
     pub sign_ins: u32,
+    /// Whether logging in takes a second factor. It is there only while it
+    /// does, and changes together with the item of the factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mfa_enabled: bool,
     /// When somebody last logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login_at: Option<Timestamp>,
@@ -120,6 +124,7 @@ impl User {
             session_epoch: 0,
             version: 1,
             sign_ins: 0,
+            mfa_enabled: false,
             last_login_at: None,
             last_login_ip: None,
             erase_at: None,
@@ -149,6 +154,17 @@ impl User {
     pub fn with_password(&self, password_hash: PasswordHash) -> Self {
         Self {
             password_hash,
+            session_epoch: self.session_epoch + 1,
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+
+    /// The user without a second factor, and without the sessions so far.
+    #[must_use]
+    pub fn without_mfa(&self) -> Self {
+        Self {
+            mfa_enabled: false,
             session_epoch: self.session_epoch + 1,
             version: self.version + 1,
             ..self.clone()

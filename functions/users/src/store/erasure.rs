@@ -10,8 +10,8 @@ use super::{
     Store,
     listing::counting_out,
     rows::{
-        CLOSING, EVENTS, Row, SESSIONS, TOTP, UserItem, addresses_key, attempts_key, email_key,
-        user_key, user_partition,
+        CLOSING, EVENTS, Row, SESSIONS, UserItem, addresses_key, attempts_key, email_key,
+        factor_key, user_key, user_partition,
     },
 };
 use crate::domain::User;
@@ -104,7 +104,7 @@ impl Store {
             .delete("email", email_key(email), gone())
             .delete("attempts", attempts_key(email), gone())
             .delete("addresses", addresses_key(seen.id), gone())
-            .delete("totp", Key::new(user_partition(seen.id), TOTP), gone());
+            .delete("factor", factor_key(seen.id), gone());
         let transaction = counting_out(transaction, seen);
         let events = std::slice::from_ref(announced);
         match self.announcing(transaction, seen, events).commit().await {

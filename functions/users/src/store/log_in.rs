@@ -11,10 +11,11 @@ use super::{
     Store,
     attempts::not_locked,
     listing::counting_over,
-    rows::{Found, attempts_key, email_key, group, session_key, user_key},
+    rows::{Found, attempts_key, email_key, factor_key, group, session_key, user_key},
+    second_factors::used_up,
 };
 use crate::{
-    domain::{Attempts, PasswordHash, Session, User, superseded},
+    domain::{Attempts, PasswordHash, SecondFactor, Session, Shown, User, superseded},
     passwords::Verdict,
 };
 
@@ -22,6 +23,7 @@ use crate::{
 pub struct Candidate {
     user: Option<User>,
     sessions: Vec<Session>,
+    factor: Option<SecondFactor>,
     attempts: Attempts,
 }
 
@@ -34,6 +36,8 @@ pub struct Admitted {
     pub outdated: bool,
     /// The sessions that make room for the new one.
     pub superseded: Vec<SessionId>,
+    /// What has to be shown as well.
+    pub factor: Option<SecondFactor>,
 }
 
 impl Candidate {
@@ -42,7 +46,8 @@ impl Candidate {
         self.user.as_ref().map(|user| user.password_hash.clone())
     }
 
-    /// The user whose password it is; nobody when it is wrong, the account not
+    /// The user whose password it is, with the second factor that has to be
+    /// shown as well, if there is one; nobody when it is wrong, the account not
     /// active, or the address locked.
     pub fn admitted(self, verdict: Verdict, now: Timestamp) -> Option<Admitted> {
         let Verdict::Right { outdated } = verdict else {
@@ -54,6 +59,7 @@ impl Candidate {
             user,
             outdated,
             superseded,
+            factor: self.factor.filter(SecondFactor::is_on),
         })
     }
 }
@@ -68,6 +74,8 @@ pub struct LogIn<'a> {
     pub session: &'a Session,
     /// The sessions that make room for it.
     pub superseded: &'a [SessionId],
+    /// The second factor, as read, and what was shown of it.
+    pub factor: Option<(&'a SecondFactor, &'a Shown)>,
     /// The password's new hash, when the old one is outdated.
     pub rehashed: Option<PasswordHash>,
     /// From where.
@@ -88,14 +96,22 @@ pub enum StoreLogInError {
     /// Meanwhile the address was locked.
     #[error("the address was locked meanwhile")]
     Locked,
-    /// Meanwhile the account's status, password or sessions changed, or the
-    /// person logged in elsewhere.
+    /// Meanwhile the account's status, password, second factor or sessions
+    /// changed, or the person logged in elsewhere.
     #[error("the account changed meanwhile")]
     Changed,
     /// The store failed.
     #[error("log in")]
     Store(#[from] StoreError),
 }
+
+/// What must be as it was read, for somebody who has shown a second factor.
+const SEEN: &str = "#status = :status AND password_hash = :seen_hash \
+                    AND session_epoch = :epoch AND sign_ins = :sign_ins \
+                    AND version = :seen_version";
+/// The same for somebody who needed none.
+const SEEN_WITHOUT_FACTOR: &str = "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
+     AND sign_ins = :sign_ins AND version = :seen_version AND attribute_not_exists(mfa_enabled)";
 
 impl Store {
     /// Who may log in with a (normalised) address. When there is nobody, as
@@ -110,14 +126,15 @@ impl Store {
             match found {
                 Found::Email(found) => owner = Some(found.user_id),
                 Found::Attempts(found) => attempts = found,
-                Found::User(_) | Found::Session(_) => {}
+                Found::User(_) | Found::Session(_) | Found::Factor(_) => {}
             }
         }
         let nobody = UserId::from(Uuid::nil());
-        let (user, sessions) = self.account(owner.unwrap_or(nobody)).await?;
+        let (user, sessions, factor) = self.account_with_factor(owner.unwrap_or(nobody)).await?;
         Ok(Candidate {
             user,
             sessions,
+            factor,
             attempts,
         })
     }
@@ -129,7 +146,8 @@ impl Store {
     /// guesses at once, a right one counts only if it is stored before
     /// [`crate::domain::FAILURES_MAX`] wrong ones are: sending them together
     /// gains nothing. And of two log-ins at once, the second is decided on what
-    /// the first has left (`sign_ins` counts them).
+    /// the first has left (`sign_ins` counts them). What was shown of a second
+    /// factor is used up with it; one that was turned on meanwhile counts.
     ///
     /// # Errors
     /// [`StoreLogInError`].
@@ -141,26 +159,21 @@ impl Store {
             None => Expression::update(
                 "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
                  sign_ins = :next",
-            )
-            .only_when(
-                "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
-                 AND sign_ins = :sign_ins",
             ),
             Some(Returned { user: active, .. }) => Expression::update(
                 "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
                  sign_ins = :next, #status = :active, version = :version, listed = :listed \
                  REMOVE erase_at, closing",
             )
-            .only_when(
-                "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
-                 AND sign_ins = :sign_ins AND version = :seen_version",
-            )
             .value(":active", active.status)
             .value(":version", active.version)
-            .value(":listed", group(active.status, active.role))
-            .value(":seen_version", user.version),
+            .value(":listed", group(active.status, active.role)),
         };
         let seen = seen
+            .only_when(match log_in.factor {
+                None => SEEN_WITHOUT_FACTOR,
+                Some(_) => SEEN,
+            })
             .name("#status", "status")
             .value(":now", now)
             .value(":ip", log_in.ip)
@@ -169,7 +182,8 @@ impl Store {
             .value(":seen_hash", &user.password_hash)
             .value(":epoch", session.epoch)
             .value(":sign_ins", user.sign_ins)
-            .value(":next", user.sign_ins + 1);
+            .value(":next", user.sign_ins + 1)
+            .value(":seen_version", user.version);
         let mut transaction = self
             .table
             .transaction()
@@ -180,6 +194,9 @@ impl Store {
                 attempts_key(user.email.as_str()),
                 not_locked(now),
             );
+        if let Some((factor, shown)) = log_in.factor {
+            transaction = transaction.update("factor", factor_key(user.id), used_up(factor, shown));
+        }
         for ended in log_in.superseded {
             let key = session_key(user.id, *ended);
             transaction = transaction.delete("superseded", key, Expression::default());

@@ -7,6 +7,7 @@
 //! | an event about a user | `USER#<user id>` | `EVENT#<event id>` |
 //! | an address in use, so that none is used twice | `EMAIL#<address>` | `EMAIL` |
 //! | a session; gone when it was ended | `USER#<user id>` | `SESSION#<session id>` |
+//! | a second factor, on or only offered | `USER#<user id>` | `TOTP` |
 //! | what a mailed token proves | `VERIFICATION#<hash of the token>`, `RESET#<…>` | `VERIFICATION`, `RESET` |
 //! | the active admins, so that one is always left | `ADMINS` | `ADMINS` |
 //! | how many users there are, by status and role | `COUNTS#<shard>` | `COUNTS` |
@@ -22,6 +23,7 @@ mod listing;
 mod log_in;
 mod proofs;
 mod rows;
+mod second_factors;
 mod sessions;
 mod users;
 
@@ -30,6 +32,7 @@ pub use erasure::ForgetUserError;
 pub use listing::UserFilter;
 pub use log_in::{Admitted, Candidate, LogIn, Returned, StoreLogInError};
 pub use proofs::{ChangePasswordError, Purpose, UseProofError};
+pub use second_factors::{Confirmation, EnrolFactorError, RemoveFactorError};
 pub use sessions::RefreshSessionError;
 pub use users::{NewUser, RegisterUserError, UpdateUserError};
 

@@ -177,6 +177,8 @@ impl Store {
 
     /// Uses a proof to set a new password. It ends every session and all that
     /// was counted of wrong passwords: the person has just shown who they are.
+    /// Where that takes a second factor too, what was counted stays: whoever
+    /// reads somebody's mail gets no more guesses at the codes.
     ///
     /// # Errors
     /// [`UseProofError`].
@@ -187,14 +189,15 @@ impl Store {
         announced: &Envelope,
         now: Timestamp,
     ) -> Result<(), UseProofError> {
-        let transaction = self
-            .spending(Purpose::Reset, token_hash, now)
-            .update("user", user_key(changed.id), changed_password(changed))
-            .delete(
-                "attempts",
-                attempts_key(changed.email.as_str()),
-                Expression::default(),
-            );
+        let mut transaction = self.spending(Purpose::Reset, token_hash, now).update(
+            "user",
+            user_key(changed.id),
+            changed_password(changed),
+        );
+        if !changed.mfa_enabled {
+            let address = attempts_key(changed.email.as_str());
+            transaction = transaction.delete("attempts", address, Expression::default());
+        }
         let events = std::slice::from_ref(announced);
         used(self.announcing(transaction, changed, events).commit().await)
     }

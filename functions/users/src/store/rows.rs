@@ -8,7 +8,7 @@ use runtime::http::Role;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Attempts, Session, Status, User};
+use crate::domain::{Attempts, SecondFactor, Session, Status, User};
 
 /// The sort key of a user's own item.
 pub(super) const USER: &str = "USER";
@@ -17,8 +17,6 @@ pub(super) const USER: &str = "USER";
 pub(super) const SESSIONS: &str = "SESSION#";
 /// How the sort keys of a user's events begin.
 pub(super) const EVENTS: &str = "EVENT#";
-/// The sort key of a user's second factor.
-pub(super) const TOTP: &str = "TOTP";
 
 /// An item with its key around what it is about.
 #[derive(Serialize)]
@@ -89,6 +87,7 @@ pub(super) enum Found {
     User(Box<User>),
     Session(Session),
     Attempts(Attempts),
+    Factor(SecondFactor),
     Email(EmailOwner),
 }
 
@@ -110,6 +109,12 @@ pub(super) fn user_partition(id: UserId) -> String {
 /// Beside the user, so that all of a person's sessions are one query.
 pub(super) fn session_key(user_id: UserId, id: SessionId) -> Key {
     Key::new(user_partition(user_id), format!("{SESSIONS}{id}"))
+}
+
+/// Between the sessions and the user's own item, so that the query of both
+/// reads it too.
+pub(super) fn factor_key(user_id: UserId) -> Key {
+    Key::new(user_partition(user_id), "TOTP")
 }
 
 pub(super) fn addresses_key(user_id: UserId) -> Key {

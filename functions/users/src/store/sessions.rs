@@ -9,7 +9,7 @@ use super::{
     Store,
     rows::{Found, Row, SESSIONS, USER, session_key, user_key, user_partition},
 };
-use crate::domain::{Session, User};
+use crate::domain::{SecondFactor, Session, User};
 
 /// Why a session could not be refreshed.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ impl Store {
             match found {
                 Found::Session(found) => session = Some(found),
                 Found::User(found) => user = Some(*found),
-                Found::Email(_) | Found::Attempts(_) => {}
+                Found::Email(_) | Found::Attempts(_) | Found::Factor(_) => {}
             }
         }
         Ok((session, user))
@@ -65,8 +65,18 @@ impl Store {
         &self,
         user_id: UserId,
     ) -> Result<(Option<User>, Vec<Session>), StoreError> {
+        let (user, sessions, _) = self.account_with_factor(user_id).await?;
+        Ok((user, sessions))
+    }
+
+    /// The same with the second factor, which stands between them.
+    pub(super) async fn account_with_factor(
+        &self,
+        user_id: UserId,
+    ) -> Result<(Option<User>, Vec<Session>, Option<SecondFactor>), StoreError> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        let (mut user, mut sessions, mut start) = (None, Vec::new(), None);
+        let (mut user, mut factor) = (None, None);
+        let (mut sessions, mut start) = (Vec::new(), None);
         loop {
             let page = self
                 .table
@@ -89,12 +99,13 @@ impl Store {
                 match found {
                     Found::Session(found) => sessions.push(found),
                     Found::User(found) => user = Some(*found),
+                    Found::Factor(found) => factor = Some(found),
                     Found::Email(_) | Found::Attempts(_) => {}
                 }
             }
             start = page.last_evaluated_key;
             if start.is_none() {
-                return Ok((user, sessions));
+                return Ok((user, sessions, factor));
             }
         }
     }

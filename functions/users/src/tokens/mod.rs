@@ -40,6 +40,6 @@ fn random_secret() -> Result<String, RandomError> {
 }
 
 /// SHA-256, base64url. Without salt or passes: what is hashed is random.
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }

@@ -101,6 +101,7 @@ async fn without_its_store_it_lets_nobody_in() {
         clock: shop.clock.clone(),
         tokens: tokens().into(),
         internal_key: InternalKey::new(&versions(INTERNAL_KEY, None)).unwrap(),
+        admin_mfa: users::domain::AdminMfa::Optional,
     }));
     let headers = json!({"authorization": format!("Bearer {}", ada.token)});
     let reply = ask(&authorizer, &headers).await.unwrap();

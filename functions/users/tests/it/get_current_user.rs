@@ -14,7 +14,7 @@ async fn a_person_sees_their_account_as_it_is_now() {
         let reply = ada.client(&shop.me).get(path, OK).await;
         let expected = json!({
             "id": ada.id, "email": "ada@example.com", "name": "Ada Lovelace", "phone": null,
-            "role": "user", "status": "active", "emailVerified": false,
+            "role": "user", "status": "active", "emailVerified": false, "mfaEnabled": false,
             "createdAt": "2026-01-01T00:00:00Z", "bio": null, "avatar": null, "birthDate": null,
         "gender": null,
         "preferences": {"email": true, "sms": false, "push": true, "marketing": false}

@@ -1,16 +1,13 @@
 //! How many requests one address of the network may send.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use testkit::{Client, Reply, status::*};
-use users::{api, app::SignIns};
 
 use crate::{
     calls::counted,
-    shop::{PASSWORD, Shop, tokens},
+    shop::{MFA_SECRET, PASSWORD, Shop, versions},
 };
 
 async fn send(client: &Client, expected: StatusCode) -> Reply {
@@ -87,12 +84,7 @@ async fn nothing_is_read_or_hashed_for_a_request_over_the_limit() {
         send(&shop.refresh, UNAUTHORIZED).await;
     }
     let (calls, table) = counted(&shop);
-    let app = Arc::new(SignIns::new(table, shop.clock.clone(), tokens()));
-    let function = api::log_in::endpoint().start(move |_| {
-        let app = app.clone();
-        async move { Ok(app) }
-    });
-    let client = Client::new(shop.table.start(&function).await);
+    let client = shop.another_log_in(table, versions(MFA_SECRET, None)).await;
     let path = "/api/auth/login";
     for body in ["{", "{}", r#"{"email":"ada@example.com","password":"x"}"#] {
         let body = Some(body.to_owned());

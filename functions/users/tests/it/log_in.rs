@@ -5,11 +5,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use testkit::status::*;
 
-use users::app::SignIns;
-
 use crate::{
     calls::counted,
-    shop::{PASSWORD, Person, Shop, tokens},
+    shop::{MFA_SECRET, PASSWORD, Person, Shop, versions},
 };
 
 const WRONG: &str = "wrong horse battery";
@@ -158,6 +156,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
         returned: None,
         session: &session,
         superseded: &[],
+        factor: None,
         rehashed: None,
         ip: None,
     };
@@ -176,6 +175,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
         returned: None,
         session: &later,
         superseded: &[],
+        factor: None,
         rehashed: None,
         ip: None,
     };
@@ -205,6 +205,7 @@ async fn a_log_in_decided_on_an_account_that_changed_is_refused() {
         returned: None,
         session: &session,
         superseded: &[],
+        factor: None,
         rehashed: None,
         ip: None,
     };
@@ -304,12 +305,9 @@ async fn every_refusal_makes_the_same_calls() {
     }
 
     let (calls, counted) = counted(&shop);
-    let app = Arc::new(SignIns::new(counted, shop.clock.clone(), tokens()));
-    let function = users::api::log_in::endpoint().start(move |_| {
-        let app = app.clone();
-        async move { Ok(app) }
-    });
-    let client = testkit::Client::new(shop.table.start(&function).await);
+    let client = shop
+        .another_log_in(counted, versions(MFA_SECRET, None))
+        .await;
     for (email, password) in [
         ("known@example.com", WRONG),
         ("unknown@example.com", PASSWORD),

@@ -49,7 +49,7 @@ async fn the_user_is_shown_normalised_and_without_the_hash() {
     user.as_object_mut().unwrap().remove("id");
     let expected = json!({
         "email": "ada+shop@example.com", "name": "Ada Lovelace", "phone": "+4930123456",
-        "role": "user", "status": "active", "emailVerified": false,
+        "role": "user", "status": "active", "emailVerified": false, "mfaEnabled": false,
         "createdAt": "2026-01-01T00:00:00Z", "bio": null, "avatar": null, "birthDate": null,
         "gender": null,
         "preferences": {"email": true, "sms": false, "push": true, "marketing": false}

@@ -47,7 +47,12 @@ async fn every_function_takes_its_sample() {
     let keys = users::app::PublicKeys::new(clock.clone(), crate::shop::tokens());
     let keys = std::sync::Arc::new(keys);
     assert_eq!(status!("register-user", register_user, registration), 201);
-    assert_eq!(status!("log-in", log_in, shared.clone()), 200);
+    let log_ins = std::sync::Arc::new(users::app::LogIns {
+        sign_ins: sign_ins(),
+        factors: crate::shop::mfa(&shop.table, &clock).factors,
+    });
+    assert_eq!(status!("log-in", log_in, log_ins), 200);
+    let mfa = std::sync::Arc::new(crate::shop::mfa(&shop.table, &clock));
     assert_eq!(
         status!("refresh-tokens", refresh_tokens, shared.clone()),
         401,
@@ -78,6 +83,10 @@ async fn every_function_takes_its_sample() {
         "add-address" add_address app 201,
         "change-address" change_address app 404,
         "remove-address" remove_address app 404,
+        "enroll-mfa" enroll_mfa mfa 404,
+        "confirm-mfa" confirm_mfa mfa 404,
+        "disable-mfa" disable_mfa mfa 404,
+        "reset-mfa" reset_mfa app 404,
     }
     assert_eq!(status!("log-out", log_out, app.clone()), 200);
     assert_eq!(

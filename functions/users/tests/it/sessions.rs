@@ -37,12 +37,12 @@ async fn a_person_sees_where_they_are_signed_in_and_nothing_secret() {
             json!({
                 "id": phone.session_id(), "createdAt": "2026-01-01T01:00:00Z",
                 "lastUsedAt": "2026-01-01T01:00:00Z", "endsAt": "2026-01-15T01:00:00Z",
-                "ip": "203.0.113.7", "device": "Phone/1.0", "current": false
+                "ip": "203.0.113.7", "device": "Phone/1.0", "mfa": false, "current": false
             }),
             json!({
                 "id": ada.session_id(), "createdAt": "2026-01-01T00:00:00Z",
                 "lastUsedAt": "2026-01-01T01:00:00Z", "endsAt": "2026-01-15T01:00:00Z",
-                "ip": "203.0.113.7", "device": null, "current": true
+                "ip": "203.0.113.7", "device": null, "mfa": false, "current": true
             }),
         ]
     );

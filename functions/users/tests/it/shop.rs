@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use kernel::{SessionId, UserId};
+use dynamo::Table;
+use kernel::{Actor, Cause, SessionId, UserId};
 use runtime::{Context, Handler, LambdaEvent, SealKey, SecretVersions, http::Role};
 use serde_json::{Value, json, value::to_raw_value};
 use testkit::{Client, Clock, Reply, TestTable, status::*};
 use users::{
     api,
-    app::{App, Authorizer, InternalKey, Mails, Registration, SignIns},
+    app::{App, Authorizer, InternalKey, LogIns, Mails, Mfa, Registration, SignIns},
+    domain::AdminMfa,
+    factors::Factors,
     store::{SHAPE, Store},
     tokens::AccessTokens,
 };
@@ -16,6 +19,7 @@ use users::{
 pub(crate) const INTERNAL_KEY: &str = "the internal key of the test";
 pub(crate) const OLD_INTERNAL_KEY: &str = "the internal key before that";
 pub(crate) const MAIL_SECRET: &str = "the secret that notifications have too";
+pub(crate) const MFA_SECRET: &str = "the secret that seals second factors";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) struct Shop {
@@ -46,6 +50,10 @@ pub(crate) struct Shop {
     pub(crate) add_address: Client,
     pub(crate) change_address: Client,
     pub(crate) remove_address: Client,
+    pub(crate) enroll_mfa: Client,
+    pub(crate) confirm_mfa: Client,
+    pub(crate) disable_mfa: Client,
+    pub(crate) reset_mfa: Client,
 }
 
 /// A person with tokens.
@@ -90,6 +98,25 @@ pub(crate) fn tokens() -> AccessTokens {
     AccessTokens::new("emporium", &secret).unwrap()
 }
 
+/// What events of a test are caused by.
+pub(crate) fn cause() -> Cause {
+    Cause {
+        correlation_id: "chain".into(),
+        causation_id: "request".into(),
+        actor: Actor::Anonymous,
+    }
+}
+
+/// What turns second factors on and off.
+pub(crate) fn mfa(table: &TestTable, clock: &Clock) -> Mfa {
+    Mfa {
+        store: Store::new(table.table()),
+        clock: clock.clone(),
+        factors: Factors::new(versions(MFA_SECRET, None)),
+        shop: "Emporium".into(),
+    }
+}
+
 impl Shop {
     pub(crate) async fn open() -> Self {
         let table = TestTable::create(&SHAPE).await;
@@ -99,6 +126,11 @@ impl Shop {
         let app = Arc::new(App::new(table.table(), clock.clone()));
         let mail = versions(MAIL_SECRET, None);
         let mails = Arc::new(Mails::new(table.table(), clock.clone(), mail.clone()));
+        let log_ins = Arc::new(LogIns {
+            sign_ins: sign_ins(),
+            factors: Factors::new(versions(MFA_SECRET, None)),
+        });
+        let mfa = Arc::new(mfa(&table, &clock));
         let registration = Arc::new(Registration::new(sign_ins(), mail));
         let authorizer = Authorizer {
             store: Store::new(table.table()),
@@ -106,6 +138,7 @@ impl Shop {
             tokens: tokens().into(),
             internal_key: InternalKey::new(&versions(INTERNAL_KEY, Some(OLD_INTERNAL_KEY)))
                 .unwrap(),
+            admin_mfa: AdminMfa::Optional,
         };
         macro_rules! client {
             ($module:ident, $state:expr) => {{
@@ -121,7 +154,7 @@ impl Shop {
         Self {
             authorize: api::authorize::handler(Arc::new(authorizer)),
             register: client!(register_user, registration),
-            log_in: client!(log_in, shared),
+            log_in: client!(log_in, log_ins),
             refresh: client!(refresh_tokens, shared),
             log_out: client!(log_out, app),
             me: client!(get_current_user, app),
@@ -148,9 +181,27 @@ impl Shop {
             add_address: client!(add_address, app),
             change_address: client!(change_address, app),
             remove_address: client!(remove_address, app),
+            enroll_mfa: client!(enroll_mfa, mfa),
+            confirm_mfa: client!(confirm_mfa, mfa),
+            disable_mfa: client!(disable_mfa, mfa),
+            reset_mfa: client!(reset_mfa, app),
             clock,
             table,
         }
+    }
+
+    /// The function `log-in` on another client of the table, or with other
+    /// versions of the secret that seals second factors.
+    pub(crate) async fn another_log_in(&self, table: Table, mfa: SecretVersions) -> Client {
+        let app = Arc::new(LogIns {
+            sign_ins: SignIns::new(table, self.clock.clone(), tokens()),
+            factors: Factors::new(mfa),
+        });
+        let function = api::log_in::endpoint().start(move |_| {
+            let app = app.clone();
+            async move { Ok(app) }
+        });
+        Client::new(self.table.start(&function).await)
     }
 
     pub(crate) async fn register(&self, email: &str) -> Person {

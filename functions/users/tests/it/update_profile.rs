@@ -21,7 +21,7 @@ async fn what_is_named_changes_what_is_null_goes_and_the_rest_stays() {
     let reply = update(&shop, &ada, &body, OK).await;
     let expected = json!({
         "id": ada.id, "email": "ada@example.com", "name": "Ada King", "phone": "+442071838750",
-        "role": "user", "status": "active", "emailVerified": false,
+        "role": "user", "status": "active", "emailVerified": false, "mfaEnabled": false,
         "createdAt": "2026-01-01T00:00:00Z", "bio": "Counts.",
         "avatar": "https://example.com/ada.png", "birthDate": "1915-12-10",
         "gender": "prefer_not_to_say",

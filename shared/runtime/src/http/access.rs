@@ -80,6 +80,9 @@ pub struct SignedIn {
     pub session_id: SessionId,
     /// What the person may do.
     pub role: Role,
+    /// What the person could do in a session made with a second factor, when
+    /// the shop wants one for that and this session is not.
+    pub withheld: Option<Role>,
 }
 
 impl Caller {
@@ -99,6 +102,7 @@ impl Caller {
                 user_id: text("userId")?.parse().ok()?,
                 session_id: text("sessionId")?.parse().ok()?,
                 role: Role::from_name(text("role")?)?,
+                withheld: text("withheld").and_then(Role::from_name),
             })
         };
         match text("kind") {
@@ -126,18 +130,28 @@ impl Access {
         !matches!(self, Self::Public)
     }
 
+    /// Whether a person with the role may call.
+    fn admits(self, role: Role) -> bool {
+        match self {
+            Self::Public | Self::SignedIn => true,
+            Self::Role(wanted) => role == wanted,
+            Self::AdminOrInternal => role == Role::Admin,
+            Self::Internal => false,
+        }
+    }
+
     /// Lets the caller through, or says why not.
     pub(super) fn decide(self, caller: &Caller) -> Result<(), ApiError> {
         let allowed = match (self, caller) {
-            (Self::Public, _)
-            | (Self::SignedIn, Caller::User(_))
-            | (Self::AdminOrInternal | Self::Internal, Caller::Internal) => true,
-            (Self::Role(role), Caller::User(person)) => person.role == role,
-            (Self::AdminOrInternal, Caller::User(person)) => person.role == Role::Admin,
+            (Self::Public, _) | (Self::AdminOrInternal | Self::Internal, Caller::Internal) => true,
+            (access, Caller::User(person)) => access.admits(person.role),
             _ => false,
         };
         match caller {
             _ if allowed => Ok(()),
+            Caller::User(person) if person.withheld.is_some_and(|role| self.admits(role)) => {
+                Err(ApiError::mfa_required())
+            }
             Caller::Anonymous { reason } if reason.as_deref() == Some("unavailable") => {
                 Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
             }
@@ -181,6 +195,7 @@ mod tests {
                 user_id: UserId::generate(),
                 session_id: SessionId::generate(),
                 role,
+                withheld: None,
             })
         };
         let callers = [
@@ -206,5 +221,29 @@ mod tests {
         assert_eq!(status(Access::Role(Role::Admin)), [401, 403, 403, 200, 403]);
         assert_eq!(status(Access::AdminOrInternal), [401, 403, 403, 200, 200]);
         assert_eq!(status(Access::Internal), [401, 403, 403, 403, 200]);
+    }
+    #[test]
+    fn a_role_that_is_withheld_gives_no_right_and_is_told_apart_from_none() {
+        let caller = |withheld| {
+            Caller::User(SignedIn {
+                user_id: UserId::generate(),
+                session_id: SessionId::generate(),
+                role: Role::User,
+                withheld,
+            })
+        };
+        let code = |access: Access, withheld| {
+            let decided = access.decide(&caller(withheld));
+            decided.map_err(|refused| (refused.status().as_u16(), refused.code()))
+        };
+        let admin = Some(Role::Admin);
+        let withheld = Err((403, "mfa_required"));
+        assert_eq!(code(Access::AdminOrInternal, admin), withheld);
+        assert_eq!(code(Access::Role(Role::Admin), admin), withheld);
+        assert_eq!(code(Access::SignedIn, admin), Ok(()));
+        let forbidden = Err((403, "forbidden"));
+        assert_eq!(code(Access::Role(Role::Moderator), admin), forbidden);
+        assert_eq!(code(Access::Internal, admin), forbidden);
+        assert_eq!(code(Access::AdminOrInternal, None), forbidden);
     }
 }

@@ -75,6 +75,16 @@ impl ApiError {
         )
     }
 
+    /// 403: allowed, but not in a session that was made with a password alone.
+    pub fn mfa_required() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "mfa_required",
+            "this needs a session made with a second factor: turn one on with \
+             POST /api/auth/mfa/enroll and /confirm, or log in again with its code",
+        )
+    }
+
     /// 404, also for what belongs to somebody else. `what` is as in "order".
     pub fn not_found(what: &'static str) -> Self {
         Self::new(

@@ -1,0 +1,5 @@
+//! The function `disable-mfa`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::disable_mfa::function())
+}

@@ -1,0 +1,5 @@
+//! The function `enroll-mfa`.
+
+fn main() -> Result<(), runtime::Error> {
+    runtime::serve(users::api::enroll_mfa::function())
+}
