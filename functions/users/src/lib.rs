@@ -10,6 +10,7 @@
 //!   the public keys live here, because sessions and keys are this service's
 //!   and no service reads another's table.
 //! - [`events`]: the relay of what this service announces.
+//! - [`internal_key`]: the key of machine clients.
 //! - [`app`]: what the functions share, and the secrets they read at the start.
 //!
 //! A session ends at once, everywhere: `authorize` reads the session's and the
@@ -21,6 +22,7 @@ pub mod app;
 pub mod domain;
 pub mod events;
 pub mod factors;
+pub mod internal_key;
 pub mod passwords;
 pub mod store;
 pub mod tokens;

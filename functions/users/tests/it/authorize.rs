@@ -6,7 +6,8 @@ use runtime::http::Role;
 use serde_json::json;
 use testkit::TestTable;
 use users::{
-    app::{Authorizer, InternalKey},
+    app::Authorizer,
+    internal_key::InternalKey,
     store::{SHAPE, Store},
 };
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use testkit::{Reply, status::*};
 use users::events::erase_accounts;
 
+use crate::mfa::code;
 use crate::shop::{PASSWORD, Person, Shop};
 
 const GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -102,6 +103,27 @@ async fn closing_ends_every_session_and_logging_in_opens_again() {
         "user.reactivated",
     ];
     assert_eq!(types, expected);
+}
+
+#[tokio::test]
+async fn coming_back_takes_the_second_factor_too() {
+    let shop = Shop::open().await;
+    let ada = shop.guarded("ada@example.com").await;
+    close(&shop, &ada.person, PASSWORD, OK).await;
+    let alone = json!({"email": "ada@example.com", "password": PASSWORD});
+    let reply = shop
+        .log_in
+        .post("/api/auth/login", &alone, UNAUTHORIZED)
+        .await;
+    assert_eq!(reply.body["code"], "mfa_required");
+    shop.log_in_with("ada@example.com", "000000", UNAUTHORIZED)
+        .await;
+    let path = format!("/api/users/{}", ada.person.id);
+    let seen = shop.get_user.as_internal().get(&path, OK).await;
+    assert_eq!(seen.body["data"]["status"], "inactive");
+    let otp = code(&ada.secret, &shop.clock, 0);
+    let back = shop.log_in_with("ada@example.com", &otp, OK).await;
+    assert_eq!(back.body["data"]["user"]["status"], "active");
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use testkit::{Client, status::*};
 use users::{
     api,
-    app::{Authorizer, InternalKey, SignIns},
+    app::{Authorizer, SignIns},
     domain::AdminMfa,
+    internal_key::InternalKey,
     store::Store,
 };
 

@@ -9,9 +9,10 @@ use serde_json::{Value, json, value::to_raw_value};
 use testkit::{Client, Clock, Reply, TestTable, status::*};
 use users::{
     api,
-    app::{App, Authorizer, InternalKey, LogIns, Mails, Mfa, Registration, SignIns},
+    app::{App, Authorizer, LogIns, Mails, Mfa, Registration, SignIns},
     domain::AdminMfa,
     factors::Factors,
+    internal_key::InternalKey,
     store::{SHAPE, Store},
     tokens::AccessTokens,
 };
