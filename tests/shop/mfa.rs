@@ -61,7 +61,9 @@ async fn a_second_factor_is_turned_on_used_once_and_turned_off() {
     assert!(uri.starts_with("otpauth://totp/"), "{uri}");
     assert!(uri.contains(&format!("secret={secret}&")), "{uri}");
     assert!(text(&offer.data()["qrSvg"]).contains("<svg "));
-    let wrong = me.post(CONFIRM, &json!({ "code": code(&secret, 9) }), 422).await;
+    let wrong = me
+        .post(CONFIRM, &json!({ "code": code(&secret, 9) }), 422)
+        .await;
     assert_eq!(wrong.fields(), ["/code"]);
     let (secret, recovery) = turn_on(me).await;
     let profile = me.get("/api/auth/me", 200).await;

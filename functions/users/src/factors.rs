@@ -248,10 +248,7 @@ mod tests {
         // Its own step is 1,234,567,890 to 1,234,567,919.
         let good = |second| {
             let otp = Otp::Code("005924".into());
-            factors
-                .shown(&factor, &otp, at(second))
-                .unwrap()
-                .is_some()
+            factors.shown(&factor, &otp, at(second)).unwrap().is_some()
         };
         let begins = 1_234_567_890;
         assert!(!good(begins - 31) && good(begins - 30));
@@ -268,7 +265,12 @@ mod tests {
         };
         let now = at(1_234_567_890);
         let this = 1_234_567_890 / 30;
-        let good = |last_step| factors.shown(&used(last_step), &otp, now).unwrap().is_some();
+        let good = |last_step| {
+            factors
+                .shown(&used(last_step), &otp, now)
+                .unwrap()
+                .is_some()
+        };
         assert!(good(this - 1) && !good(this) && !good(this + 1));
     }
 

@@ -3,8 +3,9 @@
 use contracts::{
     Envelope, ReadEventError,
     events::{
-        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserMfaDisabled, UserMfaEnabled, UserPasswordChanged,
-        UserPasswordResetRequested, UserRegistered, UserUpdated, UserVerificationRequested,
+        OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserMfaDisabled, UserMfaEnabled,
+        UserPasswordChanged, UserPasswordResetRequested, UserRegistered, UserUpdated,
+        UserVerificationRequested,
     },
 };
 

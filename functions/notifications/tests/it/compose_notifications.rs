@@ -2,7 +2,8 @@ use contracts::{
     Envelope,
     events::{
         CancellationReason, NotificationQueued, OrderAuthorized, OrderCancelled, OrderPlaced,
-        UserMfaDisabled, UserMfaEnabled, UserPasswordChanged, UserPasswordResetRequested, UserVerificationRequested,
+        UserMfaDisabled, UserMfaEnabled, UserPasswordChanged, UserPasswordResetRequested,
+        UserVerificationRequested,
     },
 };
 use futures_util::future::join_all;

@@ -45,10 +45,7 @@ struct OfferView {
 /// # Errors
 /// 409 `mfa_enabled` when there is a second factor already; 404 when the
 /// account was deleted meanwhile.
-pub async fn enroll_mfa(
-    State(app): State<Arc<Mfa>>,
-    person: SignedIn,
-) -> Result<Reply, ApiError> {
+pub async fn enroll_mfa(State(app): State<Arc<Mfa>>, person: SignedIn) -> Result<Reply, ApiError> {
     let user = app.store.user(person.user_id).await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     if user.mfa_enabled {

@@ -140,7 +140,8 @@ impl Otp {
 
 impl FromInput for Otp {
     fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
-        let refused = || Refusals::here("must be the 6 digits that the app shows, or a recovery code");
+        let refused =
+            || Refusals::here("must be the 6 digits that the app shows, or a recovery code");
         Self::of(value)?.ok_or_else(refused)
     }
 }

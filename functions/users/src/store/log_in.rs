@@ -97,8 +97,7 @@ pub enum StoreLogInError {
 const SEEN: &str = "#status = :status AND password_hash = :seen_hash \
                     AND session_epoch = :epoch AND sign_ins = :sign_ins";
 /// The same for somebody who needed none.
-const SEEN_WITHOUT_FACTOR: &str =
-    "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
+const SEEN_WITHOUT_FACTOR: &str = "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
      AND sign_ins = :sign_ins AND attribute_not_exists(mfa_enabled)";
 
 impl Store {

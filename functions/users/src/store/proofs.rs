@@ -189,9 +189,11 @@ impl Store {
         announced: &Envelope,
         now: Timestamp,
     ) -> Result<(), UseProofError> {
-        let mut transaction = self
-            .spending(Purpose::Reset, token_hash, now)
-            .update("user", user_key(changed.id), changed_password(changed));
+        let mut transaction = self.spending(Purpose::Reset, token_hash, now).update(
+            "user",
+            user_key(changed.id),
+            changed_password(changed),
+        );
         if !changed.mfa_enabled {
             let address = attempts_key(changed.email.as_str());
             transaction = transaction.delete("attempts", address, Expression::default());

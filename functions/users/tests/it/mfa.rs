@@ -48,7 +48,9 @@ impl Shop {
     pub(crate) async fn guarded(&self, email: &str) -> Guarded {
         let person = self.register(email).await;
         let secret = self.enroll(&person).await;
-        let reply = self.confirm(&person, &code(&secret, &self.clock, 0), OK).await;
+        let reply = self
+            .confirm(&person, &code(&secret, &self.clock, 0), OK)
+            .await;
         self.clock.advance(SignedDuration::from_secs(30));
         Guarded {
             person,
@@ -267,7 +269,10 @@ async fn what_is_written_again_is_what_was_written() {
     confirm(&this, "first").await.unwrap();
     confirm(&this, "first").await.unwrap();
     let other = confirm(&another, "second").await;
-    assert!(matches!(other, Err(EnrolFactorError::AlreadyOn)), "{other:?}");
+    assert!(
+        matches!(other, Err(EnrolFactorError::AlreadyOn)),
+        "{other:?}"
+    );
     assert_eq!(shop.factors().await[0]["recovery_hashes"], json!(["first"]));
 
     let factor = store.second_factor(ada.id).await.unwrap().unwrap();
@@ -281,7 +286,10 @@ async fn what_is_written_again_is_what_was_written() {
     let disabled = Envelope::new(&said, now, &cause);
     for _ in 0..2 {
         let what = (&factor, &shown);
-        store.remove_factor(&user, what, &disabled, now).await.unwrap();
+        store
+            .remove_factor(&user, what, &disabled, now)
+            .await
+            .unwrap();
     }
     assert!(shop.factors().await.is_empty());
 }
@@ -357,7 +365,9 @@ async fn a_guess_that_was_read_before_the_lock_does_not_turn_it_off() {
         email: ada.person.email.clone(),
     };
     let said = Envelope::new(&said, now, &cause());
-    let refused = store.remove_factor(&user, (&factor, &shown), &said, now).await;
+    let refused = store
+        .remove_factor(&user, (&factor, &shown), &said, now)
+        .await;
     assert!(
         matches!(refused, Err(RemoveFactorError::Locked)),
         "{refused:?}"

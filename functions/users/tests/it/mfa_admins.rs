@@ -41,13 +41,19 @@ async fn a_role_is_withheld_until_the_session_has_shown_a_second_factor() {
     let shop = Shop::open().await;
     let ada = admin(&shop).await;
     let said = context(&shop, &ada.token).await;
-    assert_eq!((&said["role"], &said["withheld"]), (&json!("user"), &json!("admin")));
+    assert_eq!(
+        (&said["role"], &said["withheld"]),
+        (&json!("user"), &json!("admin"))
+    );
     let other = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
 
     let secret = shop.enroll(&ada).await;
     shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
     let said = context(&shop, &ada.token).await;
-    assert_eq!((&said["role"], &said["withheld"]), (&json!("admin"), &Value::Null));
+    assert_eq!(
+        (&said["role"], &said["withheld"]),
+        (&json!("admin"), &Value::Null)
+    );
     // The other session was made with the password alone.
     assert_eq!(context(&shop, &other.token).await["role"], "user");
     let next = code(&secret, &shop.clock, 1);
@@ -72,7 +78,10 @@ async fn turning_it_off_takes_the_rights_of_every_session() {
     let next = code(&secret, &shop.clock, 1);
     shop.disable(&ada, &next, OK).await;
     let said = context(&shop, &ada.token).await;
-    assert_eq!((&said["role"], &said["withheld"]), (&json!("user"), &json!("admin")));
+    assert_eq!(
+        (&said["role"], &said["withheld"]),
+        (&json!("user"), &json!("admin"))
+    );
 }
 
 /// Others ask what a token is worth, or read it from the token itself.

@@ -9,7 +9,9 @@ use crate::shop::{PASSWORD, Person, Shop};
 impl Shop {
     pub(crate) async fn reset_mfa(&self, id: UserId, expected: StatusCode) -> Reply {
         let client = self.reset_mfa.as_internal();
-        client.delete(&format!("/api/users/{id}/mfa"), expected).await
+        client
+            .delete(&format!("/api/users/{id}/mfa"), expected)
+            .await
     }
 }
 
