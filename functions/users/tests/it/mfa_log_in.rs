@@ -10,7 +10,7 @@ use users::factors::Factors;
 use crate::{
     calls::counted,
     mfa::code,
-    shop::{MFA_SECRET, PASSWORD, Person, Shop, versions},
+    shop::{MFA_SECRET, PASSWORD, Person, Shop, cause, versions},
 };
 
 const ADA: &str = "ada@example.com";
@@ -210,6 +210,61 @@ async fn a_factor_that_was_turned_on_meanwhile_is_not_got_around() {
         matches!(refused, Err(StoreLogInError::Changed)),
         "{refused:?}"
     );
+}
+
+/// Whoever decided on a factor as it was read comes too late when it was used
+/// meanwhile, whatever else is as it was: to log in and to turn it off.
+#[tokio::test]
+async fn what_was_shown_is_used_up_by_whoever_is_first() {
+    use contracts::{Envelope, events::UserMfaDisabled};
+    use users::{
+        domain::Otp,
+        store::{LogIn, RemoveFactorError, Store, StoreLogInError},
+    };
+    let shop = Shop::open().await;
+    let ada = shop.guarded(ADA).await;
+    let store = Store::new(shop.table.table());
+    let factors = Factors::new(versions(MFA_SECRET, None));
+    let now = shop.clock.now();
+    let this = code(&ada.secret, &shop.clock, 0);
+    let recovery = ada.recovery_codes[0].clone();
+    for (otp, typed) in [
+        (Otp::Code(this.clone()), this),
+        (Otp::RecoveryCode(recovery.replace('-', "")), recovery),
+    ] {
+        let factor = store.second_factor(ada.person.id).await.unwrap().unwrap();
+        let shown = factors.shown(&factor, &otp, now).unwrap().unwrap();
+        shop.log_in_with(ADA, &typed, OK).await;
+
+        let user = store.user(ada.person.id).await.unwrap().unwrap();
+        let id = kernel::SessionId::generate();
+        let session = users::domain::Session::begin(id, &user, "x".into(), now);
+        let log_in = LogIn {
+            user: &user,
+            session: &session,
+            superseded: &[],
+            factor: Some((&factor, &shown)),
+            rehashed: None,
+            ip: None,
+        };
+        let refused = store.log_in(log_in).await;
+        assert!(
+            matches!(refused, Err(StoreLogInError::Changed)),
+            "{refused:?}"
+        );
+        let said = UserMfaDisabled {
+            user_id: user.id,
+            email: ADA.into(),
+        };
+        let said = Envelope::new(&said, now, &cause());
+        let refused = store
+            .remove_factor(&user, (&factor, &shown), &said, now)
+            .await;
+        assert!(
+            matches!(refused, Err(RemoveFactorError::Changed)),
+            "{refused:?}"
+        );
+    }
 }
 
 /// What the SDK does when the reply was lost: the same log-in, not a code that
