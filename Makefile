@@ -102,7 +102,7 @@ cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writ
 	@tools/need-cc.sh
 	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --package cost --bench cost
 
-.PHONY: bench bench-build
+.PHONY: bench timing bench-build
 
 # The binaries of `make build`, as they are deployed.
 bench: build benches/node/dist ## measure the release binaries, write docs/performance.md (QUICK=1: a smoke run)
@@ -113,6 +113,11 @@ bench: build benches/node/dist ## measure the release binaries, write docs/perfo
 benches/node/dist: benches/node/package-lock.json $(wildcard benches/node/src/*.js) benches/node/build.js
 	cd benches/node && npm ci && npm run build
 	@touch $@
+
+# The binaries of `make build`, as they are deployed.
+timing: build ## whether the time of an answer tells who has an account (PAIRS=2000)
+	cargo build --release --package benches --bin timing
+	@BOOTSTRAPS=$(or $(BOOTSTRAPS),target/lambda) $${CARGO_TARGET_DIR:-target}/release/timing
 
 bench-build: ## processor seconds of building one more function
 	@benches/marginal-build.sh
