@@ -5,7 +5,7 @@
 //! dudect and TVLA do (p < 0.00001 for one comparison).
 //!
 //! `PAIRS=n` sets how many measurements each set has; `BOOTSTRAPS=dir`
-//! measures `dir/<function>/bootstrap`.
+//! measures `dir/<function>/bootstrap`; `ONLY=log-in` does that alone.
 //!
 //! Each address is used once for each function, so no lock and no limit has a
 //! part in it, and nothing runs beside the function: see `World::start_still`.
@@ -144,7 +144,8 @@ pub async fn run(environment: &Environment) -> Result<(), Failure> {
         path: "",
     };
     let mut wrong = Vec::new();
-    for case in &CASES {
+    let only = environment.get("ONLY").unwrap_or_default();
+    for case in CASES.iter().filter(|case| case.function.contains(only)) {
         let [first, second] = measure(case, &programs, &people, &authority, &work).await?;
         let found = compare(&first, &second);
         say(&line(case, &found, pairs));
