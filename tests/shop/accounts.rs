@@ -205,7 +205,8 @@ async fn sessions_addresses_and_passwords_are_managed_by_their_owner() {
     let left = person.client.get("/api/users/addresses", 200).await;
     assert_eq!(*left.data(), json!([]));
 
-    let body = json!({ "currentPassword": PASSWORD, "newPassword": "canary-herons-mend-the-fence" });
+    let body =
+        json!({ "currentPassword": PASSWORD, "newPassword": "canary-herons-mend-the-fence" });
     person.client.put("/api/users/password", &body, 200).await;
     person.client.get("/api/auth/me", 200).await;
     client.post("/api/auth/login", &login, 401).await;

@@ -1,6 +1,6 @@
 //! Signs a person in.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use http::{HeaderMap, header};
 use kernel::input::{FromInput, Refusals, Value};
@@ -9,7 +9,9 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Header, Json, Reply, SourceIp, State},
 };
 
-use super::{errors::invalid_credentials, limits::WithinLimits, views::SignedInView};
+use super::{
+    errors::invalid_credentials, limits::WithinLimits, paced::until_whole_step, views::SignedInView,
+};
 use crate::{
     app::SignIns,
     domain::{EMAIL_LENGTH_MAX, Email, Password},
@@ -73,8 +75,8 @@ impl FromInput for Credentials {
 /// Signs a person in.
 ///
 /// An unknown address, a wrong password, an account that is not active and a
-/// locked address have the same reply after the same work: two reads, one
-/// hash, one write. The lock is looked at before the hash, but acted on after.
+/// locked address have the same reply after the same work and time: two reads,
+/// one hash, one write, and the rest of the step. The lock is looked at before the hash, but acted on after.
 ///
 /// # Errors
 /// 429 when too many requests came from the same address;
@@ -85,6 +87,20 @@ pub async fn log_in(
     SourceIp(ip): SourceIp,
     Header(headers): Header,
     Json(input): Json<Credentials>,
+) -> Result<Reply, ApiError> {
+    let begun = Instant::now();
+    let outcome = sign_in(&app, &input, ip, device(&headers)).await;
+    if outcome.is_err() {
+        until_whole_step(begun).await;
+    }
+    outcome
+}
+
+async fn sign_in(
+    app: &SignIns,
+    input: &Credentials,
+    ip: Option<IpAddr>,
+    device: Option<&str>,
 ) -> Result<Reply, ApiError> {
     let mut candidate = app.store.candidate(&input.email).await?;
     let hash = candidate.password_hash();
@@ -101,7 +117,7 @@ pub async fn log_in(
         }
         let user = admitted.user;
         let (session, refresh) = app.new_session(&user, now)?;
-        let session = session.begun_from(ip, device(&headers));
+        let session = session.begun_from(ip, device);
         let log_in = LogIn {
             user: &user,
             session: &session,
@@ -111,7 +127,7 @@ pub async fn log_in(
         };
         match app.store.log_in(log_in).await {
             Ok(()) => {
-                let view = SignedInView::new(&app, &user, &session, &refresh)?;
+                let view = SignedInView::new(app, &user, &session, &refresh)?;
                 return Ok(Reply::ok("signed in", &view));
             }
             Err(StoreLogInError::Changed) => {}
