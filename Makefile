@@ -20,13 +20,22 @@ dev: ## run the whole shop on this machine (PORT=3000; EPHEMERAL=1 keeps nothing
 	@cargo build --workspace --bin emporium-local
 	@exec target/debug/emporium-local
 
+# What the shop of the black-box tests logs, everything; then no secret may be in it.
+SHOP_LOG = $(CURDIR)/target/shop.log
+define SCAN_LOG
+$(PYTHON) -m unittest discover --start-directory tools --pattern 'test_scan_*.py'
+$(PYTHON) tools/scan_log.py $(SHOP_LOG)
+endef
+
 test: lint ## formatting, clippy, unit, route and black-box tests
 	cargo build --workspace --bin emporium-local
-	env -u BASE_URL -u PORT -u INTERNAL_KEY cargo test --workspace --lib --test '*'
+	env -u BASE_URL -u PORT -u INTERNAL_KEY SHOP_LOG=$(SHOP_LOG) cargo test --workspace --lib --test '*'
+	$(SCAN_LOG)
 
 test-shop: ## the black-box tests; ONLY=kill runs those with that in their name
 	cargo build --workspace --bin emporium-local
-	env -u PORT $(if $(SHOP),BASE_URL=$(SHOP),-u BASE_URL) cargo test --package shop-tests --test shop -- $(ONLY)
+	env -u PORT $(if $(SHOP),BASE_URL=$(SHOP),-u BASE_URL SHOP_LOG=$(SHOP_LOG)) cargo test --package shop-tests --test shop -- $(ONLY)
+	$(if $(SHOP)$(ONLY),,$(SCAN_LOG))
 
 # The second package is there for its features: so nothing is built anew.
 test-%: ## the tests of one service: make test-orders
@@ -102,7 +111,7 @@ cost: ## what an order costs in AWS, measured; fails when it grew (UPDATE=1 writ
 	@tools/need-cc.sh
 	UPDATE=$(UPDATE) FIGURES=$(FIGURES) PRODUCTS=$(PRODUCTS) PART=$(PART) cargo bench --package cost --bench cost
 
-.PHONY: bench bench-build
+.PHONY: bench timing bench-build
 
 # The binaries of `make build`, as they are deployed.
 bench: build benches/node/dist ## measure the release binaries, write docs/performance.md (QUICK=1: a smoke run)
@@ -113,6 +122,11 @@ bench: build benches/node/dist ## measure the release binaries, write docs/perfo
 benches/node/dist: benches/node/package-lock.json $(wildcard benches/node/src/*.js) benches/node/build.js
 	cd benches/node && npm ci && npm run build
 	@touch $@
+
+# The binaries of `make build`, as they are deployed.
+timing: build ## whether the time of an answer tells who has an account (PAIRS=2000)
+	cargo build --release --package benches --bin timing
+	@BOOTSTRAPS=$(or $(BOOTSTRAPS),target/lambda) $${CARGO_TARGET_DIR:-target}/release/timing
 
 bench-build: ## processor seconds of building one more function
 	@benches/marginal-build.sh

@@ -21,6 +21,8 @@ mod report;
 mod runtime_api;
 mod sizing;
 mod targets;
+pub mod timing;
+mod welch;
 mod world;
 
 use std::{

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs::OpenOptions,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -110,12 +111,22 @@ impl Process {
 
     /// Invokes the function; anything but success is a failure.
     pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Reply, Failure> {
+        self.invoke_for(payload, 200..300).await
+    }
+
+    /// Invokes the function; anything but a reply with one of these statuses is
+    /// a failure.
+    pub(crate) async fn invoke_for(
+        &self,
+        payload: Bytes,
+        statuses: Range<u64>,
+    ) -> Result<Reply, Failure> {
         let asked = self.api.asked_so_far();
         let reply = self.api.invoke(payload).await?;
         let value: Value = serde_json::from_slice(&reply.body)?;
         let status = value["statusCode"].as_u64();
-        if status.is_none_or(|status| status >= 300) {
-            return Err(format!("the reply is no success: {value}").into());
+        if status.is_none_or(|status| !statuses.contains(&status)) {
+            return Err(format!("the status is not in {statuses:?}: {value}").into());
         }
         self.api.asked(asked + 1).await?;
         Ok(reply)

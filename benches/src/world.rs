@@ -18,6 +18,16 @@ const EMAIL: &str = "ada@example.com";
 /// Beside the bcrypt peer's source stands the hash of it.
 const PASSWORD: &str = "correct horse battery staple";
 
+/// The functions whose sample events are used.
+const EVENTS: [&str; 6] = [
+    "get-product",
+    "list-products",
+    "log-in",
+    "place-order",
+    "request-password-reset",
+    "resend-verification",
+];
+
 /// A running shop with data.
 pub(crate) struct World {
     shop: Shop,
@@ -30,10 +40,24 @@ pub(crate) struct World {
 impl World {
     /// Starts the shop of the repository at `root`, and fills it.
     pub(crate) async fn start(root: &Path) -> Result<Self, Failure> {
+        let mut world = Self::open(root, true).await?;
+        world.fill().await?;
+        Ok(world)
+    }
+
+    /// Starts an empty shop in which nothing happens by itself: what follows
+    /// from a request does so on other machines in a cloud, and takes no time
+    /// of the one that answers.
+    pub(crate) async fn start_still(root: &Path) -> Result<Self, Failure> {
+        Self::open(root, false).await
+    }
+
+    async fn open(root: &Path, triggers: bool) -> Result<Self, Failure> {
         let template = Source::File(root.join("template.yaml"));
         let mut options = Options::new(template, local::registry::functions());
         // All log-ins come from one address.
         options.environment = options.environment.with("AUTH_REQUESTS_PER_IP", "1000000");
+        options.triggers = triggers;
         let shop = Shop::start(options).await?;
         let mut world = Self {
             shop,
@@ -42,12 +66,16 @@ impl World {
             user_id: String::new(),
             events: BTreeMap::new(),
         };
-        for name in ["get-product", "list-products", "log-in", "place-order"] {
+        for name in EVENTS {
             let text = std::fs::read_to_string(root.join(format!("events/{name}.json")))?;
             world.events.insert(name, serde_json::from_str(&text)?);
         }
+        Ok(world)
+    }
+
+    async fn fill(&mut self) -> Result<(), Failure> {
         let category = json!({"name": "Lamps", "description": "To see by"});
-        let category = world.post("/api/categories", &category).await?;
+        let category = self.post("/api/categories", &category).await?;
         for number in 0..PRODUCTS {
             let product = json!({
                 "name": format!("Lamp {number}"),
@@ -56,13 +84,28 @@ impl World {
                 "price": 49.90, "stock": STOCK, "categoryId": category["id"],
                 "tags": ["brass", "desk", "warm"],
             });
-            let product = world.post("/api/products", &product).await?;
-            world.product_id = text(&product, "id")?;
+            let product = self.post("/api/products", &product).await?;
+            self.product_id = text(&product, "id")?;
         }
-        let person = json!({"email": EMAIL, "password": PASSWORD, "name": "Ada Marsh"});
-        let signed_in = world.post("/api/auth/register", &person).await?;
-        world.user_id = text(&signed_in["user"], "id")?;
-        Ok(world)
+        self.user_id = self.register(EMAIL).await?;
+        Ok(())
+    }
+
+    /// Makes an account; gives the person's id.
+    pub(crate) async fn register(&self, email: &str) -> Result<String, Failure> {
+        let person = json!({"email": email, "password": PASSWORD, "name": "Ada Marsh"});
+        let signed_in = self.post("/api/auth/register", &person).await?;
+        text(&signed_in["user"], "id")
+    }
+
+    /// An invocation of a function with another body than its sample event.
+    pub(crate) fn event_with(&self, function: &str, body: &Value) -> Result<Bytes, Failure> {
+        let event = self.events.get(function);
+        let mut event = event
+            .ok_or_else(|| format!("no event for {function}"))?
+            .clone();
+        event["body"] = body.to_string().into();
+        Ok(event.to_string().into())
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {

@@ -87,6 +87,7 @@ async fn run(arguments: Arguments, environment: Environment) -> Result<(), runti
         port: arguments.port,
         data: arguments.data.clone(),
         environment,
+        triggers: true,
     };
     let shop = match Shop::start(options).await {
         Err(error @ StartError::Port { .. }) => {

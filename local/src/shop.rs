@@ -52,6 +52,9 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Parameters of the template, and values of secrets.
     pub environment: Environment,
+    /// Whether queues, streams and schedules invoke anything. Without, what
+    /// follows from a request does not happen, and takes no time.
+    pub triggers: bool,
 }
 
 impl Options {
@@ -63,6 +66,7 @@ impl Options {
             port: 0,
             data: None,
             environment: Environment::default(),
+            triggers: true,
         }
     }
 }
@@ -151,13 +155,11 @@ impl Shop {
         let (stop_work, stop) = Stop::channel();
         let (stop_calls, calls_stop) = Stop::channel();
         let calls = functions::serve(on_lambda, functions.clone(), calls_stop);
-        let mut triggers = triggers::start(
-            &template,
-            &functions,
-            &cloud,
-            options.data.as_deref(),
-            &stop,
-        );
+        let data = options.data.as_deref();
+        let mut triggers = match options.triggers {
+            true => triggers::start(&template, &functions, &cloud, data, &stop),
+            false => Triggers::none(data),
+        };
         triggers.tasks.push(metrics.tidy(stop.clone()));
         let gateway = Gateway::new(&template, &functions);
         let running = Arc::new(Running {

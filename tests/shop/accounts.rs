@@ -40,7 +40,7 @@ async fn a_person_registers_logs_in_and_is_known() {
             assert_eq!(me.get(path, 200).await.data()["id"], id);
         }
     }
-    let wrong = json!({ "email": email, "password": "not the password at all" });
+    let wrong = json!({ "email": email, "password": "not the canary password at all" });
     assert_eq!(
         client.post("/api/auth/login", &wrong, 401).await.body["code"],
         "invalid_credentials"
@@ -120,10 +120,10 @@ async fn a_forgotten_password_is_set_anew_through_the_mail() {
     let Some(token) = token_from_mail(&client, &person.email, "set a new").await else {
         return;
     };
-    let body = json!({ "token": token, "password": "nine-herons-mend-the-fence" });
+    let body = json!({ "token": token, "password": "canary-herons-mend-the-fence" });
     client.post("/api/auth/reset-password", &body, 200).await;
     person.client.get("/api/auth/me", 401).await;
-    let login = json!({ "email": person.email, "password": "nine-herons-mend-the-fence" });
+    let login = json!({ "email": person.email, "password": "canary-herons-mend-the-fence" });
     client.post("/api/auth/login", &login, 200).await;
     let told = token_free_mail(&client, &person.email, "was changed").await;
     assert!(told.contains("If it was not you"), "{told}");
@@ -205,7 +205,8 @@ async fn sessions_addresses_and_passwords_are_managed_by_their_owner() {
     let left = person.client.get("/api/users/addresses", 200).await;
     assert_eq!(*left.data(), json!([]));
 
-    let body = json!({ "currentPassword": PASSWORD, "newPassword": "nine-herons-mend-the-fence" });
+    let body =
+        json!({ "currentPassword": PASSWORD, "newPassword": "canary-herons-mend-the-fence" });
     person.client.put("/api/users/password", &body, 200).await;
     person.client.get("/api/auth/me", 200).await;
     client.post("/api/auth/login", &login, 401).await;

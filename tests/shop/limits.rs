@@ -13,7 +13,7 @@ async fn the_hundred_and_first_request_in_a_quarter_of_an_hour_is_refused() {
     let options = Options::new(Source::File(template), local::registry::functions());
     let shop = Shop::start(options).await.expect("the shop starts");
     let client = Client::at(shop.url());
-    let body = json!({ "email": "ada@example.com", "password": "wrong horse battery" });
+    let body = json!({ "email": "canary@example.com", "password": "wrong canary battery" });
     let token = json!({ "refreshToken": "nonsense" });
     for _ in 0..50 {
         client.post("/api/auth/refresh", &token, 401).await;

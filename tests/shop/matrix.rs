@@ -214,6 +214,9 @@ async fn what_belongs_to_somebody_else_is_not_there() {
             "order" => order.clone(),
             "payment" => payment.clone(),
             "address" => {
+                // Another each time: an equal one would not be added again.
+                let mut address = address.clone();
+                address["line1"] = json!(Uuid::now_v7());
                 let added = owner
                     .client
                     .post("/api/users/addresses", &address, 201)

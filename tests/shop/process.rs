@@ -19,6 +19,25 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The key that these shops take.
 pub(crate) const INTERNAL_KEY: &str = "the-key-of-a-shop-of-a-test";
 
+/// What a shop logs from which everything is to be read: all that it says, but
+/// not what the parts say of themselves that only a laptop has.
+pub(crate) const EVERYTHING: &str = "debug,dynoxide=info,hyper=info,rustack_sqs_core=info,\
+    rustack_sns_core=info,rustack_ses_core=info,rustack_secretsmanager_core=info,aws=info,\
+    rustack_sqs_http=info,rustack_sns_http=info";
+
+/// Begins the log of the shop in this process: everything into the file in
+/// `SHOP_LOG`, to be read by tools/scan_log.py when all tests are done, or what
+/// `RUST_LOG` asks for to standard error.
+pub(crate) fn begin_log() {
+    let environment = Environment::of_process();
+    if let Some(file) = environment.get("SHOP_LOG") {
+        let file = std::fs::File::create(file).unwrap();
+        runtime::log::write(EVERYTHING, std::sync::Mutex::new(file)).unwrap();
+    } else if environment.get("RUST_LOG").is_some() {
+        runtime::log::init();
+    }
+}
+
 /// A running shop. It is killed when this goes.
 pub(crate) struct Process {
     pub(crate) child: Child,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     mfa::code,
-    process::{INTERNAL_KEY, new_folder, start_logging},
+    process::{EVERYTHING, INTERNAL_KEY, new_folder, start_logging},
     support::{Client, elsewhere, eventually, mails, new_key, new_product, order_of},
 };
 
@@ -55,10 +55,7 @@ async fn no_secret_is_in_a_log_or_at_rest() {
     let data = folder.join("data");
     fs::create_dir_all(&data).unwrap();
     let file = fs::File::create(&log).unwrap();
-    let level = "debug,dynoxide=info,hyper=info,rustack_sqs_core=info,rustack_sns_core=info,\
-                 rustack_ses_core=info,rustack_secretsmanager_core=info,aws=info,\
-                 rustack_sqs_http=info,rustack_sns_http=info";
-    let mut process = start_logging(&data, level, Stdio::from(file)).await;
+    let mut process = start_logging(&data, EVERYTHING, Stdio::from(file)).await;
     let client = Client::at(&process.url);
     let internal = client.with("x-internal-key", INTERNAL_KEY);
 

@@ -20,7 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// What a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(crate) const PASSWORD: &str = "seven-otters-paint-the-moon";
+/// Like all that a person gives here, it has a mark in it: tools/scan_log.py
+/// looks for it in the log of the shop.
+pub(crate) const PASSWORD: &str = "canary-otters-paint-the-moon";
 
 /// The internal key of a shop that is told no other.
 const INTERNAL_KEY_DEFAULT: &str = "local-internal-key";
@@ -69,9 +71,7 @@ pub(crate) fn elsewhere() -> bool {
 /// Starts a shop in this process, on a thread of its own: each test has a
 /// runtime that ends with it, and the shop must outlive them all.
 async fn start_here() -> String {
-    if runtime::Environment::of_process().get("RUST_LOG").is_some() {
-        runtime::log::init();
-    }
+    crate::process::begin_log();
     let (send, receive) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -272,7 +272,7 @@ pub(crate) struct Person {
 
 /// An address that nobody has had.
 pub(crate) fn new_email() -> String {
-    format!("test-{}@example.com", Uuid::new_v4().simple())
+    format!("canary-{}@example.com", Uuid::new_v4().simple())
 }
 
 /// A new idempotency key.
@@ -288,7 +288,7 @@ pub(crate) async fn register() -> Person {
 /// Registers somebody new through a client.
 pub(crate) async fn register_at(client: &Client) -> Person {
     let email = new_email();
-    let body = json!({ "email": email, "password": PASSWORD, "name": "Test Person" });
+    let body = json!({ "email": email, "password": PASSWORD, "name": "Canary Person" });
     let reply = client.post("/api/auth/register", &body, 201).await;
     let tokens = reply.data().clone();
     let id = tokens["user"]["id"].as_str().unwrap().to_owned();
@@ -324,7 +324,7 @@ pub(crate) fn order_of(lines: &[(&str, u32)], payment_method: &str) -> Value {
     json!({
         "items": items,
         "shippingAddress": {
-            "name": "Test Person", "line1": "1 Lamp Street", "city": "Springfield",
+            "name": "Canary Person", "line1": "1 Canary Street", "city": "Springfield",
             "state": "OR", "postalCode": "97477", "country": "US"
         },
         "paymentMethod": payment_method

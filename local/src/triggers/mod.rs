@@ -27,6 +27,14 @@ pub(crate) struct Triggers {
 }
 
 impl Triggers {
+    /// None, over what is kept of those that were.
+    pub(crate) fn none(data: Option<&Path>) -> Self {
+        Self {
+            tasks: Vec::new(),
+            checkpoints: Arc::new(Checkpoints::open(data)),
+        }
+    }
+
     /// Keeps how far the streams have come; the last thing when all have ended.
     pub(crate) fn finish(&self) {
         self.checkpoints.write();

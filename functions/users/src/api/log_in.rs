@@ -1,6 +1,6 @@
 //! Signs a person in.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use contracts::{Envelope, events::UserReactivated};
 use http::{HeaderMap, header};
@@ -16,6 +16,7 @@ use runtime::{
 use super::{
     errors::{invalid_credentials, invalid_otp, mfa_missing},
     limits::WithinLimits,
+    paced::until_whole_step,
     update_user::announcement,
     views::SignedInView,
 };
@@ -87,8 +88,9 @@ impl FromInput for Credentials {
 /// Signs a person in.
 ///
 /// An unknown address, a wrong password, an account that is not active and a
-/// locked address have the same reply after the same work: two reads, one
-/// hash, one write. The lock is looked at before the hash, but acted on after.
+/// locked address have the same reply after the same work and time: two reads,
+/// one hash, one write, and the rest of the step. The lock is looked at before
+/// the hash, but acted on after.
 /// An account that its owner closed opens again, until it is erased.
 ///
 /// Where there is a second factor, only whoever has the password is told. A
@@ -108,6 +110,21 @@ pub async fn log_in(
     Header(headers): Header,
     Json(input): Json<Credentials>,
 ) -> Result<Reply, ApiError> {
+    let begun = Instant::now();
+    let outcome = sign_in(&log_ins, &input, &cause, ip, device(&headers)).await;
+    if outcome.is_err() {
+        until_whole_step(begun).await;
+    }
+    outcome
+}
+
+async fn sign_in(
+    log_ins: &LogIns,
+    input: &Credentials,
+    cause: &Cause,
+    ip: Option<IpAddr>,
+    device: Option<&str>,
+) -> Result<Reply, ApiError> {
     let app = &log_ins.sign_ins;
     let mut candidate = app.store.candidate(&input.email).await?;
     let hash = candidate.password_hash();
@@ -121,7 +138,7 @@ pub async fn log_in(
         };
         let factor = admitted.factor.as_ref();
         let shown = match factor {
-            Some(factor) => Some(second_factor(&log_ins, &input, factor, now).await?),
+            Some(factor) => Some(second_factor(log_ins, input, factor, now).await?),
             None => None,
         };
         if admitted.outdated && rehashed.is_none() {
@@ -130,12 +147,12 @@ pub async fn log_in(
         let seen = admitted.user;
         // Whoever logs in to an account that they closed wants it back.
         let returned = (!seen.is_active()).then(|| seen.returned());
-        let events = returned.as_ref().map(|user| came_back(user, now, &cause));
+        let events = returned.as_ref().map(|user| came_back(user, now, cause));
         let user = returned.clone().unwrap_or_else(|| seen.clone());
         let (session, refresh) = app.new_session(&user, now)?;
         let session = Session {
             mfa: shown.is_some(),
-            ..session.begun_from(ip, device(&headers))
+            ..session.begun_from(ip, device)
         };
         let log_in = LogIn {
             user: &seen,

@@ -1,6 +1,8 @@
 //! What the endpoints have in common that send a mail to whoever has an
 //! account with an address, and do not tell whether somebody has.
 
+use std::time::Instant;
+
 use contracts::{Envelope, EventData};
 use kernel::{
     Cause, Timestamp, UserId,
@@ -8,7 +10,7 @@ use kernel::{
 };
 use runtime::http::{ApiError, Reply, StatusCode};
 
-use super::{errors::not_sealed, limits::MAILS};
+use super::{errors::not_sealed, limits::MAILS, paced::until_whole_step};
 use crate::{
     app::Mails,
     domain::{EMAIL_LENGTH_MAX, Email, Proof, User},
@@ -48,7 +50,7 @@ pub(super) struct TokenMail<E> {
 
 impl<E: EventData> TokenMail<E> {
     /// Has the mail sent, when there is an account with the address that is to
-    /// get one. The reply, and the work, are the same when there is none.
+    /// get one. The reply, the work and the time are the same when there is none.
     ///
     /// # Errors
     /// When the store fails.
@@ -58,6 +60,22 @@ impl<E: EventData> TokenMail<E> {
         input: &MailRequest,
         cause: &Cause,
     ) -> Result<Reply, ApiError> {
+        let begun = Instant::now();
+        let outcome = self.send_if_known(app, input, cause).await;
+        until_whole_step(begun).await;
+        outcome?;
+        Ok(
+            Reply::done("if there is something to send to this address, it is on its way")
+                .with_status(StatusCode::ACCEPTED),
+        )
+    }
+
+    async fn send_if_known(
+        &self,
+        app: &Mails,
+        input: &MailRequest,
+        cause: &Cause,
+    ) -> Result<(), ApiError> {
         let now = app.clock.now();
         let user = app.store.user_by_email(&input.email).await?;
         let user = user.filter(self.is_wanted_by);
@@ -76,10 +94,7 @@ impl<E: EventData> TokenMail<E> {
         } else {
             app.store.pretend_to_issue(&proof, &requested, now).await?;
         }
-        Ok(
-            Reply::done("if there is something to send to this address, it is on its way")
-                .with_status(StatusCode::ACCEPTED),
-        )
+        Ok(())
     }
 }
 

@@ -24,6 +24,7 @@ pub mod list_users;
 pub mod log_in;
 pub mod log_out;
 mod mail_request;
+mod paced;
 pub mod refresh_tokens;
 pub mod register_user;
 pub mod remove_address;
