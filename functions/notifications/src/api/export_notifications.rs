@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use contracts::calls::{ExportNotifications, ExportedNotifications};
 use dynamo::Table;
-use kernel::{Limit, NotificationId};
+use kernel::Limit;
 use runtime::{Environment, Error, Function, Grant, call, grant};
 use serde_json::json;
 
@@ -56,6 +56,6 @@ pub async fn export_notifications(
     Ok(ExportedNotifications {
         contact,
         notifications: notifications.collect::<Result<_, Error>>()?,
-        next: last.filter(|_| more).map(NotificationId::from),
+        next: last.filter(|_| more),
     })
 }

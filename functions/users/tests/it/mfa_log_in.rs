@@ -242,6 +242,7 @@ async fn what_was_shown_is_used_up_by_whoever_is_first() {
         let log_in = LogIn {
             user: &user,
             session: &session,
+            returned: None,
             superseded: &[],
             factor: Some((&factor, &shown)),
             rehashed: None,
