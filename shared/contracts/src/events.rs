@@ -73,6 +73,20 @@ pub enum Channel {
     Email,
 }
 
+/// Through what a person wants to hear from the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preferences {
+    /// E-mail.
+    pub email: bool,
+    /// Text messages.
+    pub sms: bool,
+    /// Messages on a device.
+    pub push: bool,
+    /// Advertisements, through whichever of these.
+    pub marketing: bool,
+}
+
 macro_rules! events {
     ($($source:literal => {$(
         $(#[$doc:meta])* $name:ident = $type:literal about $subject:ident {
@@ -133,6 +147,9 @@ events! {
             role: String,
             /// The status now.
             status: String,
+            /// What the person wants to hear now; not said before there were
+            /// preferences.
+            preferences: Option<Preferences>,
         }
         /// An account was closed: it cannot be used until somebody opens it again.
         UserDeactivated = "user.deactivated" about user_id {

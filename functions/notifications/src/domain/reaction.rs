@@ -19,7 +19,7 @@ pub enum Reaction {
     Remember(Contact),
     /// Keep how a new person is reached, and tell them something.
     Welcome(Contact, Notification),
-    /// Tell somebody something, who must be known by then.
+    /// Tell somebody something, who must be known by then and want to hear it.
     Tell(Notification),
     /// Tell whoever is at an address something, known or not.
     Write(Notification),
@@ -65,6 +65,7 @@ fn welcome(event: &Envelope, data: UserRegistered) -> Reaction {
         user_id: data.user_id,
         email: data.email,
         name: data.name,
+        preferences: None,
         updated_at: event.time,
     };
     Reaction::Welcome(contact, Notification::email(event, data.user_id, message))
@@ -75,6 +76,7 @@ fn remember(event: &Envelope, data: UserUpdated) -> Reaction {
         user_id: data.user_id,
         email: data.email,
         name: data.name,
+        preferences: data.preferences,
         updated_at: event.time,
     })
 }

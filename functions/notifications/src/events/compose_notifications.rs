@@ -8,7 +8,7 @@ use kernel::{Clock, UserId};
 use runtime::{Environment, Error, Function, Grant, grant};
 
 use crate::{
-    domain::{Notification, Reaction},
+    domain::{Contact, Notification, Reaction},
     store::Store,
 };
 
@@ -49,12 +49,10 @@ impl Composer {
     }
 
     /// Waits, by failing, until the person is known. What is known of a person
-    /// is replaced but never removed, so what is read here stays true.
-    async fn require_known(&self, user_id: UserId) -> Result<(), ComposeNotificationError> {
+    /// is replaced but never removed, so they stay known.
+    async fn require_known(&self, user_id: UserId) -> Result<Contact, ComposeNotificationError> {
         let known = self.store.contact(user_id).await?;
-        known
-            .map(drop)
-            .ok_or(ComposeNotificationError::UnknownUser(user_id))
+        known.ok_or(ComposeNotificationError::UnknownUser(user_id))
     }
 
     async fn queue(
@@ -85,8 +83,12 @@ pub async fn compose_notifications(composer: Arc<Composer>, event: Envelope) -> 
         }
         Reaction::Write(notification) => composer.queue(&notification, &event).await?,
         Reaction::Tell(notification) => {
-            composer.require_known(notification.user_id).await?;
-            composer.queue(&notification, &event).await?;
+            let contact = composer.require_known(notification.user_id).await?;
+            if contact.wants_email() {
+                composer.queue(&notification, &event).await?;
+            } else {
+                composer.store.suppress(&notification).await?;
+            }
         }
     }
     Ok(())

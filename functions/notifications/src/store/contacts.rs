@@ -1,5 +1,6 @@
 //! How people are reached.
 
+use contracts::events::Preferences;
 use dynamo::{CommitError, Expression, StoreError};
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond::required as millisecond};
 use kernel::UserId;
@@ -14,6 +15,8 @@ struct ContactItem {
     sk: String,
     email: String,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preferences: Option<Preferences>,
     #[serde(with = "millisecond")]
     updated_at: Timestamp,
 }
@@ -31,6 +34,7 @@ impl Store {
             sk: key.sk,
             email: contact.email.clone(),
             name: contact.name.clone(),
+            preferences: contact.preferences,
             updated_at: contact.updated_at,
         };
         let newer = Expression::when("attribute_not_exists(pk) OR updated_at < :updated_at")
@@ -51,6 +55,7 @@ impl Store {
             user_id,
             email: item.email,
             name: item.name,
+            preferences: item.preferences,
             updated_at: item.updated_at,
         }))
     }

@@ -7,5 +7,6 @@ mod deliver_email;
 mod desk;
 mod list_notifications;
 mod mails;
+mod preferences;
 mod sample_events;
 mod ses;
