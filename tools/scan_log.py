@@ -30,6 +30,8 @@ SECRETS = {
     "a link with a token": re.compile(r"token=", re.IGNORECASE),
     "an authorization header": re.compile(r"\bbearer ", re.IGNORECASE),
     "a password's hash": re.compile(r"\$argon2"),
+    "a recovery code": re.compile(r"\b(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}\b"),
+    "the secret of a second factor": re.compile(r"otpauth:|\b[A-Z2-7]{32}\b"),
     "an internal key": re.compile(r"local-internal-key|the-(internal-)?key-of-(a-shop|one)-"),
 }
 

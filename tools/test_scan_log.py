@@ -17,6 +17,8 @@ LEAKS = {
     "a link with a token": "/verify-email?token=abc",
     "an authorization header": "authorization: Bearer abc",
     "a password's hash": "$argon2id$v=19$m=19456",
+    "a recovery code": "ABCD-EFGH-2345-67AZ",
+    "the secret of a second factor": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "an internal key": "the-internal-key-of-one-test",
 }
 

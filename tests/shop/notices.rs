@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::{Client, PASSWORD, eventually, mails, new_email, register};
+use crate::support::{
+    Client, PASSWORD, eventually, mails, new_email, new_key, new_product, order_of, register,
+    settled,
+};
 
 #[tokio::test]
 async fn the_address_before_is_told_of_a_new_one() {
@@ -61,4 +64,32 @@ async fn those_who_run_the_shop_see_what_happened_to_an_account() {
     assert_eq!(second.data()[0]["actor"], "internal");
     assert_eq!(second.body["meta"]["pagination"]["hasMore"], false);
     person.client.get(&path, 403).await;
+}
+
+#[tokio::test]
+async fn whoever_wants_no_mails_gets_none_about_an_order() {
+    let internal = Client::internal().await;
+    let person = register().await;
+    let product = new_product(&internal, "5.00", 50).await;
+    let order = order_of(&[(&product, 1)], "pm_card_visa");
+    let wish = json!({ "preferences": { "email": false } });
+    let profile = person.client.put("/api/users/profile", &wish, 200).await;
+    assert_eq!(profile.data()["preferences"]["email"], false);
+    // The wish and the order come by different ways; which is first is not
+    // promised. The next order is after both.
+    let told = eventually("an order is told in the list alone", || async {
+        let key = person.client.with("idempotency-key", &new_key());
+        let placed = key.post("/api/orders", &order, 201).await;
+        let id = placed.data()["id"].as_str().unwrap().to_owned();
+        settled(&person.client, &id).await;
+        let told = eventually("the order is told", || async {
+            let list = person.client.get("/api/notifications", 200).await;
+            let list = list.data().as_array().unwrap().clone();
+            list.into_iter().find(|one| one["orderId"] == id.as_str())
+        })
+        .await;
+        (told["status"] == "suppressed").then_some(told)
+    })
+    .await;
+    assert_eq!(told["title"], "Your order is confirmed");
 }

@@ -9,7 +9,7 @@ use crate::EventData;
 
 mod parts;
 
-pub use parts::{CancellationReason, Channel, OrderLine, Quantity, RejectionReason};
+pub use parts::{CancellationReason, Channel, OrderLine, Preferences, Quantity, RejectionReason};
 
 /// One event type, described.
 pub struct EventType {
@@ -83,6 +83,9 @@ events! {
             role: String,
             /// The status now.
             status: String,
+            /// What the person wants to hear now; not said before there were
+            /// preferences.
+            preferences: Option<Preferences>,
         }
         /// An account was closed: it cannot be used until somebody opens it again.
         UserDeactivated = "user.deactivated" about user_id {

@@ -1,5 +1,6 @@
 //! How a person is reached.
 
+use contracts::events::Preferences;
 use jiff::Timestamp;
 use kernel::UserId;
 
@@ -16,6 +17,8 @@ pub struct Contact {
     pub email: String,
     /// The name.
     pub name: String,
+    /// What the person wants to hear; `None` when the person never said.
+    pub preferences: Option<Preferences>,
     /// When that was so; what is older changes nothing.
     pub updated_at: Timestamp,
 }
@@ -32,6 +35,13 @@ pub enum Reach {
 }
 
 impl Contact {
+    /// Whether mails about orders are welcome, which they are until the person
+    /// says otherwise. Mails about the account itself go out in any case: who
+    /// has taken over an account must not be able to silence them.
+    pub fn wants_email(&self) -> bool {
+        self.preferences.is_none_or(|wanted| wanted.email)
+    }
+
     /// The name to begin a mail with, when it is no more than a name. Anybody
     /// can register somebody else's address, and a "name" with a link in it
     /// would make the shop send advertisements to it.
@@ -58,6 +68,7 @@ mod tests {
                 user_id: UserId::generate(),
                 email: "ada@example.com".into(),
                 name: name.into(),
+                preferences: None,
                 updated_at: Timestamp::UNIX_EPOCH,
             };
             contact.salutation()

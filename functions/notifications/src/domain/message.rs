@@ -230,6 +230,15 @@ impl Message {
         }
     }
 
+    /// Whether it is about the account, which a person is told of whatever they
+    /// want to hear otherwise.
+    pub const fn is_about_the_account(&self) -> bool {
+        !matches!(
+            self,
+            Self::OrderConfirmed { .. } | Self::PaymentFailed { .. } | Self::OrderCancelled { .. }
+        )
+    }
+
     /// The subject of the mail.
     pub fn subject(&self, shop: &str) -> String {
         match self {

@@ -51,4 +51,7 @@ pub enum Status {
     Sent,
     /// The channel will never take it.
     Failed,
+    /// The person does not want to hear of it through the channel. It is kept
+    /// for the list, and goes nowhere.
+    Suppressed,
 }

@@ -25,7 +25,7 @@ pub enum Reaction {
     Welcome(Contact, Notification),
     /// Forget somebody for good.
     Forget(UserId),
-    /// Tell somebody something, who must be known by then.
+    /// Tell somebody something, who must be known by then and want to hear it.
     Tell(Notification),
     /// Tell whoever is at an address something, known or not.
     Write(Notification),
@@ -83,6 +83,7 @@ fn welcome(event: &Envelope, data: UserRegistered) -> Reaction {
         user_id: data.user_id,
         email: data.email,
         name: data.name,
+        preferences: None,
         updated_at: event.time,
     };
     Reaction::Welcome(contact, Notification::email(event, data.user_id, message))
@@ -93,6 +94,7 @@ fn remember(event: &Envelope, data: UserUpdated) -> Reaction {
         user_id: data.user_id,
         email: data.email,
         name: data.name,
+        preferences: data.preferences,
         updated_at: event.time,
     })
 }

@@ -8,7 +8,7 @@ use kernel::{Clock, UserId};
 use runtime::{Environment, Error, Function, Grant, grant};
 
 use crate::{
-    domain::{Notification, Reach, Reaction},
+    domain::{Contact, Notification, Reach, Reaction},
     store::Store,
 };
 
@@ -50,12 +50,12 @@ impl Composer {
         })
     }
 
-    /// Waits, by failing, until the person is known. Gives whether there is
-    /// somebody to tell: a person who was erased is told nothing more.
-    async fn is_there(&self, user_id: UserId) -> Result<bool, ComposeNotificationError> {
+    /// Waits, by failing, until the person is known; nobody when the person was
+    /// erased, who is told nothing more.
+    async fn known(&self, user_id: UserId) -> Result<Option<Contact>, ComposeNotificationError> {
         match self.store.reach(user_id).await? {
-            Reach::At(_) => Ok(true),
-            Reach::Erased => Ok(false),
+            Reach::At(contact) => Ok(Some(contact)),
+            Reach::Erased => Ok(None),
             Reach::Unknown => Err(ComposeNotificationError::UnknownUser(user_id)),
         }
     }
@@ -92,8 +92,13 @@ pub async fn compose_notifications(composer: Arc<Composer>, event: Envelope) -> 
         Reaction::Forget(user_id) => composer.store.forget(user_id, event.time).await?,
         Reaction::Write(notification) => composer.queue(&notification, &event).await?,
         Reaction::Tell(notification) => {
-            if composer.is_there(notification.user_id).await? {
+            let Some(contact) = composer.known(notification.user_id).await? else {
+                return Ok(());
+            };
+            if contact.wants_email() || notification.message.is_about_the_account() {
                 composer.queue(&notification, &event).await?;
+            } else {
+                composer.store.suppress(&notification).await?;
             }
         }
     }

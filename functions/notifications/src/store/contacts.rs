@@ -1,5 +1,6 @@
 //! How people are reached.
 
+use contracts::events::Preferences;
 use dynamo::{CommitError, Expression, Key, StoreError};
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond::required as millisecond};
 use kernel::UserId;
@@ -14,6 +15,8 @@ struct ContactItem {
     sk: String,
     email: String,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preferences: Option<Preferences>,
     #[serde(with = "millisecond")]
     updated_at: Timestamp,
     /// Whether the person was erased: then there is nothing else here, and it
@@ -48,6 +51,7 @@ impl Store {
             sk: key.sk,
             email: contact.email.clone(),
             name: contact.name.clone(),
+            preferences: contact.preferences,
             updated_at: contact.updated_at,
             erased: false,
         };
@@ -76,6 +80,7 @@ impl Store {
                 user_id,
                 email: item.email,
                 name: item.name,
+                preferences: item.preferences,
                 updated_at: item.updated_at,
             }),
         })
@@ -95,6 +100,7 @@ impl Store {
             sk: key.sk,
             email: String::new(),
             name: String::new(),
+            preferences: None,
             updated_at: now,
             erased: true,
         };

@@ -135,7 +135,7 @@ fn why_not(refused: &Refused) -> Result<Claimed, StoreError> {
     let progress: Option<Progress> = refused.item("item")?;
     Ok(match progress.map(|progress| progress.status) {
         None => Claimed::Unknown,
-        Some(Status::Sent | Status::Failed) => Claimed::Settled,
+        Some(Status::Sent | Status::Failed | Status::Suppressed) => Claimed::Settled,
         // `Queued` cannot refuse a claim; were it to, coming again is right.
         Some(Status::Sending | Status::Queued) => Claimed::Busy,
     })

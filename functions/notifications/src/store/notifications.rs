@@ -1,7 +1,7 @@
 //! New notifications, each with the event that it waits.
 
 use contracts::{Envelope, events::Channel};
-use dynamo::{CommitError, Keep, StoreError};
+use dynamo::{CommitError, Expression, Keep, StoreError};
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond::required as millisecond};
 use serde::Serialize;
 
@@ -35,7 +35,39 @@ struct NotificationItem<'a> {
     correlation_id: &'a str,
 }
 
+impl<'a> NotificationItem<'a> {
+    fn new(notification: &'a Notification, status: Status) -> Self {
+        let key = notification_key(notification.user_id, notification.id);
+        Self {
+            pk: key.pk,
+            sk: key.sk,
+            message: &notification.message,
+            title: notification.message.title(),
+            description: notification.message.description(),
+            channel: notification.channel,
+            status,
+            created_at: notification.created_at,
+            correlation_id: &notification.correlation_id,
+        }
+    }
+}
+
 impl Store {
+    /// Keeps a notification that goes nowhere, unless it is there: when the
+    /// event comes again after the person has changed their mind, what was
+    /// decided first stays.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn suppress(&self, notification: &Notification) -> Result<(), StoreError> {
+        let item = NotificationItem::new(notification, Status::Suppressed);
+        let new = Expression::when("attribute_not_exists(pk)");
+        match self.table.put(&item, new).await {
+            Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
     /// Writes a notification and the event that it waits, both or neither. The
     /// notification's id is the id of what it tells of, so there is only ever
     /// one of it, and only one event.
@@ -47,19 +79,8 @@ impl Store {
         notification: &Notification,
         queued: &Envelope,
     ) -> Result<Queued, StoreError> {
-        let key = notification_key(notification.user_id, notification.id);
-        let pk = key.pk.clone();
-        let item = NotificationItem {
-            pk: key.pk,
-            sk: key.sk,
-            message: &notification.message,
-            title: notification.message.title(),
-            description: notification.message.description(),
-            channel: notification.channel,
-            status: Status::Queued,
-            created_at: notification.created_at,
-            correlation_id: &notification.correlation_id,
-        };
+        let item = NotificationItem::new(notification, Status::Queued);
+        let pk = item.pk.clone();
         let transaction = self.table.transaction().insert("notification", &item);
         let event_sk = format!("EVENT#{}", queued.id);
         match transaction

@@ -7,7 +7,9 @@ use std::{
 
 use contracts::{
     Envelope, EventData,
-    events::{OrderConfirmed, OrderLine, OrderPaymentFailed, UserRegistered, UserUpdated},
+    events::{
+        OrderConfirmed, OrderLine, OrderPaymentFailed, Preferences, UserRegistered, UserUpdated,
+    },
 };
 use jiff::Timestamp;
 use kernel::{Actor, Cause, Clock, Currency, Money, OrderId, PaymentId, ProductId, UserId};
@@ -174,6 +176,25 @@ pub(crate) fn updated(user_id: UserId, email: &str, time: Timestamp) -> Envelope
         name: "Ada King".into(),
         role: "user".into(),
         status: "active".into(),
+        preferences: None,
+    };
+    event(&data, time)
+}
+
+/// The person wants mails from now on, or wants none.
+pub(crate) fn wants_email(user_id: UserId, email: bool, time: Timestamp) -> Envelope {
+    let data = UserUpdated {
+        user_id,
+        email: EMAIL.into(),
+        name: "Ada Marsh".into(),
+        role: "user".into(),
+        status: "active".into(),
+        preferences: Some(Preferences {
+            email,
+            sms: true,
+            push: true,
+            marketing: true,
+        }),
     };
     event(&data, time)
 }

@@ -9,5 +9,6 @@ mod erasure;
 mod export_notifications;
 mod list_notifications;
 mod mails;
+mod preferences;
 mod sample_events;
 mod ses;

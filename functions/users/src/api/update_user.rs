@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use contracts::{Envelope, events::UserUpdated};
+use contracts::{
+    Envelope,
+    events::{Preferences, UserUpdated},
+};
 use kernel::UserId;
 use runtime::{
     Function, Grant, grant,
@@ -75,11 +78,18 @@ pub(super) fn keep_one(caller: &Caller) -> bool {
 
 /// What is said of an account that is different now.
 pub(super) fn announcement(user: &User) -> UserUpdated {
+    let preferences = user.profile.preferences;
     UserUpdated {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
         name: user.name.as_str().to_owned(),
         role: user.role.as_str().to_owned(),
         status: user.status.as_str().to_owned(),
+        preferences: Some(Preferences {
+            email: preferences.email,
+            sms: preferences.sms,
+            push: preferences.push,
+            marketing: preferences.marketing,
+        }),
     }
 }

@@ -64,6 +64,12 @@ async fn each_change_is_announced_once_and_no_change_is_not() {
     let event = shop.table.events().await.pop().unwrap();
     assert_eq!(event.read::<UserUpdated>().unwrap().name, "Ada King");
     assert_eq!(event.actor, format!("user:{}", ada.id));
+    update(&shop, &ada, &json!({"preferences": {"email": false}}), OK).await;
+    let event = shop.table.events().await.pop().unwrap();
+    assert_eq!(
+        event.data["preferences"],
+        json!({"email": false, "sms": false, "push": true, "marketing": false})
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use contracts::events::UserUpdated;
+use contracts::events::{Preferences, UserUpdated};
 use futures_util::future::join_all;
 use kernel::UserId;
 use runtime::http::Role;
@@ -61,6 +61,12 @@ async fn each_change_is_announced_once_and_no_change_is_not() {
         name: "Ada Lovelace".into(),
         role: "moderator".into(),
         status: "inactive".into(),
+        preferences: Some(Preferences {
+            email: true,
+            sms: false,
+            push: true,
+            marketing: false,
+        }),
     };
     assert_eq!(event.read::<UserUpdated>().unwrap(), expected);
 }
@@ -117,6 +123,7 @@ fn shop_event() -> contracts::Envelope {
         name: String::new(),
         role: String::new(),
         status: String::new(),
+        preferences: None,
     };
     let cause = kernel::Cause {
         correlation_id: "test".into(),

@@ -57,3 +57,17 @@ pub enum Channel {
     /// E-mail.
     Email,
 }
+
+/// Through what a person wants to hear from the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preferences {
+    /// E-mail.
+    pub email: bool,
+    /// Text messages.
+    pub sms: bool,
+    /// Messages on a device.
+    pub push: bool,
+    /// Advertisements, through whichever of these.
+    pub marketing: bool,
+}
