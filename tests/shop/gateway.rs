@@ -118,7 +118,7 @@ async fn health_tells_of_every_table_topic_and_queue() {
     let data = health.data();
     assert_eq!(data["status"], "healthy");
     let checks = data["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 21, "{data}");
+    assert_eq!(checks.len(), 23, "{data}");
     for check in checks {
         assert_eq!(check["status"], "healthy", "{check}");
         assert!(check["responseTimeMs"].is_number(), "{check}");
