@@ -76,7 +76,8 @@ impl FromInput for Credentials {
 ///
 /// An unknown address, a wrong password, an account that is not active and a
 /// locked address have the same reply after the same work and time: two reads,
-/// one hash, one write, and the rest of the step. The lock is looked at before the hash, but acted on after.
+/// one hash, one write, and the rest of the step. The lock is looked at before
+/// the hash, but acted on after.
 ///
 /// # Errors
 /// 429 when too many requests came from the same address;
