@@ -1,11 +1,16 @@
 //! Welch's t-test: whether the means of two sets of measurements differ by more
-//! than chance makes them.
+//! than chance makes them. And whether the shares of late ones do, which is all
+//! that answers in steps of time can tell by.
 
 /// What is left out of both sets together, of a hundred: the slowest, which
 /// are those in which the machine did something else. dudect (Reparaz, Balasch,
 /// Verbauwhede, 2017) crops for the same reason. The limit is that of all
 /// measurements, not of each set: else a set with a slow tail would lose it.
 const CROPPED_OF_100: usize = 5;
+
+/// How much later than the median of all is late: a step of answers that come
+/// in steps, and nothing that a busy machine does to many.
+const LATE: f64 = 1.25;
 
 /// What two sets of measurements say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +21,9 @@ pub(crate) struct Comparison {
     pub(crate) difference: f64,
     /// The standard error of that difference.
     pub(crate) error: f64,
+    /// The difference of the shares of late measurements in standard errors, of
+    /// all measurements, none left out.
+    pub(crate) late: f64,
 }
 
 /// Compares two sets, but for the slowest measurements.
@@ -25,7 +33,33 @@ pub(crate) fn compare(first: &[f64], second: &[f64]) -> Comparison {
         let values = set.iter().copied();
         values.filter(|value| *value <= limit).collect()
     };
-    welch(&kept(first), &kept(second))
+    Comparison {
+        late: late(first, second),
+        ..welch(&kept(first), &kept(second))
+    }
+}
+
+/// Compares two shares (the z-test of two proportions, pooled): those of the
+/// measurements that are late.
+fn late(first: &[f64], second: &[f64]) -> f64 {
+    let mut all = [first, second].concat();
+    all.sort_by(f64::total_cmp);
+    let median = all.get(all.len() / 2).copied().unwrap_or_default();
+    let count = |set: &[f64]| set.iter().map(|_| 1.0).sum::<f64>();
+    let share = |set: &[f64]| {
+        let late: Vec<f64> = set
+            .iter()
+            .copied()
+            .filter(|at| *at > LATE * median)
+            .collect();
+        count(&late) / count(set)
+    };
+    let pooled = share(&all);
+    let error = (pooled * (1.0 - pooled) * (1.0 / count(first) + 1.0 / count(second))).sqrt();
+    if error == 0.0 {
+        return 0.0;
+    }
+    (share(first) - share(second)) / error
 }
 
 /// The slowest measurement that counts.
@@ -47,6 +81,7 @@ fn welch(first: &[f64], second: &[f64]) -> Comparison {
         t: difference / error,
         difference,
         error,
+        late: 0.0,
     }
 }
 
@@ -100,6 +135,23 @@ mod tests {
         assert!(close(found.difference, -1.0) && close(found.error, 0.9129));
         assert!(close(found.t, -1.0954));
         assert!(close(compare(&two, &one).t, 1.0954));
+    }
+
+    /// 15 of 100 and 5 of 100: 0.1 over the root of 0.1 · 0.9 · 2/100.
+    #[test]
+    fn late_ones_are_compared_by_their_shares_and_none_is_left_out() {
+        let set = |late: usize| {
+            let mut set = [50.0; 100];
+            set[..late].fill(100.0);
+            set
+        };
+        assert!(close(compare(&set(15), &set(5)).late, 2.3570));
+        assert!(close(compare(&set(5), &set(15)).late, -2.3570));
+        assert!(close(compare(&set(0), &set(0)).late, 0.0));
+        // Few enough to be cropped, and all in one set.
+        let (few, none) = (compare(&set(9), &set(0)), compare(&set(0), &set(0)));
+        assert!(few.t.is_nan() || few.t.abs() < 4.5);
+        assert!(few.late > 3.0 && close(none.late, 0.0));
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl Everybody {
 }
 
 async fn open() -> (Shop, Everybody) {
+    crate::process::begin_log();
     let mut options = Options::new(Source::File(template()), local::registry::functions());
     options.environment = [
         ("AUTH", AUTH_SECRET),

@@ -19,6 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The key that these shops take.
 pub(crate) const INTERNAL_KEY: &str = "the-key-of-a-shop-of-a-test";
 
+/// Done once, by whichever test comes first.
+static BEGUN: std::sync::Once = std::sync::Once::new();
+
 /// What a shop logs from which everything is to be read: all that it says, but
 /// not what the parts say of themselves that only a laptop has.
 pub(crate) const EVERYTHING: &str = "debug,dynoxide=info,hyper=info,rustack_sqs_core=info,\
@@ -27,14 +30,30 @@ pub(crate) const EVERYTHING: &str = "debug,dynoxide=info,hyper=info,rustack_sqs_
 
 /// Begins the log of the shop in this process: everything into the file in
 /// `SHOP_LOG`, to be read by tools/scan_log.py when all tests are done, or what
-/// `RUST_LOG` asks for to standard error.
+/// `RUST_LOG` asks for to standard error. Whoever starts a shop here calls it
+/// first; the first call counts.
 pub(crate) fn begin_log() {
-    let environment = Environment::of_process();
-    if let Some(file) = environment.get("SHOP_LOG") {
-        let file = std::fs::File::create(file).unwrap();
-        runtime::log::write(EVERYTHING, std::sync::Mutex::new(file)).unwrap();
-    } else if environment.get("RUST_LOG").is_some() {
-        runtime::log::init();
+    BEGUN.call_once(|| {
+        let environment = Environment::of_process();
+        if let Some(file) = environment.get("SHOP_LOG") {
+            let file = std::fs::File::create(file).unwrap();
+            runtime::log::write(EVERYTHING, std::sync::Mutex::new(file)).unwrap();
+        } else if environment.get("RUST_LOG").is_some() {
+            runtime::log::init();
+        }
+    });
+}
+
+/// What belongs in no reply that refuses something: what people gave, and what
+/// proves who they are.
+const SECRETS: [&str; 4] = ["canary", "$argon2", "\"eyJ", "sealed"];
+
+/// Requires a reply that refuses something to say nothing of these.
+pub(crate) fn assert_no_secret(path: &str, text: &str) {
+    let said = text.to_lowercase();
+    for secret in SECRETS {
+        let found = said.contains(&secret.to_lowercase());
+        assert!(!found, "{path}: {secret} is in a refusal: {text}");
     }
 }
 
@@ -46,6 +65,7 @@ pub(crate) struct Process {
 
 /// A shop in this process, to which one address may send all requests of the tests.
 pub(crate) fn options() -> Options {
+    begin_log();
     let template = Source::File(root().join("template.yaml"));
     let mut options = Options::new(template, local::registry::functions());
     options.environment = Environment::default().with("AUTH_REQUESTS_PER_IP", "100000");

@@ -71,7 +71,6 @@ pub(crate) fn elsewhere() -> bool {
 /// Starts a shop in this process, on a thread of its own: each test has a
 /// runtime that ends with it, and the shop must outlive them all.
 async fn start_here() -> String {
-    crate::process::begin_log();
     let (send, receive) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -246,11 +245,15 @@ impl Client {
         }
         // After the default, so that a test can send another content type.
         let request = request.headers(self.headers.clone());
+        let path = path.to_owned();
         async move {
             let _turn = crate::turn::take().await;
             let response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             let text = response.text().await?;
+            if status.as_u16() >= 400 {
+                crate::process::assert_no_secret(&path, &text);
+            }
             let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
             Ok(Reply {
                 status,

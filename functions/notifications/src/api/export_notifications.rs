@@ -45,7 +45,8 @@ pub async fn export_notifications(
 ) -> Result<ExportedNotifications, Error> {
     let contact = match store.reach(call.user_id).await? {
         Reach::At(contact) => Some(json!({
-            "email": contact.email, "name": contact.name, "updatedAt": contact.updated_at,
+            "email": contact.email, "name": contact.name, "preferences": contact.preferences,
+            "updatedAt": contact.updated_at,
         })),
         Reach::Unknown | Reach::Erased => None,
     };

@@ -90,7 +90,11 @@ pub async fn compose_notifications(composer: Arc<Composer>, event: Envelope) -> 
             }
         }
         Reaction::Forget(user_id) => composer.store.forget(user_id, event.time).await?,
-        Reaction::Write(notification) => composer.queue(&notification, &event).await?,
+        Reaction::Write(notification) => {
+            if composer.store.reach(notification.user_id).await? != Reach::Erased {
+                composer.queue(&notification, &event).await?;
+            }
+        }
         Reaction::Tell(notification) => {
             let Some(contact) = composer.known(notification.user_id).await? else {
                 return Ok(());

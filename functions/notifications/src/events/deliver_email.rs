@@ -68,6 +68,9 @@ pub enum DeliverEmailError {
     /// Nobody knows where it goes.
     #[error("it is not known how user {0} is reached")]
     Unreachable(UserId),
+    /// The person was erased, and is to be told nothing.
+    #[error("the person was erased")]
+    Erased,
     /// It could not be written.
     #[error(transparent)]
     Render(#[from] RenderMailError),
@@ -156,6 +159,10 @@ impl Courier {
         user_id: UserId,
         message: &Message,
     ) -> Result<Recipient, DeliverEmailError> {
+        let reach = self.store.reach(user_id).await?;
+        if reach == Reach::Erased {
+            return Err(DeliverEmailError::Erased);
+        }
         if let Some(email) = message.address() {
             // Without a name: nobody knows (yet) that the address is the person's.
             return Ok(Recipient {
@@ -163,16 +170,12 @@ impl Courier {
                 salutation: None,
             });
         }
-        match self.store.reach(user_id).await? {
+        match reach {
             Reach::At(contact) => Ok(Recipient {
                 salutation: contact.salutation(),
                 email: contact.email,
             }),
-            Reach::Unknown => Err(DeliverEmailError::Unreachable(user_id)),
-            Reach::Erased => {
-                let code = "person_erased".to_owned();
-                Err(SendMailError::Refused { code }.into())
-            }
+            Reach::Unknown | Reach::Erased => Err(DeliverEmailError::Unreachable(user_id)),
         }
     }
 
@@ -193,6 +196,11 @@ impl Courier {
                 if !self.store.settle(claim, Settled::Sent).await? {
                     tracing::warn!(%notification_id, correlation_id, "email sent by two tries");
                 }
+                Ok(())
+            }
+            // It was composed while the person was being erased.
+            Err(DeliverEmailError::Erased) => {
+                self.store.settle(claim, Settled::Erased).await?;
                 Ok(())
             }
             Err(DeliverEmailError::Send(SendMailError::Refused { code })) => {

@@ -51,6 +51,8 @@ pub enum Settled<'a> {
     Sent,
     /// The channel will never take it, for this reason.
     Failed(&'a str),
+    /// It goes to nobody any more, and what it said is not kept.
+    Erased,
     /// It did not work this time.
     Released,
 }
@@ -115,6 +117,12 @@ impl Store {
             .value(":status", Status::Failed)
             .value(":now", claim.now.as_millisecond())
             .value(":reason", reason),
+            Settled::Erased => Expression::update(
+                "SET #status = :status, settled_at = :now REMOVE sending_until, #data",
+            )
+            .name("#data", "data")
+            .value(":status", Status::Failed)
+            .value(":now", claim.now.as_millisecond()),
             Settled::Released => Expression::update("SET #status = :status REMOVE sending_until")
                 .value(":status", Status::Queued),
         };

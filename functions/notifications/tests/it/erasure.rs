@@ -3,7 +3,7 @@
 
 use contracts::{
     Envelope,
-    events::{UserDeactivated, UserErased, UserReactivated},
+    events::{UserDeactivated, UserErased, UserPasswordChanged, UserReactivated},
 };
 use kernel::UserId;
 use notifications::domain::Reach;
@@ -65,7 +65,15 @@ async fn nothing_is_left_of_who_was_erased_in_whatever_order_it_comes() {
     // Twice, and what comes after it does not bring the person back.
     let late = updated(user_id, "late@example.com", at(50));
     let later = updated(user_id, "later@example.com", at(200));
+    let mailed = event(
+        &UserPasswordChanged {
+            user_id,
+            email: EMAIL.into(),
+        },
+        at(60),
+    );
     let events = [
+        mailed,
         erased(user_id),
         late,
         later,
@@ -112,5 +120,9 @@ async fn a_message_that_was_made_at_the_same_time_is_not_sent() {
     put.set_item(Some(item)).send().await.unwrap();
     assert_eq!(desk.deliver_all().await, 0);
     assert_eq!(desk.statuses().await, ["failed"]);
+    let left = format!("{:?}", desk.table.items().await);
+    for personal in ["example.com", "kettle"] {
+        assert!(!left.contains(personal), "{left}");
+    }
     assert!(desk.mailer.mails().is_empty());
 }

@@ -52,9 +52,14 @@ impl StoredOrder {
     /// Whether nobody can be found through it any more.
     pub fn is_anonymous(&self) -> bool {
         let Address {
-            name, line1, line2, ..
+            name,
+            line1,
+            line2,
+            postal_code,
+            ..
         } = &self.shipping_address;
-        name == ANONYMOUS && line1 == ANONYMOUS && line2.is_none()
+        let gone = [name, line1, postal_code];
+        gone.iter().all(|text| *text == ANONYMOUS) && line2.is_none()
     }
 
     /// Whether an outside event has moved it already.

@@ -241,13 +241,14 @@ impl OrderStore {
     }
 
     /// Takes the person out of an order's address: who and at which door, and
-    /// not in which town and country. The order itself stays as it is.
+    /// not in which town, state and country: a postal code can be one door. The order itself stays as it is.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn anonymise(&self, id: OrderId) -> Result<(), StoreError> {
         let nobody = Expression::update(
-            "SET shipping_address.#name = :nobody, shipping_address.line1 = :nobody \
+            "SET shipping_address.#name = :nobody, shipping_address.line1 = :nobody, \
+             shipping_address.postalCode = :nobody \
              REMOVE shipping_address.line2",
         )
         .only_when("attribute_exists(pk)")

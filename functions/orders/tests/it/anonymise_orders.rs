@@ -39,7 +39,7 @@ async fn the_person_goes_and_the_order_stays() {
     assert_eq!(found.order, of_ada.order);
     let address = serde_json::to_value(&found.shipping_address).unwrap();
     let expected = json!({
-        "name": "-", "line1": "-", "city": "London", "postalCode": "SW1Y 4JH", "country": "GB"
+        "name": "-", "line1": "-", "city": "London", "postalCode": "-", "country": "GB"
     });
     assert_eq!(address, expected);
     assert_eq!(shop.find(of_eve.order.order_id).await, of_eve);

@@ -12,7 +12,8 @@ use crate::{
 
 /// Requires the account's password. A wrong one counts like one at log-in:
 /// whoever has found a device unlocked gets no more guesses than anybody else,
-/// and the same reply while the address is locked.
+/// however many are sent at once, and the same reply while the address is
+/// locked.
 ///
 /// # Errors
 /// 422 at `/currentPassword`.
@@ -24,11 +25,14 @@ pub(super) async fn require(
 ) -> Result<(), ApiError> {
     let refused = || Refusals::at("/currentPassword", "is not your password");
     let password = password.ok_or_else(refused)?;
-    let attempts = store.attempts(user.email.as_str()).await?;
+    let email = user.email.as_str();
+    let counted = store.begin_try(email, now).await?;
     let verdict = passwords::verify(password, Some(user.password_hash.clone())).await?;
-    if verdict == Verdict::Wrong || attempts.is_locked(now) {
-        store.count_failure(user.email.as_str(), now).await?;
-        return Err(refused().into());
+    match counted {
+        Some(counted) if verdict != Verdict::Wrong => {
+            store.take_back(email, counted).await?;
+            Ok(())
+        }
+        _ => Err(refused().into()),
     }
-    Ok(())
 }

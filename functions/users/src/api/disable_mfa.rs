@@ -53,7 +53,7 @@ impl FromInput for DisableMfa {
 }
 
 /// Turns the second factor off for whoever shows it: a code that was not used,
-/// or a recovery code. Whoever has found a device unlocked has neither, and
+/// or a recovery code. Other sessions end. Whoever has found a device unlocked has neither, and
 /// gets no more guesses than at log-in.
 ///
 /// # Errors
@@ -80,7 +80,12 @@ pub async fn disable_mfa(
         };
         let disabled = Envelope::new(&announcement(&user), now, &cause);
         let what = (&factor, &shown);
-        match app.store.remove_factor(&user, what, &disabled, now).await {
+        let session = person.session_id;
+        let outcome = app
+            .store
+            .remove_factor(&user, session, what, &disabled, now)
+            .await;
+        match outcome {
             Ok(()) => return Ok(Reply::done("logging in takes the password alone")),
             Err(RemoveFactorError::Changed) => {}
             Err(error) => return Err(error.into()),

@@ -127,8 +127,8 @@ async fn sign_in(
 ) -> Result<Reply, ApiError> {
     let app = &log_ins.sign_ins;
     let mut candidate = app.store.candidate(&input.email).await?;
-    let hash = candidate.password_hash();
-    let verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
+    let mut hash = candidate.password_hash();
+    let mut verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
     let mut rehashed = None;
     for _ in 0..TRIES_MAX {
         let now = app.clock.now();
@@ -176,7 +176,10 @@ async fn sign_in(
         }
         candidate = app.store.candidate(&input.email).await?;
         if candidate.password_hash() != hash {
-            return Err(invalid_credentials());
+            // Another password, or the same one hashed anew elsewhere.
+            hash = candidate.password_hash();
+            verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
+            rehashed = None;
         }
     }
     Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
@@ -199,11 +202,21 @@ async fn second_factor(
     factor: &SecondFactor,
     now: Timestamp,
 ) -> Result<Shown, ApiError> {
-    let otp = input.otp.as_ref().ok_or_else(mfa_missing)?;
-    if let Some(shown) = app.factors.shown(factor, otp, now)? {
+    if let Some(otp) = &input.otp
+        && let Some(shown) = app.factors.shown(factor, otp, now)?
+    {
         return Ok(shown);
     }
+    // That the password is right is told here without a write that a lock would
+    // refuse. So the lock is looked at once more: of many guesses at once, the
+    // right one is told only if it comes before five wrong ones are counted.
     let store = &app.sign_ins.store;
+    if store.attempts(&input.email).await?.is_locked(now) {
+        return Err(invalid_credentials());
+    }
+    if input.otp.is_none() {
+        return Err(mfa_missing());
+    }
     store.count_failure(&input.email, now).await?;
     Err(invalid_otp())
 }

@@ -41,7 +41,7 @@ pub(super) struct TokenMail<E> {
     /// What the token is for.
     pub(super) purpose: Purpose,
     /// Whether somebody who has an account is to get one.
-    pub(super) is_wanted_by: fn(&User) -> bool,
+    pub(super) is_wanted_by: fn(&User, Timestamp) -> bool,
     /// What the token proves.
     pub(super) proof: fn(&User, Timestamp) -> Proof,
     /// The event that has the mail sent, with the sealed token.
@@ -78,7 +78,7 @@ impl<E: EventData> TokenMail<E> {
     ) -> Result<(), ApiError> {
         let now = app.clock.now();
         let user = app.store.user_by_email(&input.email).await?;
-        let user = user.filter(self.is_wanted_by);
+        let user = user.filter(|user| (self.is_wanted_by)(user, now));
         // Who gets too many mails gets no more; the reply does not tell.
         let quota = app.store.take(&MAILS, &input.email, now).await?;
         let known = user.is_some() && quota.admitted;

@@ -36,8 +36,8 @@ pub fn endpoint() -> Endpoint<Arc<Mails>> {
         .post("/api/auth/forgot-password", request_password_reset)
 }
 
-/// Sends the mail, when there is an active account with the address. The
-/// reply, and the work, are the same when there is none.
+/// Sends the mail, when there is an account with the address that somebody may
+/// sign in to, also one that its owner closed and may come back to. The reply, and the work, are the same when there is none.
 ///
 /// # Errors
 /// 429 when too many requests came from the same address;
@@ -50,7 +50,7 @@ pub async fn request_password_reset(
 ) -> Result<Reply, ApiError> {
     let mail = TokenMail {
         purpose: Purpose::Reset,
-        is_wanted_by: User::is_active,
+        is_wanted_by: User::may_sign_in,
         proof: Proof::for_reset,
         requested: |user, sealed_token| UserPasswordResetRequested {
             user_id: user.id,

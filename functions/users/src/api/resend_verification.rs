@@ -47,7 +47,7 @@ pub async fn resend_verification(
 ) -> Result<Reply, ApiError> {
     let mail = TokenMail {
         purpose: Purpose::Verification,
-        is_wanted_by: |user| user.is_active() && !user.email_verified,
+        is_wanted_by: |user, _| user.is_active() && !user.email_verified,
         proof: Proof::of_address,
         requested: |user, sealed_token| UserVerificationRequested {
             user_id: user.id,

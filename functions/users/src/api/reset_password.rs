@@ -81,7 +81,7 @@ pub async fn reset_password(
         let proof = proof.filter(|proof| proof.is_usable(now));
         let proof = proof.ok_or_else(invalid_mail_token)?;
         let user = app.store.user(proof.user_id).await?;
-        let user = user.filter(|user| user.may_reset(&proof));
+        let user = user.filter(|user| user.may_reset(&proof, now));
         let user = user.ok_or_else(invalid_mail_token)?;
         let hash = match password_hash.take() {
             Some(hash) => hash,

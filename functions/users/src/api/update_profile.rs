@@ -1,20 +1,26 @@
 //! Changes what a person says of themselves.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use contracts::{
     Envelope,
     events::{UserUpdated, UserVerificationRequested},
 };
+use dynamo::RateLimit;
 use jiff::tz::TimeZone;
-use kernel::{Cause, Timestamp};
+use kernel::{Cause, SignedDuration, Timestamp};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
 use super::{
-    TRIES_MAX, current_password, errors::not_sealed, update_user::announcement, views::UserView,
+    TRIES_MAX, current_password,
+    errors::not_sealed,
+    limits::{MAILS, require_within},
+    paced::until_whole_step,
+    update_user::announcement,
+    views::UserView,
 };
 use crate::{
     app::Mails,
@@ -29,6 +35,13 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
+
+/// New addresses that a person may ask for: each is a mail to somebody.
+const NEW_ADDRESSES: RateLimit = RateLimit {
+    name: "new-addresses",
+    most: 10,
+    window: SignedDuration::from_hours(24),
+};
 
 /// The function `update-profile`.
 pub fn function() -> Function {
@@ -50,8 +63,8 @@ pub fn endpoint() -> Endpoint<Arc<Mails>> {
 /// else has it.
 ///
 /// # Errors
-/// 422 with every field that is wrong; 409 `user_changed` when others keep
-/// changing the account.
+/// 422 with every field that is wrong; 429 for the eleventh new address in a
+/// day; 409 `user_changed` when others keep changing the account.
 pub async fn update_profile(
     State(app): State<Arc<Mails>>,
     person: SignedIn,
@@ -68,7 +81,10 @@ pub async fn update_profile(
             current_password::require(&app.store, &user, change.current_password.clone(), now)
                 .await?;
             if *email != user.email {
-                request_verification(&app, &user, email, now, &cause).await?;
+                let begun = Instant::now();
+                let outcome = request_verification(&app, &user, email, now, &cause).await;
+                until_whole_step(begun).await;
+                outcome?;
             }
         }
         let Some(changed) = changed else {
@@ -84,7 +100,8 @@ pub async fn update_profile(
     Err(UpdateUserError::Conflict.into())
 }
 
-/// Has a mail sent to the new address, unless it is somebody's already.
+/// Has a mail sent to the new address, unless it is somebody's already or gets
+/// too many; neither is told, nor does the time tell.
 async fn request_verification(
     app: &Mails,
     user: &User,
@@ -92,6 +109,10 @@ async fn request_verification(
     now: Timestamp,
     cause: &Cause,
 ) -> Result<(), ApiError> {
+    let detail = "too many new addresses; come again tomorrow";
+    let key = user.id.to_string();
+    require_within(&app.store, &NEW_ADDRESSES, &key, now, detail).await?;
+    let quota = app.store.take(&MAILS, email.as_str(), now).await?;
     let token = MailToken::generate()?;
     let requested = UserVerificationRequested {
         user_id: user.id,
@@ -100,7 +121,8 @@ async fn request_verification(
     };
     let requested = Envelope::new(&requested, now, cause);
     let proof = Proof::of_new_address(user, email.clone(), now);
-    if app.store.user_by_email(email.as_str()).await?.is_some() {
+    let taken = app.store.user_by_email(email.as_str()).await?.is_some();
+    if taken || !quota.admitted {
         app.store.pretend_to_issue(&proof, &requested, now).await?;
     } else {
         let purpose = Purpose::Verification;

@@ -14,6 +14,7 @@ pub const LOCKED_FOR: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Attempts {
     /// Each failure by an id of its own, so that none counts twice.
+    #[serde(default)]
     pub failures: Vec<String>,
     /// Until when they count, in milliseconds since the Unix epoch.
     pub window_ends: i64,

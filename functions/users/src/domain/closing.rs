@@ -27,11 +27,11 @@ impl User {
         })
     }
 
-    /// Whether its owner may come back to it: what an admin has closed or
-    /// suspended is not theirs to open.
+    /// Whether its owner may come back to it: what the shop has closed or
+    /// suspended is not theirs to open, before or after they closed it.
     pub fn may_return(&self, now: Timestamp) -> bool {
         let in_time = self.erase_at.is_some_and(|at| now < at);
-        self.status == Status::Inactive && in_time && !self.erasing
+        self.status == Status::Inactive && in_time && !self.shut && !self.erasing
     }
 
     /// Whether somebody with its password may sign in.
@@ -109,8 +109,14 @@ mod tests {
         let suspended = set(&ada().closed(NOW, GRACE).unwrap(), Status::Suspended);
         assert!(!suspended.may_sign_in(NOW));
         assert!(suspended.is_to_be_erased(NOW + GRACE), "it was asked for");
+        let rested = set(&suspended, Status::Inactive);
+        assert!(!rested.may_sign_in(NOW) && rested.is_to_be_erased(NOW + GRACE));
+        let closed = set(&ada().closed(NOW, GRACE).unwrap(), Status::Inactive);
+        assert!(!closed.may_sign_in(NOW) && closed.is_to_be_erased(NOW + GRACE));
         let opened = set(&suspended, Status::Active);
         assert!(!opened.is_to_be_erased(NOW + GRACE));
+        let again = opened.closed(NOW, GRACE).unwrap();
+        assert!(again.may_sign_in(NOW), "that was its owner");
     }
 
     #[test]

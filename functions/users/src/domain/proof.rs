@@ -3,7 +3,7 @@
 use kernel::{SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{Email, User};
+use super::{Email, Status, User};
 
 /// How long an address can be verified with what was mailed.
 pub const VERIFICATION_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -86,7 +86,8 @@ impl User {
     /// another may only do so while nothing has ended the account's sessions:
     /// whoever asked for it may be the reason why they were ended.
     pub fn verified(&self, proof: &Proof) -> Option<Verified> {
-        if proof.user_id != self.id {
+        let open = matches!(self.status, Status::Active | Status::Pending);
+        if proof.user_id != self.id || !open {
             return None;
         }
         let verified = Self {
@@ -110,9 +111,11 @@ impl User {
     }
 
     /// Whether a new password may be set with a proof: the account is as it was
-    /// when the mail was asked for. So setting one ends all other proofs.
-    pub fn may_reset(&self, proof: &Proof) -> bool {
-        self.is_active()
+    /// when the mail was asked for. So setting one ends all other proofs. It may
+    /// be an account that was closed: whoever took it over and closed it may
+    /// have changed the password first.
+    pub fn may_reset(&self, proof: &Proof, now: Timestamp) -> bool {
+        self.may_sign_in(now)
             && proof.user_id == self.id
             && proof.email == self.email
             && proof.epoch == self.session_epoch
@@ -124,7 +127,7 @@ mod tests {
     use kernel::input::{FromInput, Value};
 
     use super::*;
-    use crate::domain::{Status, user::tests::ada};
+    use crate::domain::user::tests::ada;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -177,7 +180,7 @@ mod tests {
     fn a_reset_needs_the_account_to_be_as_it_was() {
         let user = ada();
         let proof = Proof::for_reset(&user, NOW);
-        assert!(user.may_reset(&proof) && !ada().may_reset(&proof));
+        assert!(user.may_reset(&proof, NOW) && !ada().may_reset(&proof, NOW));
         let changes: [fn(&mut User); 3] = [
             |user| user.session_epoch = 1,
             |user| user.status = Status::Suspended,
@@ -186,7 +189,7 @@ mod tests {
         for change in changes {
             let mut user = user.clone();
             change(&mut user);
-            assert!(!user.may_reset(&proof), "{user:?}");
+            assert!(!user.may_reset(&proof, NOW), "{user:?}");
         }
     }
 

@@ -91,6 +91,10 @@ pub struct User {
     /// Whether that has begun: nothing of the person is here any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erasing: bool,
+    /// Whether the shop has taken it out of use: then its owner cannot come back
+    /// to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shut: bool,
 }
 
 /// What an admin changes of an account.
@@ -128,6 +132,7 @@ impl User {
             last_login_at: None,
             last_login_ip: None,
             erase_at: None,
+            shut: false,
             erasing: false,
         }
     }
@@ -183,7 +188,10 @@ impl User {
     pub fn changed(&self, change: UserChange) -> Option<Self> {
         let role = change.role.unwrap_or(self.role);
         let status = change.status.unwrap_or(self.status);
-        if (role, status) == (self.role, self.status) {
+        let shut = change.status.map_or(self.shut, |to| to != Status::Active);
+        // Shutting what its owner closed changes nothing that anybody sees.
+        let shuts = shut && self.erase_at.is_some() && !self.shut;
+        if (role, status) == (self.role, self.status) && !shuts {
             return None;
         }
         let ends_sessions = self.is_active() && status != Status::Active;
@@ -194,6 +202,7 @@ impl User {
             version: self.version + 1,
             // Whoever opens it again does not want it erased.
             erase_at: self.erase_at.filter(|_| status != Status::Active),
+            shut,
             ..self.clone()
         })
     }

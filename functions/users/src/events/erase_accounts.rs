@@ -81,7 +81,7 @@ pub async fn erase_accounts(app: Arc<App>) -> Result<Round, StoreError> {
 /// Erases one account; tells whether nothing of it is left.
 async fn erase(app: &App, id: UserId) -> Result<bool, StoreError> {
     let now = app.clock.now();
-    let user = app.store.user(id).await?;
+    let user = app.store.user_or_rest(id).await?;
     // The index may be behind: what counts is the account.
     let Some(user) = user.filter(|user| user.is_to_be_erased(now)) else {
         return Ok(false);

@@ -78,6 +78,14 @@ impl Store {
         ids.collect()
     }
 
+    /// A user by id, or what is left of one who is being erased.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn user_or_rest(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.table.get(user_key(id)).await
+    }
+
     /// Takes the person out of an account, for good, and announces it: the
     /// address is free, and nobody is listed or counted. What is left says
     /// only that the rest has to go ([`Self::erase_what_is_left`]).

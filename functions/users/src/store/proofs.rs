@@ -189,15 +189,12 @@ impl Store {
         announced: &Envelope,
         now: Timestamp,
     ) -> Result<(), UseProofError> {
-        let mut transaction = self.spending(Purpose::Reset, token_hash, now).update(
+        let transaction = self.spending(Purpose::Reset, token_hash, now).update(
             "user",
             user_key(changed.id),
             changed_password(changed),
         );
-        if !changed.mfa_enabled {
-            let address = attempts_key(changed.email.as_str());
-            transaction = transaction.delete("attempts", address, Expression::default());
-        }
+        let transaction = forgetting_failures(transaction, changed);
         let events = std::slice::from_ref(announced);
         used(self.announcing(transaction, changed, events).commit().await)
     }
@@ -225,12 +222,8 @@ impl Store {
             .table
             .transaction()
             .update("user", user_key(changed.id), user)
-            .update("session", session_key(changed.id, session_id), session)
-            .delete(
-                "attempts",
-                attempts_key(changed.email.as_str()),
-                Expression::default(),
-            );
+            .update("session", session_key(changed.id, session_id), session);
+        let transaction = forgetting_failures(transaction, changed);
         let events = std::slice::from_ref(announced);
         match self.announcing(transaction, changed, events).commit().await {
             Ok(()) => Ok(()),
@@ -267,6 +260,17 @@ fn proof_key(purpose: Purpose, token_hash: &str) -> Key {
         Purpose::Verification => Key::new(format!("VERIFICATION#{token_hash}"), "VERIFICATION"),
         Purpose::Reset => Key::new(format!("RESET#{token_hash}"), "RESET"),
     }
+}
+
+/// Whoever sets a password has shown who they are, and what was counted of
+/// wrong ones is forgotten. Not where there is a second factor: its wrong codes
+/// are counted there too, and this has not shown it.
+fn forgetting_failures(transaction: Transaction, user: &User) -> Transaction {
+    if user.mfa_enabled {
+        return transaction;
+    }
+    let address = attempts_key(user.email.as_str());
+    transaction.delete("attempts", address, Expression::default())
 }
 
 fn changed_password(changed: &User) -> Expression {

@@ -142,23 +142,31 @@ impl Store {
 
     /// Takes a factor away from whoever has shown it, unless it was used
     /// meanwhile, or so many wrong ones were shown that the address is locked.
+    /// Other sessions end: none that was made with this factor is to count as
+    /// made with the next one.
     ///
     /// # Errors
     /// [`RemoveFactorError`].
     pub async fn remove_factor(
         &self,
         user: &User,
+        session_id: SessionId,
         (factor, shown): (&SecondFactor, &Shown),
         disabled: &Envelope,
         now: Timestamp,
     ) -> Result<(), RemoveFactorError> {
-        let account = Expression::update("REMOVE mfa_enabled").only_when("mfa_enabled = :on");
+        let without = user.without_mfa();
+        let session = Expression::update("SET epoch = :new")
+            .only_when("epoch = :old")
+            .value(":new", without.session_epoch)
+            .value(":old", user.session_epoch);
         let address = attempts_key(user.email.as_str());
         let transaction = self
             .table
             .transaction()
             .delete("factor", factor_key(user.id), still_good(factor, shown))
-            .update("user", user_key(user.id), account.value(":on", true))
+            .update("user", user_key(user.id), without_factor(&without))
+            .update("session", session_key(user.id, session_id), session)
             .check("attempts", address, not_locked(now));
         let events = std::slice::from_ref(disabled);
         removed(self.announcing(transaction, user, events).commit().await)
@@ -174,21 +182,24 @@ impl Store {
         reset: &User,
         disabled: &Envelope,
     ) -> Result<(), RemoveFactorError> {
-        let account =
-            Expression::update("SET session_epoch = :epoch, version = :version REMOVE mfa_enabled")
-                .only_when("version = :seen AND mfa_enabled = :on")
-                .value(":epoch", reset.session_epoch)
-                .value(":version", reset.version)
-                .value(":seen", reset.version.saturating_sub(1))
-                .value(":on", true);
         let transaction = self
             .table
             .transaction()
-            .update("user", user_key(reset.id), account)
+            .update("user", user_key(reset.id), without_factor(reset))
             .delete("factor", factor_key(reset.id), Expression::default());
         let events = std::slice::from_ref(disabled);
         removed(self.announcing(transaction, reset, events).commit().await)
     }
+}
+
+/// The account without its factor, unless it was changed since it was read.
+fn without_factor(without: &User) -> Expression {
+    Expression::update("SET session_epoch = :epoch, version = :version REMOVE mfa_enabled")
+        .only_when("version = :seen AND mfa_enabled = :on")
+        .value(":epoch", without.session_epoch)
+        .value(":version", without.version)
+        .value(":seen", without.version.saturating_sub(1))
+        .value(":on", true)
 }
 
 /// What logging in does to the factor that was shown: it is good no more.

@@ -95,12 +95,13 @@ impl Store {
         }
     }
 
-    /// A user by id.
+    /// A user by id; nobody, when the user is being erased.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.table.get(user_key(id)).await
+        let user = self.user_or_rest(id).await?;
+        Ok(user.filter(|user| !user.erasing))
     }
 
     /// Stores what [`User::changed`] made of a user, with its event, unless
@@ -167,12 +168,13 @@ impl Store {
             None => Expression::update(
                 "SET email = :email, email_verified = :verified, #name = :name, phone = :phone, \
                  profile = :profile, #role = :role, #status = :status, session_epoch = :epoch, \
-                 version = :version, listed = :listed REMOVE erase_at, closing",
+                 version = :version, listed = :listed, shut = :shut REMOVE erase_at, closing",
             ),
             Some(at) => Expression::update(
                 "SET email = :email, email_verified = :verified, #name = :name, phone = :phone, \
                  profile = :profile, #role = :role, #status = :status, session_epoch = :epoch, \
-                 version = :version, listed = :listed, erase_at = :erase_at, closing = :closing",
+                 version = :version, listed = :listed, shut = :shut, erase_at = :erase_at, \
+                 closing = :closing",
             )
             .value(":erase_at", at.as_millisecond())
             .value(":closing", CLOSING),
@@ -188,6 +190,7 @@ impl Store {
             .value(":phone", &changed.phone)
             .value(":profile", &changed.profile)
             .value(":listed", group(changed.status, changed.role))
+            .value(":shut", changed.shut)
             .value(":role", changed.role)
             .value(":status", changed.status)
             .value(":epoch", changed.session_epoch)

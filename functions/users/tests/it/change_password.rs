@@ -99,3 +99,46 @@ async fn a_session_that_ended_meanwhile_changes_nothing() {
     assert_eq!(reply.body["code"], "session_ended");
     shop.log_in("ada@example.com", PASSWORD, OK).await;
 }
+
+#[tokio::test]
+async fn of_many_guesses_at_once_five_are_looked_at() {
+    let shop = Shop::open().await;
+    shop.register("ada@example.com").await;
+    let store = users::store::Store::new(shop.table.table());
+    let now = shop.clock.now();
+    let tries = (0..16).map(|_| store.begin_try("ada@example.com", now));
+    let tries = join_all(tries).await;
+    let mut tries: Vec<_> = tries.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(tries.len(), 5);
+    shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
+    // One that was right is taken back, and makes room for another.
+    let right = tries.pop().unwrap();
+    store.take_back("ada@example.com", right).await.unwrap();
+    shop.log_in("ada@example.com", PASSWORD, OK).await;
+}
+
+#[tokio::test]
+async fn the_right_password_leaves_no_failure_and_a_second_factors_stay() {
+    let shop = Shop::open().await;
+    let failures = || async {
+        let counted: Vec<Value> = shop.table.items_of("ATTEMPTS#", "ATTEMPTS").await;
+        let counted = counted
+            .first()
+            .and_then(|item| item["failures"].as_array().cloned());
+        counted.map_or(0, |failures| failures.len())
+    };
+    let ada = shop.guarded("ada@example.com").await;
+    for _ in 0..3 {
+        shop.disable(&ada.person, "000000", UNPROCESSABLE_ENTITY)
+            .await;
+    }
+    assert_eq!(failures().await, 3);
+    change(&shop, &ada.person, PASSWORD, NEW, OK).await;
+    assert_eq!(failures().await, 3, "a password is not the second factor");
+    for n in 0..9 {
+        let (from, to) = (format!("{NEW}{n}"), format!("{NEW}{}", n + 1));
+        let from = if n == 0 { NEW } else { &from };
+        change(&shop, &ada.person, from, &to, OK).await;
+    }
+    assert_eq!(failures().await, 3, "right ones leave nothing");
+}

@@ -263,6 +263,73 @@ async fn an_admin_can_open_it_again_and_then_it_stays() {
 }
 
 #[tokio::test]
+async fn what_the_shop_shuts_its_owner_does_not_open() {
+    for shut in ["delete", "inactive", "suspended"] {
+        let shop = Shop::open().await;
+        let ada = shop.register("ada@example.com").await;
+        close(&shop, &ada, PASSWORD, OK).await;
+        if shut == "delete" {
+            let path = format!("/api/users/{}", ada.id);
+            shop.delete_user.as_internal().delete(&path, OK).await;
+        } else {
+            shop.update(ada.id, &json!({ "status": shut }), OK).await;
+        }
+        shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
+        publish(&shop).await;
+        shop.clock.advance(GRACE);
+        assert_eq!(
+            erase(&shop).await,
+            1,
+            "its owner wants it gone all the same"
+        );
+        assert_eq!(total(&shop).await, 0, "{shut}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_lost_the_account_gets_it_back_through_the_mailbox() {
+    let shop = Shop::open().await;
+    let ada = shop.register("ada@example.com").await;
+    // Somebody else has the session and the password.
+    let theirs = "seven otters paint the moon";
+    let body = json!({"currentPassword": PASSWORD, "newPassword": theirs});
+    let client = ada.client(&shop.change_password);
+    client.put("/api/users/password", &body, OK).await;
+    close(&shop, &ada, theirs, OK).await;
+    let body = json!({"email": "ada@example.com"});
+    shop.forgot
+        .post("/api/auth/forgot-password", &body, ACCEPTED)
+        .await;
+    let token = shop.mailed_token("user.password_reset_requested").await;
+    let body = json!({"token": token, "password": "nine herons read the news"});
+    shop.reset.post("/api/auth/reset-password", &body, OK).await;
+    shop.log_in("ada@example.com", theirs, UNAUTHORIZED).await;
+    let back = shop
+        .log_in("ada@example.com", "nine herons read the news", OK)
+        .await;
+    assert_eq!(back.body["data"]["user"]["status"], "active");
+}
+
+#[tokio::test]
+async fn an_account_that_is_being_erased_is_nobodys() {
+    let shop = Shop::open().await;
+    let ada = shop.register("ada@example.com").await;
+    close(&shop, &ada, PASSWORD, OK).await;
+    shop.clock.advance(GRACE);
+    assert_eq!(erase(&shop).await, 0, "its events wait");
+    let path = format!("/api/users/{}", ada.id);
+    let active = json!({"status": "active"});
+    shop.update(ada.id, &active, NOT_FOUND).await;
+    shop.get_user.as_internal().get(&path, NOT_FOUND).await;
+    shop.delete_user
+        .as_internal()
+        .delete(&path, NOT_FOUND)
+        .await;
+    publish(&shop).await;
+    assert_eq!(erase(&shop).await, 1);
+}
+
+#[tokio::test]
 async fn who_comes_back_at_the_last_moment_is_in_or_out_and_never_half() {
     for _ in 0..5 {
         let shop = Shop::open().await;

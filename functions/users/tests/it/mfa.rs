@@ -287,7 +287,7 @@ async fn what_is_written_again_is_what_was_written() {
     for _ in 0..2 {
         let what = (&factor, &shown);
         store
-            .remove_factor(&user, what, &disabled, now)
+            .remove_factor(&user, ada.session_id(), what, &disabled, now)
             .await
             .unwrap();
     }
@@ -366,7 +366,13 @@ async fn a_guess_that_was_read_before_the_lock_does_not_turn_it_off() {
     };
     let said = Envelope::new(&said, now, &cause());
     let refused = store
-        .remove_factor(&user, (&factor, &shown), &said, now)
+        .remove_factor(
+            &user,
+            ada.person.session_id(),
+            (&factor, &shown),
+            &said,
+            now,
+        )
         .await;
     assert!(
         matches!(refused, Err(RemoveFactorError::Locked)),

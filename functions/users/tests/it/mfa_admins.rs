@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kernel::SignedDuration;
 use serde_json::{Value, json};
 use testkit::{Client, status::*};
 use users::{
@@ -77,12 +78,22 @@ async fn turning_it_off_takes_the_rights_of_every_session() {
     let secret = shop.enroll(&ada).await;
     shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
     let next = code(&secret, &shop.clock, 1);
+    let other = Person::of(&shop.log_in_with("ada@example.com", &next, OK).await);
+    assert_eq!(context(&shop, &other.token).await["role"], "admin");
+    shop.clock.advance(SignedDuration::from_secs(60));
+    let next = code(&secret, &shop.clock, 0);
     shop.disable(&ada, &next, OK).await;
     let said = context(&shop, &ada.token).await;
     assert_eq!(
         (&said["role"], &said["withheld"]),
         (&json!("user"), &json!("admin"))
     );
+    // Nor do they come back with another factor: that session is over.
+    let secret = shop.enroll(&ada).await;
+    shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
+    assert_eq!(context(&shop, &ada.token).await["role"], "admin");
+    let said = context(&shop, &other.token).await;
+    assert_eq!(said["reason"], "session_ended");
 }
 
 /// Others ask what a token is worth, or read it from the token itself.

@@ -162,3 +162,30 @@ async fn a_password_reset_takes_back_an_address_that_was_asked_for_before() {
         .post("/api/auth/verify-email", &body, UNPROCESSABLE_ENTITY)
         .await;
 }
+
+#[tokio::test]
+async fn nobody_is_sent_many_mails_by_one_who_is_signed_in() {
+    let shop = Shop::open().await;
+    let ada = shop.register("ada@example.com").await;
+    let eve = shop.register("eve@example.com").await;
+    let ask = |email: &str| json!({"email": email, "currentPassword": PASSWORD});
+    // Five an hour to one address, whoever asks; the reply does not tell.
+    for person in [&ada, &eve, &ada, &eve, &ada, &eve, &ada] {
+        update(&shop, person, &ask("new@example.com"), OK).await;
+    }
+    let mails = || async {
+        let types = shop.table.event_types().await;
+        let asked = types.iter();
+        asked
+            .filter(|kind| *kind == "user.verification_requested")
+            .count()
+    };
+    assert_eq!(mails().await, 5);
+    // And ten addresses a day by one person.
+    for n in 0..6 {
+        update(&shop, &ada, &ask(&format!("new{n}@example.com")), OK).await;
+    }
+    let reply = update(&shop, &ada, &ask("one@example.com"), TOO_MANY_REQUESTS).await;
+    assert_eq!(reply.body["code"], "too_many_requests");
+    assert_eq!(mails().await, 11);
+}

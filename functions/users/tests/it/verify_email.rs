@@ -142,6 +142,19 @@ async fn a_new_address_counts_once_it_is_verified() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_shut_or_closed_verifies_nothing() {
+    for status in ["suspended", "inactive"] {
+        let shop = Shop::open().await;
+        let ada = shop.register("ada@example.com").await;
+        let token = shop.mailed_token("user.registered").await.unwrap();
+        shop.update(ada.id, &json!({ "status": status }), OK).await;
+        verify(&shop, &token, UNPROCESSABLE_ENTITY).await;
+        shop.update(ada.id, &json!({"status": "active"}), OK).await;
+        verify(&shop, &token, OK).await;
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_somebody_else_got_first_stays_theirs() {
     let shop = Shop::open().await;
     let ada = shop.register("ada@example.com").await;
