@@ -98,6 +98,18 @@ async fn a_person_takes_all_their_data_leaves_and_comes_back() {
         })
         .await;
     }
+    // What was told of it is in the list and in the export as well.
+    eventually(
+        "the message that it is open again is in the list",
+        || async {
+            let told = back.get("/api/notifications", 200).await;
+            let told = told.data().as_array().unwrap().clone();
+            let told = told.iter().any(|one| one["type"] == "account_reopened");
+            told.then_some(())
+        },
+    )
+    .await;
+    back.get("/api/users/export", 200).await;
     // This one stays away: where schedules can be driven, it is erased.
     let body = json!({ "currentPassword": PASSWORD });
     back.post("/api/users/close", &body, 200).await;

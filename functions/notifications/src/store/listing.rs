@@ -16,7 +16,9 @@ pub struct Listed {
     sk: String,
     /// The template.
     pub template: String,
-    /// What the template is about.
+    /// What the template is about; a template that has nothing to fill in has
+    /// none.
+    #[serde(default)]
     pub data: Subject,
     /// A headline.
     pub title: String,
@@ -35,7 +37,7 @@ pub struct Listed {
 }
 
 /// What a message is about; nothing else of its data is for a list.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct Subject {
     /// An order.
     pub order_id: Option<OrderId>,

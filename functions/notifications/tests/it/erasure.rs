@@ -6,7 +6,9 @@ use contracts::{
     events::{UserDeactivated, UserErased, UserPasswordChanged, UserReactivated},
 };
 use kernel::UserId;
-use notifications::domain::Reach;
+use notifications::{api::list_notifications, domain::Reach};
+use runtime::http::Role;
+use testkit::{Client, status::OK};
 
 use crate::desk::{Desk, EMAIL, at, confirmed, event, registered, updated};
 
@@ -51,6 +53,18 @@ async fn who_closes_an_account_is_told_until_when_and_who_is_back_that() {
         assert!(body.contains("sign in"), "{body}");
     }
     assert!(mails.iter().all(|mail| mail.to == EMAIL));
+    // And the person sees all of them.
+    let listed = Client::new(desk.table.start(&list_notifications::function()).await);
+    let listed = listed.as_user(user_id, Role::User);
+    let listed = listed.get("/api/notifications", OK).await;
+    let listed = listed.body["data"].as_array().unwrap();
+    let mut kinds: Vec<_> = listed
+        .iter()
+        .map(|one| one["type"].as_str().unwrap())
+        .collect();
+    kinds.sort_unstable();
+    let expected = ["account_closed", "account_reopened", "verify_email"];
+    assert_eq!(kinds, expected);
 }
 
 #[tokio::test]

@@ -9,7 +9,10 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use super::errors::{mfa_not_enrolled, wrong_code};
+use super::{
+    TRIES_MAX,
+    errors::{mfa_not_enrolled, wrong_code},
+};
 use crate::{
     app::Mfa,
     domain::{Otp, SecondFactor, User},
@@ -24,8 +27,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:DeleteItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
-/// Tries to turn it off while the person logs in elsewhere with it.
-const TRIES_MAX: u32 = 5;
 
 /// The function `disable-mfa`.
 pub fn function() -> Function {

@@ -10,7 +10,7 @@ use runtime::{
     http::{Access, ApiError, Caller, Endpoint, Id, Reply, RequestCause, State},
 };
 
-use super::disable_mfa::announcement;
+use super::{TRIES_MAX, disable_mfa::announcement};
 use crate::{app::App, store::RemoveFactorError};
 
 const GRANTS: &[Grant] = &[
@@ -19,8 +19,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
-/// Tries to reset what others change at the same time.
-const TRIES_MAX: u32 = 5;
 
 const DONE: &str = "logging in takes the password alone";
 
