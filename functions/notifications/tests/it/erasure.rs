@@ -87,7 +87,7 @@ async fn nothing_is_left_of_who_was_erased_in_whatever_order_it_comes() {
         at(60),
     );
     let events = [
-        mailed,
+        mailed.clone(),
         erased(user_id),
         late,
         later,
@@ -96,6 +96,8 @@ async fn nothing_is_left_of_who_was_erased_in_whatever_order_it_comes() {
     ];
     desk.compose(&events).await;
     desk.compose(&events).await;
+    // What has its address with it too, however late it comes.
+    desk.compose(&[mailed]).await;
     assert_eq!(desk.store.reach(user_id).await.unwrap(), Reach::Erased);
     assert_eq!(desk.notifications().await.len(), 1, "the other person's");
     let items = desk.table.items().await;

@@ -1,11 +1,13 @@
 //! Closing one's own account, coming back, and being erased.
 
 use futures_util::future::join_all;
-use kernel::{SignedDuration, UserId};
+use kernel::{SessionId, SignedDuration, UserId};
 use runtime::{Context, LambdaEvent};
 use serde_json::{Value, json, value::to_raw_value};
 use testkit::{Reply, status::*};
 use users::events::erase_accounts;
+
+use users::domain::Session;
 
 use crate::mfa::code;
 use crate::shop::{PASSWORD, Person, Shop};
@@ -284,6 +286,40 @@ async fn what_the_shop_shuts_its_owner_does_not_open() {
         );
         assert_eq!(total(&shop).await, 0, "{shut}");
     }
+}
+
+#[tokio::test]
+async fn a_return_decided_before_the_shop_shut_the_account_is_refused() {
+    use users::store::{LogIn, Returned, Store, StoreLogInError};
+    let shop = Shop::open().await;
+    let ada = shop.register("ada@example.com").await;
+    close(&shop, &ada, PASSWORD, OK).await;
+    let store = Store::new(shop.table.table());
+    let user = store.user(ada.id).await.unwrap().unwrap();
+    let returned = user.returned();
+    let now = shop.clock.now();
+    let session = Session::begin(SessionId::generate(), &user, "x".into(), now);
+    let log_in = || LogIn {
+        user: &user,
+        returned: Some(Returned {
+            user: &returned,
+            events: &[],
+        }),
+        session: &session,
+        superseded: &[],
+        factor: None,
+        rehashed: None,
+        ip: None,
+    };
+    let path = format!("/api/users/{}", ada.id);
+    shop.delete_user.as_internal().delete(&path, OK).await;
+    let refused = store.log_in(log_in()).await;
+    assert!(
+        matches!(refused, Err(StoreLogInError::Changed)),
+        "{refused:?}"
+    );
+    let seen = shop.get_user.as_internal().get(&path, OK).await;
+    assert_eq!(seen.body["data"]["status"], "inactive");
 }
 
 #[tokio::test]
