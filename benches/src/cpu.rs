@@ -12,6 +12,9 @@ use std::{
 
 use crate::Failure;
 
+/// How long a thread sleeps so that its time is counted.
+const COUNTED_AFTER: Duration = Duration::from_millis(1);
+
 /// The processor time of a process, all of its threads.
 pub(crate) struct CpuClock {
     tasks: PathBuf,
@@ -46,6 +49,9 @@ impl CpuClock {
 
 /// What the calling thread has used so far.
 pub(crate) fn of_this_thread() -> Result<Duration, Failure> {
+    // While a thread works without a pause the scheduler counts at its ticks
+    // only, 4 ms apart; when it sleeps, everything is counted.
+    std::thread::sleep(COUNTED_AFTER);
     parse(&fs::read_to_string("/proc/thread-self/schedstat")?)
 }
 
