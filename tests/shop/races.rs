@@ -2,15 +2,25 @@
 
 use std::collections::HashSet;
 
-use futures_util::future::join_all;
+use futures_util::{
+    future::join_all,
+    stream::{self, StreamExt},
+};
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::{
-    Client, eventually, new_key, new_product, order_of, register, settled, stock_of,
+    Client, PASSWORD, elsewhere, eventually, new_key, new_product, order_of, register, settled,
+    stock_of,
 };
 
 /// Posts with one key, at once.
 const SAME_KEY_POSTS: usize = 16;
+/// Refresh tokens that are each used twice at once, eight at a time; fewer where
+/// each request starts or wakes a process.
+const REFRESH_RACES: usize = 500;
+const REFRESH_RACES_ELSEWHERE: usize = 24;
+const RACES_AT_ONCE: usize = 8;
 /// People who want one unit each, and how many units there are.
 const BUYERS: usize = 200;
 const UNITS: u32 = 50;
@@ -48,6 +58,44 @@ async fn sixteen_posts_with_one_key_are_one_order() {
     let orders = person.client.get("/api/orders", 200).await;
     assert_eq!(orders.data().as_array().unwrap().len(), 1);
     assert_eq!(stock_of(&lamp).await, 99);
+}
+
+/// Of two uses at once one wins, and then the session is over, for both: a token
+/// that is used twice has been copied (RFC 9700, 4.14.2).
+#[tokio::test]
+async fn a_refresh_token_that_is_used_twice_at_once_gives_one_pair_and_ends_the_session() {
+    let races = match elsewhere() {
+        true => REFRESH_RACES_ELSEWHERE,
+        false => REFRESH_RACES,
+    };
+    let client = &Client::anonymous().await;
+    let people = &join_all((0..RACES_AT_ONCE).map(|_| register())).await;
+    let race = |index: usize| async move {
+        let person = &people[index % RACES_AT_ONCE];
+        let body = json!({ "email": person.email, "password": PASSWORD });
+        let session = client.post("/api/auth/login", &body, 200).await;
+        let body = json!({ "refreshToken": session.data()["refreshToken"] }).to_string();
+        let refresh = || client.request(Method::POST, "/api/auth/refresh", Some(body.clone()));
+        let (one, other) = tokio::join!(refresh(), refresh());
+        let (one, other) = (one.unwrap(), other.unwrap());
+        let (won, lost) = if one.status == 200 {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        assert_eq!(won.status, 200, "{}", won.text);
+        assert_eq!(lost.status, 401, "{}", lost.text);
+        assert_eq!(lost.body["code"], "invalid_refresh_token");
+        let me = client.bearer(&won.data()["token"]);
+        let said = me.get("/api/auth/me", 401).await;
+        assert_eq!(said.body["code"], "session_ended");
+        let again = json!({ "refreshToken": won.data()["refreshToken"] });
+        client.post("/api/auth/refresh", &again, 401).await;
+    };
+    let races = stream::iter(0..races)
+        .map(race)
+        .buffer_unordered(RACES_AT_ONCE);
+    races.collect::<()>().await;
 }
 
 #[tokio::test]
