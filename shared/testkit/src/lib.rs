@@ -10,6 +10,7 @@
 
 mod counted;
 mod invoke;
+mod losses;
 mod peer;
 pub mod prometheus;
 mod table;
@@ -17,6 +18,7 @@ mod table;
 pub use counted::Counted;
 pub use invoke::{Client, Reply, deliver};
 pub use kernel::Clock;
+pub use losses::Losses;
 pub use peer::{Answer, Peer};
 pub use table::TestTable;
 

@@ -1,5 +1,7 @@
 //! A table in an embedded DynamoDB, served over loopback HTTP.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{
     Client,
     types::{
@@ -7,6 +9,7 @@ use aws_sdk_dynamodb::{
         Projection, ProjectionType, ScalarAttributeType,
     },
 };
+use aws_smithy_types::retry::RetryConfig;
 use contracts::Envelope;
 use dynamo::{IndexKey, Item, OutboxItem, Shape, Table, UNSENT_INDEX};
 use dynoxide::Database;
@@ -14,7 +17,11 @@ use runtime::{Environment, Function, Handler, aws::Aws};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
+use crate::Losses;
+
 const TABLE: &str = "test";
+/// The first wait before a write whose reply got lost is made again.
+const BACK_OFF: Duration = Duration::from_millis(1);
 
 /// A table of one's own, with the environment in which functions find it.
 pub struct TestTable {
@@ -46,6 +53,20 @@ impl TestTable {
             .dynamodb();
         create_table(&client, shape).await;
         Self { variables, client }
+    }
+
+    /// The same for stores, whose replies get lost as `losses` says. Functions
+    /// that open the table by themselves lose nothing.
+    #[must_use]
+    pub fn losing(mut self, losses: &Losses) -> Self {
+        let config = self.client.config().to_builder();
+        let retry = self.client.config().retry_config().cloned();
+        let retry = retry.unwrap_or_else(RetryConfig::standard);
+        let config = config
+            .interceptor(losses.clone())
+            .retry_config(retry.with_initial_backoff(BACK_OFF));
+        self.client = Client::from_conf(config.build());
+        self
     }
 
     /// Sets one more variable for the functions.

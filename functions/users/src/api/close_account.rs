@@ -34,6 +34,15 @@ pub struct Closer {
 }
 
 impl Closer {
+    /// From its parts; people can come back for `grace`.
+    pub fn new(store: impl Into<Store>, clock: Clock, grace: SignedDuration) -> Self {
+        Self {
+            store: store.into(),
+            clock,
+            grace,
+        }
+    }
+
     /// From the environment: `TABLE`, `ACCOUNT_GRACE_DAYS`.
     ///
     /// # Errors
@@ -41,11 +50,8 @@ impl Closer {
     async fn start(environment: Environment, clock: Clock) -> Result<Arc<Self>, Error> {
         let expected = "a whole number of days";
         let grace = environment.parse_or("ACCOUNT_GRACE_DAYS", GRACE_DAYS, expected)?;
-        Ok(Arc::new(Self {
-            store: Store::new(Table::open(&environment).await?),
-            clock,
-            grace: days(grace),
-        }))
+        let table = Table::open(&environment).await?;
+        Ok(Arc::new(Self::new(table, clock, days(grace))))
     }
 }
 

@@ -43,7 +43,7 @@ async fn everything(shop: &Shop) -> String {
 }
 
 /// What is kept of sending events, when the relay has sent them.
-async fn publish(shop: &Shop) {
+pub(crate) async fn publish(shop: &Shop) {
     for item in shop.table.items().await {
         if item.contains_key("unsent") {
             let table = shop.table.table();

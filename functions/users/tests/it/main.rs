@@ -20,6 +20,7 @@ mod get_user_history;
 mod limits;
 mod log_in;
 mod log_out;
+mod lost_replies;
 mod mfa;
 mod mfa_admins;
 mod mfa_log_in;

@@ -8,7 +8,7 @@ use runtime::{Context, Handler, LambdaEvent, SealKey, SecretVersions, http::Role
 use serde_json::{Value, json, value::to_raw_value};
 use testkit::{Client, Clock, Reply, TestTable, status::*};
 use users::{
-    api,
+    api::{self, close_account::Closer},
     app::{App, Authorizer, LogIns, Mails, Mfa, Registration, SignIns},
     domain::AdminMfa,
     factors::Factors,
@@ -120,7 +120,11 @@ pub(crate) fn mfa(table: &TestTable, clock: &Clock) -> Mfa {
 
 impl Shop {
     pub(crate) async fn open() -> Self {
-        let table = TestTable::create(&SHAPE).await;
+        Self::open_on(TestTable::create(&SHAPE).await).await
+    }
+
+    /// The same on a table.
+    pub(crate) async fn open_on(table: TestTable) -> Self {
         let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
         let sign_ins = || SignIns::new(table.table(), clock.clone(), tokens());
         let shared = Arc::new(sign_ins());
@@ -141,6 +145,8 @@ impl Shop {
                 .unwrap(),
             admin_mfa: AdminMfa::Optional,
         };
+        let closer = Closer::new(table.table(), clock.clone(), users::domain::days(30));
+        let closer = Arc::new(closer);
         macro_rules! client {
             ($module:ident, $state:expr) => {{
                 let state = $state.clone();
@@ -164,11 +170,7 @@ impl Shop {
             get_user: client!(get_user, app),
             history: Client::new(table.start(&api::get_user_history::function()).await),
             delete_user: client!(delete_user, app),
-            close: Client::new(
-                table
-                    .start(&api::close_account::function_at(clock.clone()))
-                    .await,
-            ),
+            close: client!(close_account, closer),
             verify_email: client!(verify_email, app),
             resend: client!(resend_verification, mails),
             verify_token: client!(verify_token, shared),
