@@ -14,6 +14,7 @@ mod authorize;
 mod calls;
 mod change_password;
 mod close_account;
+mod erase_accounts;
 mod export_account;
 mod get_current_user;
 mod get_user_history;
