@@ -1,9 +1,9 @@
 //! Requests and events, as the JSON that Lambda gets.
 
-use contracts::Envelope;
+use contracts::{Envelope, calls::Call};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use kernel::{SessionId, UserId};
-use runtime::{Context, Handler, LambdaEvent, http::Role};
+use runtime::{Context, Error, Handler, LambdaEvent, http::Role};
 use serde_json::{Value, json, value::to_raw_value};
 
 /// Where clients are when nothing else is said (RFC 5737).
@@ -247,6 +247,26 @@ fn read_reply(reply: &Value) -> Reply {
         headers,
         body,
     }
+}
+
+/// Calls a function as another service does.
+///
+/// # Errors
+/// What the function fails with.
+pub async fn call<C: Call>(function: &Handler, call: &C) -> Result<C::Reply, Error> {
+    let payload = to_raw_value(call).expect("a call serialises");
+    let reply = function(LambdaEvent::new(payload, Context::default())).await?;
+    Ok(serde_json::from_str(reply.get())?)
+}
+
+/// Runs a job as its schedule does, and gives what it says that it did.
+///
+/// # Panics
+/// When the round fails.
+pub async fn run(job: &Handler) -> Value {
+    let payload = to_raw_value(&json!({ "source": "aws.events" })).expect("JSON");
+    let done = job(LambdaEvent::new(payload, Context::default())).await;
+    serde_json::from_str(done.expect("the round succeeds").get()).expect("JSON")
 }
 
 /// Delivers events to a consumer in one batch, as SQS does; gives the indexes

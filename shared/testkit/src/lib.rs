@@ -16,7 +16,7 @@ pub mod prometheus;
 mod table;
 
 pub use counted::Counted;
-pub use invoke::{Client, Reply, deliver};
+pub use invoke::{Client, Reply, call, deliver, run};
 pub use kernel::Clock;
 pub use losses::Losses;
 pub use peer::{Answer, Peer};

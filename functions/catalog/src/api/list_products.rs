@@ -9,7 +9,7 @@ use kernel::{
 };
 use runtime::{
     Environment, Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, FromQuery, Query, Reply, State},
+    http::{Access, ApiError, Endpoint, FromQuery, PageQuery, Query, Reply, State},
 };
 
 use super::views::ProductView;
@@ -73,8 +73,7 @@ impl FromQuery for ListProducts {
             max_price: fields.optional("maxPrice"),
             sort: fields.optional("sort").unwrap_or_default(),
         };
-        let limit = fields.optional("limit").unwrap_or_default();
-        let cursor = fields.optional_with("cursor", |v| Ok(v.text()?.into_owned()));
+        let PageQuery { limit, cursor } = PageQuery::read(&mut fields);
         fields.finish(|| {
             Some(Self {
                 terms,

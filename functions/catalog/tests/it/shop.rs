@@ -129,12 +129,9 @@ impl Shop {
 
     /// One round of `expire-reservations`; how many holds it ended.
     pub(crate) async fn expire(&self) -> u64 {
-        let payload = to_raw_value(&json!({ "source": "aws.scheduler" })).unwrap();
-        let reply = (self.expire)(LambdaEvent::new(payload, Context::default()))
-            .await
-            .unwrap();
-        let reply: Value = serde_json::from_str(reply.get()).unwrap();
-        reply["expired"].as_u64().unwrap()
+        testkit::run(&self.expire).await["expired"]
+            .as_u64()
+            .unwrap()
     }
 
     pub(crate) async fn reservation(&self, id: OrderId) -> Reservation {

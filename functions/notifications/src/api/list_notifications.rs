@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use dynamo::{CursorKey, Table};
 use jiff::Timestamp;
-use kernel::{
-    Limit, NotificationId, OrderId, Page,
-    input::{Fields, Refusals},
-};
+use kernel::{NotificationId, OrderId, Page};
 use runtime::{
     Environment, Error, Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, FromQuery, Query, Reply, SignedIn, State},
+    http::{Access, ApiError, Endpoint, PageQuery, Query, Reply, SignedIn, State},
 };
 use serde::Serialize;
 
@@ -43,26 +40,6 @@ impl App {
             cursors: CursorKey::from_environment(&environment)?,
             store: Store::new(Table::open(&environment).await?),
         }))
-    }
-}
-
-/// Which page.
-#[derive(Debug)]
-pub struct ListQuery {
-    limit: Limit,
-    cursor: Option<String>,
-}
-
-impl FromQuery for ListQuery {
-    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
-        let limit = fields.optional("limit");
-        let cursor = fields.optional_with("cursor", |value| Ok(value.text()?.into_owned()));
-        fields.finish(|| {
-            Some(Self {
-                limit: limit.unwrap_or_default(),
-                cursor,
-            })
-        })
     }
 }
 
@@ -103,7 +80,7 @@ impl NotificationView {
 pub async fn list_notifications(
     State(app): State<Arc<App>>,
     caller: SignedIn,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Reply, ApiError> {
     let list = format!("notifications of {}", caller.user_id);
     let after: Option<NotificationId> = match &query.cursor {

@@ -1,7 +1,6 @@
 //! A person's notifications, page by page.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use dynamo::StoreError;
+use dynamo::{PageOf, StoreError};
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use kernel::{Limit, NotificationId, OrderId, UserId};
 use serde::Deserialize;
@@ -55,8 +54,7 @@ impl Listed {
 
 impl Store {
     /// Up to `limit` of a person's notifications, newest first, from the one
-    /// after `after` on; and whether there are more. Costs half a read unit
-    /// for every 4 KB on the page.
+    /// after `after` on; and whether there are more.
     ///
     /// # Errors
     /// When the store fails or an item does not read.
@@ -66,33 +64,14 @@ impl Store {
         limit: Limit,
         after: Option<NotificationId>,
     ) -> Result<(Vec<Listed>, bool), StoreError> {
-        let after = after.map(|id| {
-            let key = notification_key(user_id, id);
-            let parts = [("pk", key.pk), ("sk", key.sk)];
-            parts
-                .map(|(name, text)| (name.to_owned(), AttributeValue::S(text)))
-                .into()
-        });
-        let wanted = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        let output = self
-            .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(partition(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(NOTIFICATION.to_owned()))
-            .scan_index_forward(false)
-            // One more than is shown tells whether there are more.
-            .limit(i32::try_from(wanted + 1).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(after)
-            .send()
-            .await
-            .map_err(|error| StoreError::call("Query", error))?;
-        let mut items: Vec<Listed> = serde_dynamo::from_items(output.items.unwrap_or_default())?;
-        let more =
-            items.len() > wanted || (output.last_evaluated_key.is_some() && !items.is_empty());
-        items.truncate(wanted);
-        Ok((items, more))
+        let page = PageOf {
+            pk: partition(user_id),
+            prefix: NOTIFICATION,
+            after: after.map(|id| notification_key(user_id, id).sk),
+            limit,
+            backwards: true,
+            consistent: false,
+        };
+        self.table.page(page).await
     }
 }

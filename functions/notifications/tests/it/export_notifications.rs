@@ -3,8 +3,8 @@
 use contracts::calls::{ExportNotifications, ExportedNotifications};
 use kernel::{NotificationId, UserId};
 use notifications::api::export_notifications;
-use runtime::{Context, Handler, LambdaEvent};
-use serde_json::{Value, value::to_raw_value};
+use runtime::Handler;
+use serde_json::Value;
 
 use crate::desk::{Desk, EMAIL, confirmed, registered};
 
@@ -18,9 +18,7 @@ async fn ask(
         after,
         correlation_id: "export-1".into(),
     };
-    let payload = to_raw_value(&call).unwrap();
-    let reply = handler(LambdaEvent::new(payload, Context::default())).await;
-    serde_json::from_str(reply.unwrap().get()).unwrap()
+    testkit::call(handler, &call).await.unwrap()
 }
 
 #[tokio::test]

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use dynamo::CursorKey;
-use kernel::{
-    Limit, OrderId, Page,
-    input::{Fields, Refusals},
-};
+use kernel::{OrderId, Page};
 use runtime::{
     Environment, Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, FromQuery, Query, Reply, SignedIn, State},
+    http::{Access, ApiError, Endpoint, PageQuery, Query, Reply, SignedIn, State},
 };
 
 use super::view::OrderView;
@@ -43,26 +40,11 @@ impl Lister {
     }
 }
 
-/// The query of `GET /api/orders`.
-#[derive(Debug)]
-pub struct ListOrders {
-    limit: Limit,
-    cursor: Option<String>,
-}
-
-impl FromQuery for ListOrders {
-    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
-        let limit = fields.optional("limit").unwrap_or_default();
-        let cursor = fields.optional_with("cursor", |value| Ok(value.text()?.into_owned()));
-        fields.finish(|| Some(Self { limit, cursor }))
-    }
-}
-
 /// Gives one page of the caller's orders.
 pub async fn list_orders(
     State(lister): State<Arc<Lister>>,
     person: SignedIn,
-    Query(query): Query<ListOrders>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Reply, ApiError> {
     let list = format!("orders of {}", person.user_id);
     let open = |cursor: String| lister.cursors.open::<OrderId>(&list, &cursor);

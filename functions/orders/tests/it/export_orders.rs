@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use contracts::calls::{ExportOrders, ExportedOrders};
 use kernel::{OrderId, UserId};
 use orders::api::export_orders;
-use runtime::{Context, LambdaEvent};
-use serde_json::value::to_raw_value;
 
 use crate::shop::Shop;
 
@@ -17,9 +15,7 @@ async fn ask(shop: &Shop, user_id: UserId, after: Option<OrderId>) -> ExportedOr
         after,
         correlation_id: "export-1".into(),
     };
-    let payload = to_raw_value(&call).unwrap();
-    let reply = handler(LambdaEvent::new(payload, Context::default())).await;
-    serde_json::from_str(reply.unwrap().get()).unwrap()
+    testkit::call(&handler, &call).await.unwrap()
 }
 
 #[tokio::test]

@@ -3,8 +3,7 @@
 use contracts::calls::{ExportPayments, ExportedPayments};
 use kernel::{PaymentId, UserId};
 use payments::api::export_payments;
-use runtime::{Context, Error, LambdaEvent};
-use serde_json::value::to_raw_value;
+use runtime::Error;
 
 use crate::till::{Till, said};
 
@@ -19,9 +18,7 @@ async fn ask(
         payment_ids,
         correlation_id: "export-1".into(),
     };
-    let payload = to_raw_value(&call).unwrap();
-    let reply = handler(LambdaEvent::new(payload, Context::default())).await?;
-    Ok(serde_json::from_str(reply.get()).unwrap())
+    testkit::call(&handler, &call).await
 }
 
 #[tokio::test]

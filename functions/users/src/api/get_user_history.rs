@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use contracts::Envelope;
-use kernel::{
-    EventId, Limit, Page, Timestamp, UserId,
-    input::{Fields, Refusals},
-};
+use kernel::{EventId, Page, Timestamp, UserId};
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, FromQuery, Id, Query, Reply, State},
+    http::{Access, ApiError, Endpoint, Id, PageQuery, Query, Reply, State},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -35,21 +32,6 @@ pub fn endpoint() -> Endpoint<Arc<Lister>> {
         .get("/api/users/{id}/history", get_user_history)
 }
 
-/// The query of `GET /api/users/{id}/history`.
-#[derive(Debug)]
-pub struct HistoryQuery {
-    limit: Limit,
-    cursor: Option<String>,
-}
-
-impl FromQuery for HistoryQuery {
-    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
-        let limit = fields.optional("limit").unwrap_or_default();
-        let cursor = fields.optional_with("cursor", |value| Ok(value.text()?.into_owned()));
-        fields.finish(|| Some(Self { limit, cursor }))
-    }
-}
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EntryView {
@@ -71,7 +53,7 @@ pub(super) struct EntryView {
 pub async fn get_user_history(
     State(lister): State<Arc<Lister>>,
     Id(id): Id<UserId>,
-    Query(query): Query<HistoryQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Reply, ApiError> {
     let list = format!("history of {id}");
     let open = |cursor: String| lister.cursors.open::<EventId>(&list, &cursor);

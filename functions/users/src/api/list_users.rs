@@ -9,7 +9,7 @@ use kernel::{
 };
 use runtime::{
     Environment, Error, Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, FromQuery, Query, Reply, State},
+    http::{Access, ApiError, Endpoint, FromQuery, PageQuery, Query, Reply, State},
 };
 
 use super::views::UserDetails;
@@ -70,8 +70,7 @@ impl FromQuery for ListUsers {
                 Ok(Email::normalise(&value.trimmed(1..=EMAIL_LENGTH_MAX)?))
             }),
         };
-        let limit = fields.optional("limit").unwrap_or_default();
-        let cursor = fields.optional_with("cursor", |value| Ok(value.text()?.into_owned()));
+        let PageQuery { limit, cursor } = PageQuery::read(&mut fields);
         fields.finish(|| {
             Some(Self {
                 filter,

@@ -1,8 +1,7 @@
 //! Closing one's own account, and coming back.
 
 use kernel::{SessionId, SignedDuration};
-use runtime::{Context, LambdaEvent};
-use serde_json::{Value, json, value::to_raw_value};
+use serde_json::{Value, json};
 use testkit::{Reply, status::*};
 use users::{domain::Session, events::erase_accounts};
 
@@ -27,10 +26,7 @@ pub(crate) async fn close(
 pub(crate) async fn erase(shop: &Shop) -> u64 {
     let function = erase_accounts::function_at(shop.clock.clone());
     let job = shop.table.start(&function).await;
-    let payload = to_raw_value(&json!({ "source": "aws.scheduler" })).unwrap();
-    let round = job(LambdaEvent::new(payload, Context::default())).await;
-    let round: Value = serde_json::from_str(round.unwrap().get()).unwrap();
-    round["erased"].as_u64().unwrap()
+    testkit::run(&job).await["erased"].as_u64().unwrap()
 }
 
 /// What is kept of sending events, when the relay has sent them.

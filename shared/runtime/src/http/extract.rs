@@ -4,7 +4,10 @@ use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, RawPathP
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
-use kernel::input::{Fields, FromInput, Refusals, Value};
+use kernel::{
+    Limit,
+    input::{Fields, FromInput, Refusals, Value},
+};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -115,6 +118,33 @@ impl<T: FromQuery, S: Send + Sync> FromRequestParts<S> for Query<T> {
             )
         })?;
         Ok(Self(T::from_query(Fields::of_query(&parameters))?))
+    }
+}
+
+/// Which page of a list, where nothing else can be asked for.
+#[derive(Debug)]
+pub struct PageQuery {
+    /// How many items it may have.
+    pub limit: Limit,
+    /// Where it begins: a sealed cursor, not opened yet.
+    pub cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// Reads these two parameters beside others of a query; `finish` has to
+    /// follow, as always.
+    pub fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            limit: fields.optional("limit").unwrap_or_default(),
+            cursor: fields.optional_with("cursor", |value| Ok(value.text()?.into_owned())),
+        }
+    }
+}
+
+impl FromQuery for PageQuery {
+    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
+        let page = Self::read(&mut fields);
+        fields.finish(|| Some(page))
     }
 }
 

@@ -17,7 +17,8 @@ pub use axum::{
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use extract::{
-    FromQuery, Header, IDEMPOTENCY_KEY_LENGTH_MAX, Id, IdempotencyKey, Idempotent, Json, Query,
+    FromQuery, Header, IDEMPOTENCY_KEY_LENGTH_MAX, Id, IdempotencyKey, Idempotent, Json, PageQuery,
+    Query,
 };
 pub use http::{Method, StatusCode};
 pub use reply::{Reply, StoredReply};
