@@ -27,4 +27,3 @@ mod process;
 mod races;
 mod secrets;
 mod support;
-mod turn;
