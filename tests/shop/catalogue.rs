@@ -17,13 +17,13 @@ async fn category(internal: &Client, name: &str, parent: Option<&Value>) -> Valu
 
 #[tokio::test]
 async fn categories_are_listed_with_their_parents() {
-    let internal = internal().await;
+    let internal = Client::internal().await;
     let word = Uuid::new_v4().simple().to_string();
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
-    let listed = anonymous().await.get("/api/categories", 200).await;
+    let listed = Client::anonymous().await.get("/api/categories", 200).await;
     let found = |id: &Value| {
-        let all = listed.items();
+        let all = listed.data().as_array().unwrap();
         all.iter().find(|one| one["id"] == *id).unwrap().clone()
     };
     assert_eq!(found(&root)["parentId"], Value::Null);
@@ -32,7 +32,7 @@ async fn categories_are_listed_with_their_parents() {
 
 #[tokio::test]
 async fn products_are_found_by_category_price_words_and_order() {
-    let (internal, client) = (internal().await, anonymous().await);
+    let (internal, client) = (Client::internal().await, Client::anonymous().await);
     let word = format!("zephyr{}", &Uuid::new_v4().simple().to_string()[..12]);
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
@@ -50,7 +50,7 @@ async fn products_are_found_by_category_price_words_and_order() {
     }
     let names = async |query: String| -> Vec<String> {
         let page = client.get(&format!("/api/products?{query}"), 200).await;
-        let items = page.items().clone();
+        let items = page.data().as_array().unwrap().clone();
         items
             .iter()
             .map(|p| {
@@ -102,7 +102,7 @@ async fn products_are_found_by_category_price_words_and_order() {
 
 #[tokio::test]
 async fn pages_are_whole_and_without_doubles() {
-    let (internal, client) = (internal().await, anonymous().await);
+    let (internal, client) = (Client::internal().await, Client::anonymous().await);
     let id = category(&internal, &format!("Pages {}", Uuid::new_v4()), None).await;
     for index in 0..7 {
         let body =
@@ -119,7 +119,9 @@ async fn pages_are_whole_and_without_doubles() {
         let pagination = page.body["meta"]["pagination"].clone();
         assert_eq!(pagination["limit"], 3);
         seen.extend(
-            page.items()
+            page.data()
+                .as_array()
+                .unwrap()
                 .iter()
                 .map(|p| p["id"].to_string()),
         );
@@ -143,8 +145,8 @@ async fn pages_are_whole_and_without_doubles() {
 
 #[tokio::test]
 async fn an_etag_moves_with_the_stock() {
-    let (internal, client) = (internal().await, anonymous().await);
-    let id = internal.create_product("19.99", 5).await;
+    let (internal, client) = (Client::internal().await, Client::anonymous().await);
+    let id = new_product(&internal, "19.99", 5).await;
     let path = format!("/api/products/{id}");
     let product = client.get(&path, 200).await;
     assert_eq!(product.data()["stock"], 5);
@@ -189,7 +191,7 @@ async fn an_etag_moves_with_the_stock() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_product_is_named() {
-    let internal = internal().await;
+    let internal = Client::internal().await;
     let wrong = json!({
         "name": " ", "price": 1.234, "categoryId": Uuid::now_v7(), "stock": -1, "tags": [""], "color": "red"
     });
@@ -220,7 +222,7 @@ async fn what_is_wrong_with_a_product_is_named() {
             .fields(),
         ["/parentId"]
     );
-    anonymous()
+    Client::anonymous()
         .await
         .get(&format!("/api/products/{}", Uuid::now_v7()), 404)
         .await;

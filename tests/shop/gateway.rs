@@ -7,7 +7,7 @@ use crate::support::{Client, register};
 
 #[tokio::test]
 async fn an_unknown_route_is_a_problem_that_names_it() {
-    let client = anonymous().await;
+    let client = Client::anonymous().await;
     for (method, path) in [
         (Method::GET, "/api/nothing"),
         (Method::DELETE, "/api/products"),
@@ -24,7 +24,7 @@ async fn an_unknown_route_is_a_problem_that_names_it() {
 
 #[tokio::test]
 async fn every_reply_has_its_ids_and_its_security_headers() {
-    let client = anonymous().await;
+    let client = Client::anonymous().await;
     for path in ["/api/products", "/api/nothing", "/api/auth/me", "/health"] {
         let reply = client
             .with("x-request-id", "my-request-1")
@@ -67,7 +67,7 @@ async fn every_reply_has_its_ids_and_its_security_headers() {
 
 #[tokio::test]
 async fn identity_is_never_taken_from_a_header() {
-    let client = anonymous()
+    let client = Client::anonymous()
         .await
         .with("x-user-id", "admin")
         .with("x-role", "admin");
@@ -79,7 +79,7 @@ async fn identity_is_never_taken_from_a_header() {
 
 #[tokio::test]
 async fn origins_that_are_allowed_may_call_and_others_may_not() {
-    let client = anonymous().await;
+    let client = Client::anonymous().await;
     let preflight = async |origin: &str| {
         let asked = client
             .with("origin", origin)
@@ -114,7 +114,7 @@ async fn origins_that_are_allowed_may_call_and_others_may_not() {
 
 #[tokio::test]
 async fn health_tells_of_every_table_topic_and_queue() {
-    let health = anonymous().await.get("/health", 200).await;
+    let health = Client::anonymous().await.get("/health", 200).await;
     let data = health.data();
     assert_eq!(data["status"], "healthy");
     let checks = data["checks"].as_array().unwrap();

@@ -13,10 +13,10 @@ fn with_quantity(order: &Value, quantity: &str) -> String {
 
 #[tokio::test]
 async fn a_bad_order_is_refused_with_the_field_that_is_wrong() {
-    let (internal, person) = (internal().await, register().await);
-    let lamp = internal.create_product("3.00", 100).await;
+    let (internal, person) = (Client::internal().await, register().await);
+    let lamp = new_product(&internal, "3.00", 100).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa");
-    let buyer = person.client.with_key(&new_key());
+    let buyer = person.client.with("idempotency-key", &new_key());
     for quantity in [
         "0",
         "-1",
@@ -87,7 +87,7 @@ async fn a_bad_order_is_refused_with_the_field_that_is_wrong() {
 #[tokio::test]
 async fn what_is_not_a_json_body_is_refused() {
     let person = register().await;
-    let buyer = person.client.with_key(&new_key());
+    let buyer = person.client.with("idempotency-key", &new_key());
     for broken in ["{", "", "{\"items\":[}", "[1,2", "{\"a\":1}}", "\u{feff}{}"] {
         let refused = buyer
             .send(Method::POST, "/api/orders", Some(broken.into()), 400)
@@ -120,7 +120,7 @@ async fn what_is_not_a_json_body_is_refused() {
 
 #[tokio::test]
 async fn every_missing_field_of_a_registration_is_listed() {
-    let client = anonymous().await;
+    let client = Client::anonymous().await;
     let refused = client.post("/api/auth/register", &json!({}), 422).await;
     assert_eq!(refused.fields(), ["/email", "/name", "/password"]);
     for (field, value) in [
@@ -143,7 +143,7 @@ async fn every_missing_field_of_a_registration_is_listed() {
 
 #[tokio::test]
 async fn bad_queries_name_the_parameter() {
-    let client = anonymous().await;
+    let client = Client::anonymous().await;
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),

@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 use crate::{
     process::{options, root},
     support::{
-        Client, PASSWORD, Account, elsewhere, eventually, mails, new_key, new_product, order_of,
+        Client, PASSWORD, Person, elsewhere, eventually, mails, new_key, new_product, order_of,
         register, register_at, settled,
     },
 };
 
 /// An order of the person, that has come to its end.
-async fn order(person: &Account, internal: &Client) -> Value {
-    let product = internal.create_product("5.00", 5).await;
+async fn order(person: &Person, internal: &Client) -> Value {
+    let product = new_product(internal, "5.00", 5).await;
     let order = order_of(&[(&product, 1)], "pm_card_visa");
-    let client = person.client.with_key(&new_key());
+    let client = person.client.with("idempotency-key", &new_key());
     let placed = client.post("/api/orders", &order, 201).await;
-    person.client.settled_order(placed.data()["id"].as_str().unwrap()).await
+    settled(&person.client, placed.data()["id"].as_str().unwrap()).await
 }
 
-async fn close(person: &Account) -> Value {
+async fn close(person: &Person) -> Value {
     let body = json!({ "currentPassword": PASSWORD });
     let closed = person.client.post("/api/users/close", &body, 200).await;
     closed.data().clone()
 }
 
-async fn log_in(client: &Client, person: &Account, expected: u16) -> Value {
+async fn log_in(client: &Client, person: &Person, expected: u16) -> Value {
     let body = json!({ "email": person.email, "password": PASSWORD });
     let reply = client.post("/api/auth/login", &body, expected).await;
     reply.body["data"]["token"].clone()
@@ -35,7 +35,7 @@ async fn log_in(client: &Client, person: &Account, expected: u16) -> Value {
 
 #[tokio::test]
 async fn a_person_takes_all_their_data_leaves_and_comes_back() {
-    let (person, internal) = (register().await, internal().await);
+    let (person, internal) = (register().await, Client::internal().await);
     let order = order(&person, &internal).await;
     let address = order["shippingAddress"].clone();
     let addresses = "/api/users/addresses";
@@ -68,7 +68,7 @@ async fn a_person_takes_all_their_data_leaves_and_comes_back() {
     let closed = close(&person).await;
     assert!(closed["eraseAt"].is_string(), "{closed}");
     person.client.get("/api/auth/me", 401).await;
-    let client = anonymous().await;
+    let client = Client::anonymous().await;
     if mails(&client, &person.email, "is closed").await.is_some() {
         eventually("the mail that the account is closed", || async {
             let mail = mails(&client, &person.email, "is closed")
@@ -103,7 +103,7 @@ async fn a_person_takes_all_their_data_leaves_and_comes_back() {
         "the message that it is open again is in the list",
         || async {
             let told = back.get("/api/notifications", 200).await;
-            let told = told.items().clone();
+            let told = told.data().as_array().unwrap().clone();
             let told = told.iter().any(|one| one["type"] == "account_reopened");
             told.then_some(())
         },
@@ -117,7 +117,7 @@ async fn a_person_takes_all_their_data_leaves_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stays_away_is_forgotten_everywhere() {
-    if is_remote() {
+    if elsewhere() {
         return;
     }
     let mut options = options();
@@ -126,8 +126,8 @@ async fn who_stays_away_is_forgotten_everywhere() {
         .with("ACCOUNT_GRACE_DAYS", "0")
         .with("INTERNAL_KEY", crate::process::INTERNAL_KEY);
     let shop = Shop::start(options).await.expect("the shop starts");
-    let client = client_at(shop.url());
-    let internal = client.as_internal(crate::process::INTERNAL_KEY);
+    let client = Client::at(shop.url());
+    let internal = client.with("x-internal-key", crate::process::INTERNAL_KEY);
     let (ada, eve) = (register_at(&client).await, register_at(&client).await);
     let of_ada = order(&ada, &internal).await;
     order(&eve, &internal).await;
@@ -140,7 +140,7 @@ async fn who_stays_away_is_forgotten_everywhere() {
     let lambda = environment.body["AWS_ENDPOINT_URL_LAMBDA"]
         .as_str()
         .unwrap();
-    let lambda = client_at(lambda);
+    let lambda = Client::at(lambda);
     let path = format!("/api/users/{}", ada.id);
     eventually("the account is gone", || async {
         let invoke = "/2015-03-31/functions/emporium-erase-accounts/invocations";

@@ -12,7 +12,7 @@ async fn the_hundred_and_first_request_in_a_quarter_of_an_hour_is_refused() {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let options = Options::new(Source::File(template), local::registry::functions());
     let shop = Shop::start(options).await.expect("the shop starts");
-    let client = client_at(shop.url());
+    let client = Client::at(shop.url());
     let body = json!({ "email": "canary@example.com", "password": "wrong canary battery" });
     let token = json!({ "refreshToken": "nonsense" });
     for _ in 0..50 {

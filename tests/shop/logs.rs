@@ -35,24 +35,25 @@ fn text<'a>(line: &'a Value, name: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_leaves_its_correlation_id_in_every_function_it_passes() {
-    if is_remote() {
+    if elsewhere() {
         return;
     }
     let data = new_folder();
     let file = data.join("log");
     let log = Stdio::from(File::create(&file).unwrap());
     let shop = start_logging(&data, "info", log).await;
-    let anybody = client_at(&shop.url);
-    let internal = anybody.as_internal(INTERNAL_KEY);
-    let lamp = internal.create_product("5.00", 10).await;
+    let anybody = Client::at(&shop.url);
+    let internal = anybody.with("x-internal-key", INTERNAL_KEY);
+    let lamp = new_product(&internal, "5.00", 10).await;
     let person = register_at(&anybody).await;
     let placed = person
         .client
         .with("x-correlation-id", CHAIN)
-        .place_order(&order_of(&[(&lamp, 1)], "pm_card_visa"), 201)
+        .with("idempotency-key", &new_key())
+        .post("/api/orders", &order_of(&[(&lamp, 1)], "pm_card_visa"), 201)
         .await;
     let id = placed.data()["id"].as_str().unwrap();
-    assert_eq!(person.client.settled_order(id).await["status"], "confirmed");
+    assert_eq!(settled(&person.client, id).await["status"], "confirmed");
 
     let lines = eventually("every function has logged", async || {
         let written = std::fs::read_to_string(&file).unwrap();

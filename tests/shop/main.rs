@@ -27,3 +27,4 @@ mod process;
 mod races;
 mod secrets;
 mod support;
+mod turn;

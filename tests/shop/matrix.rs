@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use users::tokens::AccessTokens;
 use uuid::Uuid;
 
-use crate::support::{Client, PASSWORD, Account, new_key, new_product, order_of, register_at};
+use crate::support::{Client, PASSWORD, Person, new_key, new_product, order_of, register_at};
 
 /// The secret that access tokens are signed with in this shop, so that the test
 /// can make one that is too old.
@@ -81,7 +81,7 @@ struct Everybody {
 }
 
 impl Everybody {
-    async fn person(&self, change: &Value) -> Account {
+    async fn person(&self, change: &Value) -> Person {
         let person = register_at(&self.client).await;
         if *change != json!({}) {
             let path = format!("/api/users/{}", person.id);
@@ -103,7 +103,7 @@ async fn open() -> (Shop, Everybody) {
     .into_iter()
     .collect();
     let shop = Shop::start(options).await.expect("the shop starts");
-    let client = client_at(shop.url());
+    let client = Client::at(shop.url());
     let secret = SecretVersions {
         current: AUTH_SECRET.into(),
         previous: None,
@@ -118,7 +118,7 @@ async fn open() -> (Shop, Everybody) {
         "2026-01-01T00:00:00Z".parse().unwrap(),
     );
     let everybody = Everybody {
-        internal: client.as_internal(INTERNAL_KEY),
+        internal: client.with("x-internal-key", INTERNAL_KEY),
         expired: client.bearer(&json!(token.unwrap())),
         client,
     };
@@ -128,7 +128,7 @@ async fn open() -> (Shop, Everybody) {
 async fn status(client: &Client, row: &Row, id: &str) -> (u16, Value) {
     let body = (row.method != Method::GET && row.method != Method::DELETE).then(|| "{}".to_owned());
     let path = row.path.replace("{id}", id);
-    let client = client.with_key(&new_key());
+    let client = client.with("idempotency-key", &new_key());
     let reply = client
         .request(row.method.clone(), &path, body)
         .await
@@ -187,9 +187,9 @@ async fn what_belongs_to_somebody_else_is_not_there() {
         everybody.person(&json!({})).await,
     );
     let admin = everybody.person(&json!({"role": "admin"})).await;
-    let product = everybody.internal.create_product("5.00", 50).await;
+    let product = new_product(&everybody.internal, "5.00", 50).await;
     let order = order_of(&[(&product, 1)], "pm_card_visa");
-    let key = owner.client.with_key(&new_key());
+    let key = owner.client.with("idempotency-key", &new_key());
     let order = key.post("/api/orders", &order, 201).await;
     let (order, payment) = (
         order.data()["id"].clone(),
@@ -199,7 +199,7 @@ async fn what_belongs_to_somebody_else_is_not_there() {
         "name": "Ada", "line1": "1 Lamp Street", "city": "Springfield", "postalCode": "97477",
         "country": "US"
     });
-    eventually("the payment is known", || async {
+    crate::support::eventually("the payment is known", || async {
         let path = format!("/api/payments/{}", payment.as_str().unwrap());
         let reply = owner
             .client

@@ -54,7 +54,7 @@ async fn told(client: &Client, to: &str, words: &str) {
 #[tokio::test]
 async fn a_second_factor_is_turned_on_used_once_and_turned_off() {
     let person = register().await;
-    let (me, anybody) = (&person.client, anonymous().await);
+    let (me, anybody) = (&person.client, Client::anonymous().await);
     let offer = me.post(ENROLL, &json!({}), 200).await;
     let uri = text(&offer.data()["otpauthUri"]);
     let secret = text(&offer.data()["secret"]);
@@ -99,12 +99,12 @@ async fn a_second_factor_is_turned_on_used_once_and_turned_off() {
 #[tokio::test]
 async fn whoever_lost_the_device_is_let_in_by_those_who_run_the_shop() {
     let person = register().await;
-    let anybody = anonymous().await;
+    let anybody = Client::anonymous().await;
     turn_on(&person.client).await;
     let login = json!({ "email": person.email, "password": PASSWORD });
     anybody.post(LOGIN, &login, 401).await;
     let path = format!("/api/users/{}/mfa", person.id);
-    let internal = internal().await;
+    let internal = Client::internal().await;
     let delete = reqwest::Method::DELETE;
     internal.send(delete, &path, None, 200).await;
     // The device may be in other hands: what is signed in there is not any more.
@@ -115,14 +115,14 @@ async fn whoever_lost_the_device_is_let_in_by_those_who_run_the_shop() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_it_is_required_an_admin_has_no_rights_without_it() {
-    if is_remote() {
+    if elsewhere() {
         return;
     }
     let mut options = crate::process::options();
     options.environment = options.environment.with("ADMIN_MFA", "required");
     let shop = Shop::start(options).await.expect("the shop starts");
-    let client = client_at(shop.url());
-    let internal = client.as_internal(internal_key());
+    let client = Client::at(shop.url());
+    let internal = client.with("x-internal-key", internal_key());
     let person = register_at(&client).await;
     let role = json!({ "role": "admin" });
     let path = format!("/api/users/{}", person.id);

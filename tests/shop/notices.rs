@@ -10,7 +10,7 @@ use crate::support::{
 #[tokio::test]
 async fn the_address_before_is_told_of_a_new_one() {
     let person = register().await;
-    let client = anonymous().await;
+    let client = Client::anonymous().await;
     let email = new_email();
     let body = json!({ "email": email, "currentPassword": PASSWORD });
     person.client.put("/api/users/profile", &body, 200).await;
@@ -47,7 +47,7 @@ async fn the_address_before_is_told_of_a_new_one() {
 
 #[tokio::test]
 async fn those_who_run_the_shop_see_what_happened_to_an_account() {
-    let internal = internal().await;
+    let internal = Client::internal().await;
     let person = register().await;
     let path = format!("/api/users/{}", person.id);
     internal
@@ -68,9 +68,9 @@ async fn those_who_run_the_shop_see_what_happened_to_an_account() {
 
 #[tokio::test]
 async fn whoever_wants_no_mails_gets_none_about_an_order() {
-    let internal = internal().await;
+    let internal = Client::internal().await;
     let person = register().await;
-    let product = internal.create_product("5.00", 50).await;
+    let product = new_product(&internal, "5.00", 50).await;
     let order = order_of(&[(&product, 1)], "pm_card_visa");
     let wish = json!({ "preferences": { "email": false } });
     let profile = person.client.put("/api/users/profile", &wish, 200).await;
@@ -78,13 +78,13 @@ async fn whoever_wants_no_mails_gets_none_about_an_order() {
     // The wish and the order come by different ways; which is first is not
     // promised. The next order is after both.
     let told = eventually("an order is told in the list alone", || async {
-        let key = person.client.with_key(&new_key());
+        let key = person.client.with("idempotency-key", &new_key());
         let placed = key.post("/api/orders", &order, 201).await;
-        let id = placed.id();
-        person.client.settled_order(&id).await;
+        let id = placed.data()["id"].as_str().unwrap().to_owned();
+        settled(&person.client, &id).await;
         let told = eventually("the order is told", || async {
             let list = person.client.get("/api/notifications", 200).await;
-            let list = list.items().clone();
+            let list = list.data().as_array().unwrap().clone();
             list.into_iter().find(|one| one["orderId"] == id.as_str())
         })
         .await;

@@ -30,10 +30,10 @@ const ACCOUNTS: usize = 10;
 
 #[tokio::test]
 async fn sixteen_posts_with_one_key_are_one_order() {
-    let (internal, person) = (internal().await, register().await);
-    let lamp = internal.create_product("3.00", 100).await;
+    let (internal, person) = (Client::internal().await, register().await);
+    let lamp = new_product(&internal, "3.00", 100).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa").to_string();
-    let buyer = person.client.with_key(&new_key());
+    let buyer = person.client.with("idempotency-key", &new_key());
     let posts = (0..SAME_KEY_POSTS)
         .map(|_| buyer.request(Method::POST, "/api/orders", Some(order.clone())));
     let replies: Vec<_> = join_all(posts)
@@ -56,19 +56,19 @@ async fn sixteen_posts_with_one_key_are_one_order() {
         .filter(|reply| reply.header("idempotency-replayed").is_empty());
     assert_eq!(first.filter(|reply| reply.status == 201).count(), 1);
     let orders = person.client.get("/api/orders", 200).await;
-    assert_eq!(orders.items().len(), 1);
-    assert_eq!(internal.stock_of(&lamp).await, 99);
+    assert_eq!(orders.data().as_array().unwrap().len(), 1);
+    assert_eq!(stock_of(&lamp).await, 99);
 }
 
 /// Of two uses at once one wins, and then the session is over, for both: a token
 /// that is used twice has been copied (RFC 9700, 4.14.2).
 #[tokio::test]
 async fn a_refresh_token_that_is_used_twice_at_once_gives_one_pair_and_ends_the_session() {
-    let races = match is_remote() {
+    let races = match elsewhere() {
         true => REFRESH_RACES_ELSEWHERE,
         false => REFRESH_RACES,
     };
-    let client = &anonymous().await;
+    let client = &Client::anonymous().await;
     let people = &join_all((0..RACES_AT_ONCE).map(|_| register())).await;
     let race = |index: usize| async move {
         let person = &people[index % RACES_AT_ONCE];
@@ -100,14 +100,14 @@ async fn a_refresh_token_that_is_used_twice_at_once_gives_one_pair_and_ends_the_
 
 #[tokio::test]
 async fn two_hundred_buyers_of_fifty_units_get_exactly_fifty() {
-    let internal = internal().await;
-    let lamp = internal.create_product("9.99", UNITS).await;
+    let internal = Client::internal().await;
+    let lamp = new_product(&internal, "9.99", UNITS).await;
     let people = join_all((0..ACCOUNTS).map(|_| register())).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa").to_string();
     let posts = (0..BUYERS).map(|index| {
         let buyer = people[index % ACCOUNTS]
             .client
-            .with_key(&new_key());
+            .with("idempotency-key", &new_key());
         let order = order.clone();
         async move { (index, until_answered(&buyer, &order).await) }
     });
@@ -126,13 +126,13 @@ async fn two_hundred_buyers_of_fifty_units_get_exactly_fifty() {
         (placed.len(), refused),
         (UNITS as usize, BUYERS - UNITS as usize)
     );
-    assert_eq!(internal.stock_of(&lamp).await, 0);
+    assert_eq!(stock_of(&lamp).await, 0);
     // One after the other: fifty that look at once would be the load themselves.
     for (index, id) in &placed {
-        let order = people[index % ACCOUNTS].client.settled_order(id).await;
+        let order = settled(&people[index % ACCOUNTS].client, id).await;
         assert_eq!(order["status"], "confirmed", "{order}");
     }
-    assert_eq!(internal.stock_of(&lamp).await, 0);
+    assert_eq!(stock_of(&lamp).await, 0);
 }
 
 /// Posts an order as a good client does: with the same key again when the
