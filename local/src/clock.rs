@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-/// Now, to the millisecond.
 pub(crate) fn now() -> Timestamp {
     kernel::Clock::System.now()
 }

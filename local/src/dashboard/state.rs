@@ -1,18 +1,18 @@
-//! The shop's state at one moment, as the page polls it.
+//! The state of the shop, as the dashboard polls it.
 
 use serde::Serialize;
 
 use crate::{
     cloud::{Mail, Published, QueueDepth},
     functions::Snapshot,
-    shop::Running,
+    services::Services,
     template::{Api, Event, Function, Queue, Template},
 };
 
-/// How many mails the page shows.
+/// How many emails the dashboard shows.
 const MAILS_SHOWN: usize = 50;
 
-/// All that the page shows.
+/// Everything that the dashboard shows.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct State {
@@ -42,7 +42,6 @@ struct FunctionState {
 struct QueueState {
     name: String,
     logical_id: String,
-    /// Whether it holds what others could not handle.
     dead_letters: bool,
     #[serde(flatten)]
     depth: QueueDepth,
@@ -52,31 +51,31 @@ struct QueueState {
 #[serde(rename_all = "camelCase")]
 struct AcceptedState {
     resource: String,
-    because: &'static str,
+    reason: &'static str,
 }
 
-/// The state now.
-pub(crate) async fn of(shop: &Running) -> State {
-    let mut functions: Vec<FunctionState> = shop
+/// The current state.
+pub(crate) async fn of(services: &Services) -> State {
+    let mut functions: Vec<FunctionState> = services
         .functions
         .all()
         .map(|function| FunctionState {
             name: function.spec.code_name.clone(),
-            triggers: triggers(&function.spec, shop.template.api.as_ref()),
+            triggers: triggers(&function.spec, services.template.api.as_ref()),
             memory_mb: function.spec.memory_mb,
             timeout_seconds: function.spec.timeout.as_secs(),
             stats: function.stats.snapshot(),
         })
         .collect();
     functions.sort_by(|one, other| one.name.cmp(&other.name));
-    let template = &shop.template;
+    let template = &services.template;
     let mut queues = Vec::with_capacity(template.queues.len());
     for queue in &template.queues {
         queues.push(QueueState {
             name: queue.name.clone(),
             logical_id: queue.logical_id.clone(),
-            dead_letters: holds_dead_letters(template, queue),
-            depth: shop
+            dead_letters: is_dead_letter_queue(template, queue),
+            depth: services
                 .cloud
                 .queues
                 .depth(&queue.url())
@@ -84,29 +83,33 @@ pub(crate) async fn of(shop: &Running) -> State {
                 .unwrap_or_default(),
         });
     }
-    let mut mails = shop.cloud.mailbox.mails(None);
+    let mut mails = services.cloud.mailbox.mails(None);
     mails.truncate(MAILS_SHOWN);
     State {
-        url: shop.url.clone(),
-        kept_in: shop.data.as_ref().map(|data| data.display().to_string()),
+        url: services.url.clone(),
+        kept_in: services
+            .data
+            .as_ref()
+            .map(|data| data.display().to_string()),
         functions,
         queues,
-        undelivered: shop.cloud.topics.undelivered(),
-        events: shop.cloud.topics.latest(),
+        undelivered: services.cloud.topics.undelivered(),
+        events: services.cloud.topics.latest(),
         mails,
         accepted: template
             .accepted
             .iter()
-            .map(|(resource, because)| AcceptedState {
+            .map(|(resource, reason)| AcceptedState {
                 resource: resource.clone(),
-                because,
+                reason,
             })
             .collect(),
     }
 }
 
-/// Whether a queue holds what others could not handle.
-pub(super) fn holds_dead_letters(template: &Template, queue: &Queue) -> bool {
+/// Whether a queue or a subscription of the template uses this queue for
+/// messages that it cannot deliver.
+pub(super) fn is_dead_letter_queue(template: &Template, queue: &Queue) -> bool {
     let is_target = |target: &Option<String>| target.as_deref() == Some(queue.logical_id.as_str());
     let mut queues = template.queues.iter();
     let mut subscriptions = template.subscriptions.iter();
@@ -125,12 +128,12 @@ fn triggers(function: &Function, api: Option<&Api>) -> Vec<String> {
     if api.is_some_and(|api| {
         api.authorizers
             .values()
-            .any(|asked| *asked == function.logical_id)
+            .any(|authorizer| *authorizer == function.logical_id)
     }) {
         triggers.push("authorizer".to_owned());
     }
     if triggers.is_empty() {
-        triggers.push("called".to_owned());
+        triggers.push("invoked by functions".to_owned());
     }
     triggers
 }
