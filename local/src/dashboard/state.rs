@@ -122,7 +122,10 @@ fn triggers(function: &Function, api: Option<&Api>) -> Vec<String> {
         Event::Http(route) => route.key(),
         Event::Queue(event) => format!("queue {}", event.queue),
         Event::Stream(event) => format!("stream {}", event.table),
-        Event::Schedule(event) => format!("every {} s", event.every.as_secs()),
+        Event::Schedule(event) => match event.every.as_secs() {
+            seconds if seconds % 60 == 0 => format!("every {} min", seconds / 60),
+            seconds => format!("every {seconds} s"),
+        },
     });
     let mut triggers: Vec<String> = named.collect();
     if api.is_some_and(|api| {
