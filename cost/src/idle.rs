@@ -1,6 +1,8 @@
-//! What a month costs in which nobody comes.
+//! The cost of a month without customers.
 
 use std::{collections::BTreeMap, path::Path};
+
+use serde::Serialize;
 
 use crate::{
     Error, assumed,
@@ -9,8 +11,8 @@ use crate::{
     prices::Prices,
 };
 
-/// Resources that cost something by being there, and the price of each.
-const STANDING: [(&str, &str, &str); 3] = [
+/// Resources with a monthly price, the line that they appear in, and the price.
+const FIXED: [(&str, &str, &str); 3] = [
     ("AWS::CloudWatch::Alarm", "CloudWatch: alarms", "alarm"),
     (
         "AWS::CloudWatch::Dashboard",
@@ -24,21 +26,20 @@ const STANDING: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Conditions of the template that its parameters' defaults make true; what is
-/// under another one is shown apart.
+/// The template's conditions that hold by default; resources under any other
+/// condition are listed separately.
 const ON_BY_DEFAULT: [&str; 1] = ["Watched"];
 
-/// What a month costs with everything that is always there, and what more when
-/// a parameter switches it on.
-#[derive(Clone, Debug, Default)]
+/// The monthly cost by default, and what optional resources add to it.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Idle {
-    /// Always.
+    /// The cost by default.
     pub bill: Bill,
-    /// Only under a condition of the template: its name, and the line.
+    /// The lines that depend on a condition of the template, with its name.
     pub conditional: Vec<(String, Line)>,
 }
 
-/// How many resources of each type there are, by the condition they are under.
+/// Counts the template's resources by type and condition.
 fn resources(template: &str) -> BTreeMap<(String, String), f64> {
     let mut found = BTreeMap::new();
     let (mut kind, mut condition) = (String::new(), String::new());
@@ -65,12 +66,12 @@ fn resources(template: &str) -> BTreeMap<(String, String), f64> {
     found
 }
 
-/// Prices a month. `clock` is what runs by the clock, as it was measured.
+/// Prices a month, given what scheduled invocations consumed.
 ///
 /// # Errors
-/// When the template does not read or nothing ran by the clock.
+/// If the template cannot be read, or no function has run on schedule.
 pub fn month(
-    clock: &Counts,
+    scheduled: &Counts,
     template: &Path,
     queues: usize,
     specs: &Specs,
@@ -78,14 +79,14 @@ pub fn month(
 ) -> Result<Idle, Error> {
     let mut idle = Idle::default();
     let resources = resources(&std::fs::read_to_string(template)?);
-    for (kind, what, price) in STANDING {
+    for (kind, what, price) in FIXED {
         for ((_, condition), count) in resources.iter().filter(|((of, _), _)| of == kind) {
             if condition.is_empty() || ON_BY_DEFAULT.contains(&condition.as_str()) {
-                idle.bill.merge(prices, what, *count, price)?;
+                idle.bill.add(prices, what, *count, price)?;
             } else {
-                let mut apart = Bill::default();
-                apart.add(prices, what, *count, price)?;
-                let lines = apart.lines.into_iter();
+                let mut optional = Bill::default();
+                optional.add(prices, what, *count, price)?;
+                let lines = optional.lines.into_iter();
                 idle.conditional
                     .extend(lines.map(|line| (condition.clone(), line)));
             }
@@ -95,67 +96,45 @@ pub fn month(
     let queues = f64::from(u32::try_from(queues)?);
     idle.bill.add(
         prices,
-        "SQS: Lambda asks empty queues, assumed",
+        "SQS: polling of empty queues, assumed",
         queues * assumed::POLLERS_A_QUEUE * polls,
         "sqs-request",
     )?;
-    // Each function that runs by the clock ran some times: a month has one
-    // round a minute of each.
+    // Each of these functions runs once a minute.
     let minutes = assumed::HOURS_A_MONTH * 60.0;
-    for (label, runs) in &clock.invocations {
+    for (label, runs) in &scheduled.invocations {
         let one = Measurement {
             times: count(runs),
-            counts: only(clock, label),
+            counts: scheduled.clone().only(|one| one == label),
         };
         let every_minute = bill::of(&one, specs, prices)?;
         for line in every_minute.lines {
             idle.bill
-                .merge(prices, line.what, line.quantity * minutes, line.price)?;
+                .add(prices, line.what, line.quantity * minutes, line.price)?;
         }
     }
-    if clock.invocations.is_empty() {
-        return Err("nothing ran by the clock: the run was shorter than a minute".into());
+    if scheduled.invocations.is_empty() {
+        return Err("no function has run on schedule".into());
     }
-    let runs = count(&clock.invocations.keys().collect::<Vec<_>>()) * minutes;
-    idle.bill
-        .add(prices, "EventBridge: rules", runs, "scheduled-rule")?;
-    let kept = idle.bill.lines.iter();
-    let kept: f64 = kept
+    let runs = count(&scheduled.invocations.keys().collect::<Vec<_>>()) * minutes;
+    idle.bill.add(
+        prices,
+        "EventBridge: scheduled rules",
+        runs,
+        "scheduled-rule",
+    )?;
+    let ingested = idle.bill.lines.iter();
+    let ingested: f64 = ingested
         .filter(|line| line.price == "logs-ingested-gb")
         .map(|line| line.quantity)
         .sum();
-    idle.bill
-        .add(prices, "Logs: kept for a month", kept, "logs-stored-gb")?;
+    idle.bill.add(
+        prices,
+        "CloudWatch Logs: one month of storage",
+        ingested,
+        "logs-stored-gb",
+    )?;
     Ok(idle)
-}
-
-/// The part of one function.
-fn only(counts: &Counts, label: &str) -> Counts {
-    let mut one = counts.clone();
-    one.units.retain(|place, _| place.function == label);
-    one.calls.retain(|call, _| call.function == label);
-    one.invocations.retain(|name, _| name == label);
-    one
-}
-
-impl Bill {
-    /// Adds to a line that may be there already.
-    fn merge(
-        &mut self,
-        prices: &Prices,
-        what: &'static str,
-        quantity: f64,
-        price: &'static str,
-    ) -> Result<(), Error> {
-        match self.lines.iter_mut().find(|line| line.what == what) {
-            None => self.add(prices, what, quantity, price),
-            Some(line) => {
-                line.quantity += quantity;
-                line.usd += prices.of(price)?.times(quantity);
-                Ok(())
-            }
-        }
-    }
 }
 
 #[cfg(test)]
