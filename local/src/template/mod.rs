@@ -85,6 +85,8 @@ pub struct Template {
     pub switched_off: Vec<String>,
     /// The logical ids of what is accepted without effect, and why.
     pub accepted: BTreeMap<String, &'static str>,
+    /// The routes of the API's definition until their functions have been read.
+    routes: Vec<(String, Route)>,
 }
 
 impl Template {
@@ -236,7 +238,11 @@ impl Template {
                     "a second HttpApi is not supported here",
                 ));
             }
-            "AWS::Serverless::HttpApi" => self.api = Some(api::api(&resource)?),
+            "AWS::Serverless::HttpApi" => {
+                let (api, routes) = api::api(&resource)?;
+                self.api = Some(api);
+                self.routes = routes;
+            }
             "AWS::DynamoDB::Table" => self.tables.push(stores::table(&resource)?),
             "AWS::SQS::Queue" => self.queues.push(stores::queue(&resource)?),
             "AWS::SNS::Topic" => self.topics.push(stores::topic(&resource)?),
@@ -255,6 +261,17 @@ impl Template {
 
     /// What CloudFormation or the service would refuse only on deployment.
     fn check(&mut self) -> Result<(), TemplateError> {
+        for (function, route) in std::mem::take(&mut self.routes) {
+            let function = self
+                .functions
+                .iter_mut()
+                .find(|one| one.logical_id == function);
+            let function = function.ok_or_else(|| {
+                let reason = format!("the function of {} is not deployed", route.key());
+                TemplateError::at(route.line, reason)
+            })?;
+            function.events.push(Event::Http(route));
+        }
         let api = self.api.as_ref();
         let mut keys: Vec<String> = Vec::new();
         for function in &mut self.functions {

@@ -307,7 +307,7 @@ impl Scope<'_> {
                 result.push_str(&format!("${{{literal}}}"));
             } else if let Some(value) = own.and_then(|own| own.get(name)) {
                 result.push_str(&self.text(value)?);
-            } else if name.contains('.') && !name.starts_with("AWS::") {
+            } else if name.contains('.') && !name.ends_with(".Alias") {
                 result.push_str(&self.attribute_at(name, argument.line)?);
             } else {
                 result.push_str(&self.lookup(name, argument.line)?);
