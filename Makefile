@@ -10,7 +10,7 @@ ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 export PORT BASE_URL INTERNAL_KEY
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint seed demo
+.PHONY: help dev test lint seed demo generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lint: ## formatting and clippy, warnings denied
 	@tools/need-cc.sh
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
+
+generate: ## write what follows from the functions' declarations: roles, routes, alarms, files of a new function
+	@cargo run --quiet --package shop-tests --example generate
 
 seed: ## load the sample catalogue into BASE_URL
 	@$(PYTHON) tools/seed.py

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use edge::domain::{Kind, dependencies};
 use local::template::Topic;
 
-use crate::support::{camel, template};
+use crate::support::{kebab, template};
 
 /// `SettleReservationsDeadLetterQueue` as `settle-reservations dead-letter`.
 fn name_of(logical_id: &str, ending: &str) -> String {
@@ -14,18 +14,6 @@ fn name_of(logical_id: &str, ending: &str) -> String {
         Some(source) => format!("{} dead-letter", kebab(source)),
         None => kebab(logical_id.strip_suffix(ending).expect(logical_id)),
     }
-}
-
-fn kebab(name: &str) -> String {
-    let mut kebab = String::new();
-    for (index, letter) in name.chars().enumerate() {
-        if index > 0 && letter.is_uppercase() {
-            kebab.push('-');
-        }
-        kebab.extend(letter.to_lowercase());
-    }
-    assert_eq!(camel(&kebab), name);
-    kebab
 }
 
 #[test]

@@ -7,7 +7,9 @@
     reason = "all of it is tests"
 )]
 
+mod current;
 mod events;
+mod generated;
 mod health;
 mod metrics;
 mod names;

@@ -1,19 +1,20 @@
-//! Every role grants what its function calls, and nothing more.
+//! Every role grants what its function calls, and nothing more. The roles are
+//! generated; what is compared here is what the template reader finds in them.
 
 use std::collections::BTreeSet;
 
 use local::template::{Event, Function as Spec};
+use runtime::Trigger;
 
 use crate::support::{camel, functions, template};
 
-/// What a trace needs. AWS has no resource to name for these two (Service
-/// Authorization Reference, AWS X-Ray), so they are all that a role may have on
-/// `*`.
+/// These two have no resource-level permissions (Service Authorization Reference,
+/// AWS X-Ray). They are the only actions that a role may have on `*`.
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 
 type Grants = BTreeSet<(String, String)>;
 
-/// What a function needs because of what triggers it, to log and to trace.
+/// What a function needs for its trigger, for logs and for traces.
 fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     let mut needed = Grants::new();
     let mut add = |action: &str, resource: String| {
@@ -58,8 +59,8 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     needed
 }
 
-/// What a role names, as `GRANTS` does: a stream without the time it was made,
-/// an SES identity by the resource that makes it.
+/// A role's resource as `GRANTS` names it: a stream without its creation time, an
+/// SES identity by its logical id.
 fn plain(resource: &str) -> String {
     match (
         resource.split_once("/stream/"),
@@ -108,6 +109,52 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
         "template.yaml and GRANTS differ:\n{}",
         wrong.join("\n")
     );
+}
+
+#[test]
+fn the_gateway_and_the_scheduler_may_invoke_what_they_trigger_and_nothing_else() {
+    let template = template();
+    let is_asked_by_gateway =
+        |trigger: &Trigger| matches!(trigger, Trigger::Http(_) | Trigger::Authorizer);
+    let is_scheduled = |trigger: &Trigger| matches!(trigger, Trigger::Stream | Trigger::Schedule);
+    let expected = |is_triggered: &dyn Fn(&Trigger) -> bool| -> Grants {
+        functions()
+            .iter()
+            .filter(|(_, function)| is_triggered(&function.trigger))
+            .map(|(_, function)| {
+                let id = format!("{}Function", camel(function.name));
+                ("lambda:InvokeFunction".to_owned(), id)
+            })
+            .collect()
+    };
+    for (id, expected) in [
+        ("ApiRole", expected(&is_asked_by_gateway)),
+        ("SchedulerRole", expected(&is_scheduled)),
+    ] {
+        let role = template.roles.iter().find(|role| role.logical_id == id);
+        let granted: Grants = role
+            .unwrap()
+            .statements
+            .iter()
+            .map(|statement| (statement.action.clone(), statement.resource.clone()))
+            .collect();
+        assert_eq!(granted, expected, "{id}");
+    }
+}
+
+#[test]
+fn there_is_a_role_for_each_function_and_no_other_but_those_that_invoke() {
+    let mut expected: BTreeSet<String> = functions()
+        .iter()
+        .map(|(_, function)| format!("{}Role", camel(function.name)))
+        .collect();
+    expected.extend(["ApiRole".to_owned(), "SchedulerRole".to_owned()]);
+    let roles: BTreeSet<String> = template()
+        .roles
+        .into_iter()
+        .map(|role| role.logical_id)
+        .collect();
+    assert_eq!(roles, expected);
 }
 
 #[test]

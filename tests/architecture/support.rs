@@ -50,6 +50,18 @@ pub(crate) fn camel(name: &str) -> String {
     name.split('-').map(capital).collect()
 }
 
+/// `PlaceOrder` as `place-order`.
+pub(crate) fn kebab(name: &str) -> String {
+    let mut kebab = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if index > 0 && letter.is_uppercase() {
+            kebab.push('-');
+        }
+        kebab.extend(letter.to_lowercase());
+    }
+    kebab
+}
+
 pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
