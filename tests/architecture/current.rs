@@ -1,10 +1,13 @@
 //! What is generated is as the generator makes it, and the generator makes what
 //! it should of something new.
 
-use runtime::{Function, Route, Trigger, grant, http::Access};
+use std::collections::BTreeMap;
+
+use runtime::{Function, Grant, Route, Trigger, grant, http::Access};
+use serde_json::{Value, json};
 
 use crate::{
-    generated::{outputs, template},
+    generated::{Output, outputs, outputs_of, template},
     support::{functions, read, root},
 };
 
@@ -18,44 +21,93 @@ fn what_is_generated_is_current() {
     assert!(stale.is_empty(), "run `make generate`: it writes {stale:?}");
 }
 
-#[test]
-fn a_new_endpoint_gets_its_function_route_and_role() {
-    const GRANTS: &[runtime::Grant] = &[
+/// All functions, and one that is in no file yet.
+fn with_invoice() -> Vec<(&'static str, Function)> {
+    const GRANTS: &[Grant] = &[
         grant("dynamodb:GetItem", "OrdersTable"),
         grant("dynamodb:Query", "OrdersTable/index/by-user"),
     ];
     let route = Route {
-        method: Some("GET".parse().unwrap()),
+        method: Some("POST".parse().unwrap()),
         path: "/api/orders/{id}/invoice",
         access: Access::SignedIn,
     };
     let invoice = Function::new(
-        "get-invoice",
+        "send-invoice",
         Trigger::Http(vec![route]),
         GRANTS,
         |_| async { Err("not started here".into()) },
     );
     let mut declared = functions();
     declared.push(("orders", invoice));
+    declared
+}
+
+#[test]
+fn a_new_endpoint_gets_its_resource_route_and_role() {
+    let declared = with_invoice();
     let written = read(&root().join("template.yaml"));
     let text = template(&written, &declared);
     for part in [
-        "  GetInvoiceFunction:\n    Type: AWS::Serverless::Function\n",
-        "      CodeUri: target/lambda/get-invoice/\n      Role: !GetAtt GetInvoiceRole.Arn\n",
-        "          /api/orders/{id}/invoice:\n            get:\n",
-        "functions/${GetInvoiceFunction.Arn}/invocations\n",
-        "                  - !GetAtt GetInvoiceFunction.Arn\n",
-        "                Resource: !Sub ${OrdersTable.Arn}/index/by-user\n",
+        "  SendInvoiceFunction:\n    Type: AWS::Serverless::Function\n",
+        "      Description: POST /api/orders/{id}/invoice\n",
+        "      CodeUri: target/lambda/send-invoice/\n      Role: !GetAtt SendInvoiceRole.Arn\n",
+        "          /api/orders/{id}/invoice:\n            post:\n",
+        "functions/${SendInvoiceFunction.Arn}/invocations\n",
+        "                  - !GetAtt SendInvoiceFunction.Arn\n",
     ] {
         assert!(text.contains(part), "no {part} in the template");
-        assert!(
-            !written.contains(part) || part.contains("by-user"),
-            "{part}"
-        );
+        assert!(!written.contains(part), "{part} is in the template already");
     }
+    let role = text.split("\n  SendInvoiceRole:\n").nth(1).unwrap();
+    let role = role.split("\n\n").next().unwrap();
+    assert!(role.contains("Resource: !Sub ${OrdersTable.Arn}/index/by-user\n"));
+    // The variables of list-orders, which reads the same.
+    let function = text.split("\n  SendInvoiceFunction:\n").nth(1).unwrap();
+    assert!(
+        function
+            .split("\n\n")
+            .next()
+            .unwrap()
+            .contains("CURSOR_KEY:")
+    );
     assert_eq!(
         text,
         template(&text, &declared),
-        "the second run changes more"
+        "a second run changes more"
     );
+}
+
+#[test]
+fn a_new_endpoint_gets_its_binary_sample_and_access_row() {
+    let stale: BTreeMap<String, String> = outputs_of(&with_invoice())
+        .into_iter()
+        .filter(Output::is_stale)
+        .map(|output| (output.path.display().to_string(), output.text))
+        .collect();
+    assert_eq!(stale.len(), 4, "{:?}", stale.keys());
+    assert_eq!(
+        stale["functions/orders/src/bin/send-invoice.rs"],
+        "//! The function `send-invoice`.\nfn main() -> Result<(), runtime::Error> {\n    \
+         runtime::serve(orders::api::send_invoice::function())\n}\n"
+    );
+    let sample: Value = serde_json::from_str(&stale["events/send-invoice.json"]).unwrap();
+    assert_eq!(sample["routeKey"], "POST /api/orders/{id}/invoice");
+    assert_eq!(sample["headers"]["content-type"], "application/json");
+    assert_eq!(
+        sample["requestContext"]["authorizer"]["lambda"]["kind"],
+        "user"
+    );
+    let id = sample["pathParameters"]["id"].as_str().unwrap();
+    assert_eq!(
+        sample["rawPath"],
+        json!(format!("/api/orders/{id}/invoice"))
+    );
+    let access = &stale["tests/shop/access.txt"];
+    let written = read(&root().join("tests/shop/access.txt"));
+    let row = access
+        .strip_prefix(written.as_str())
+        .expect("what was there is unchanged");
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells, ["POST", "/api/orders/{id}/invoice", "u", "order"]);
 }

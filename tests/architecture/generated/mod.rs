@@ -40,12 +40,16 @@ impl Output {
 
 /// Every file that is generated, in whole or in part.
 pub(crate) fn outputs() -> Vec<Output> {
-    let declared = declared();
+    outputs_of(&declared())
+}
+
+/// The same with these functions.
+pub(crate) fn outputs_of(declared: &[Declared]) -> Vec<Output> {
     let written = fs::read_to_string(root().join("template.yaml")).expect("template.yaml");
-    let mut outputs = files::missing(&declared);
+    let mut outputs = files::missing(declared);
     outputs.push(Output {
         path: "template.yaml".into(),
-        text: template(&written, &declared),
+        text: template(&written, declared),
     });
     outputs
 }
