@@ -1,13 +1,13 @@
-//! On what the figures were measured.
+//! Describes the machine that the figures were measured on.
 
 use std::{path::Path, process::Command};
 
 use kernel::Clock;
 
-use crate::Failure;
+use crate::Error;
 
-/// One line about the machine, the code and the command.
-pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Failure> {
+/// One line about the machine, the commit and the command.
+pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Error> {
     let processors = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = processors
         .lines()
@@ -34,7 +34,7 @@ pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Failure> {
     ))
 }
 
-fn output(root: &Path, program: &str, arguments: &[&str]) -> Result<String, Failure> {
+fn output(root: &Path, program: &str, arguments: &[&str]) -> Result<String, Error> {
     let output = Command::new(program)
         .args(arguments)
         .current_dir(root)

@@ -1,6 +1,5 @@
-//! TLS in front of the embedded services, on a name and a port of its own for
-//! each process, so that its connections can be counted. It is the same hop
-//! for everybody who is measured.
+//! A TLS proxy in front of the emulated services. Each process gets its own, so
+//! that its connections can be counted. All programs pass through the same hop.
 
 use std::{
     net::Ipv4Addr,
@@ -22,26 +21,26 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::Failure;
+use crate::Error;
 
-/// The roots that the functions trust in AWS. They are in the file beside the
-/// harness's own, so that reading the file costs what it costs there, and more.
+/// The roots that the functions trust in AWS. The certificate file contains them
+/// in addition to the harness's own, so that reading it costs at least as much.
 const ROOTS: &str = include_str!("../../shared/runtime/src/amazon-trust-services.pem");
-/// The name that the certificate is for.
+/// The name in the certificate.
 const HOST: &str = "localhost";
 
-/// An authority of one's own.
-pub(crate) struct Authority {
+/// A certificate authority for one run.
+pub(crate) struct CertificateAuthority {
     acceptor: TlsAcceptor,
-    /// A bundle of all roots.
+    /// The file with all roots.
     pub(crate) file: PathBuf,
 }
 
-impl Authority {
-    /// Makes an authority, and writes its certificate into `directory`.
-    pub(crate) fn create(directory: &Path) -> Result<Self, Failure> {
+impl CertificateAuthority {
+    /// Creates an authority and writes its certificate to `directory`.
+    pub(crate) fn create(directory: &Path) -> Result<Self, Error> {
         let mut params = CertificateParams::new(Vec::new())?;
-        // Another name than the leaf's, which would be taken for self-signed.
+        // With the leaf's name, the leaf would look self-signed.
         params
             .distinguished_name
             .push(DnType::CommonName, "Emporium benchmarks");
@@ -66,20 +65,23 @@ impl Authority {
     }
 }
 
-/// TLS in front of one service, for one process.
-pub(crate) struct Front {
+/// A proxy in front of one service for one process.
+pub(crate) struct TlsProxy {
     /// `https://localhost:9002`.
     pub(crate) url: String,
     connections: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
-impl Front {
-    /// A front of the service at `upstream` (`http://127.0.0.1:9000`).
-    pub(crate) async fn start(authority: &Authority, upstream: &str) -> Result<Self, Failure> {
+impl TlsProxy {
+    /// Starts a proxy for the service at `upstream` (`http://127.0.0.1:9000`).
+    pub(crate) async fn start(
+        authority: &CertificateAuthority,
+        upstream: &str,
+    ) -> Result<Self, Error> {
         let upstream = upstream
             .strip_prefix("http://")
-            .ok_or("the service is not at http://")?
+            .ok_or("the service has no http:// URL")?
             .to_owned();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("https://{HOST}:{}", listener.local_addr()?.port());
@@ -91,8 +93,8 @@ impl Front {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let (acceptor, upstream) = (acceptor.clone(), upstream.clone());
                 tokio::spawn(async move {
-                    // A process that is killed breaks its connection: no matter.
-                    let _ = pass(acceptor, stream, &upstream).await;
+                    // A killed process breaks its connection, which is expected.
+                    let _ = forward(acceptor, stream, &upstream).await;
                 });
             }
         });
@@ -103,23 +105,23 @@ impl Front {
         })
     }
 
-    /// Connections that the process has opened to it.
+    /// The connections that the process has opened.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for Front {
+impl Drop for TlsProxy {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-async fn pass(acceptor: TlsAcceptor, stream: TcpStream, upstream: &str) -> std::io::Result<()> {
+async fn forward(acceptor: TlsAcceptor, stream: TcpStream, upstream: &str) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut behind = TcpStream::connect(upstream).await?;
-    behind.set_nodelay(true)?;
-    let mut before = acceptor.accept(stream).await?;
-    tokio::io::copy_bidirectional(&mut before, &mut behind).await?;
+    let mut service = TcpStream::connect(upstream).await?;
+    service.set_nodelay(true)?;
+    let mut client = acceptor.accept(stream).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut service).await?;
     Ok(())
 }
