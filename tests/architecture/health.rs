@@ -7,7 +7,7 @@ use local::template::Topic;
 
 use crate::support::{kebab, template};
 
-/// `SettleReservationsDeadLetterQueue` as `settle-reservations dead-letter`.
+/// `settle-reservations dead-letter` for `SettleReservationsDeadLetterQueue`.
 fn name_of(logical_id: &str, ending: &str) -> String {
     let dead_letters = format!("DeadLetter{ending}");
     match logical_id.strip_suffix(&dead_letters) {
@@ -28,9 +28,9 @@ fn health_checks_every_table_topic_and_queue_of_the_template() {
         let name = name_of(&table.logical_id, "Table");
         (format!("{name} table"), table.name.clone())
     });
-    // The alarms' topic tells people, and is not there when alarms are off.
-    let shops = |topic: &&Topic| topic.logical_id != "AlarmTopic";
-    let topics = template.topics.iter().filter(shops).map(|topic| {
+    // The topic of the alarms notifies people, and only exists with alarms.
+    let of_shop = |topic: &&Topic| topic.logical_id != "AlarmTopic";
+    let topics = template.topics.iter().filter(of_shop).map(|topic| {
         let name = name_of(&topic.logical_id, "Topic");
         (format!("{name} topic"), topic.arn())
     });

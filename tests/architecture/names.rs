@@ -1,4 +1,4 @@
-//! One name for all: handler, binary, template resource, sample event.
+//! A function has one name: handler, binary, template resource and sample event.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn code_and_template_have_the_same_functions() {
     assert_eq!(
         names_in_code().len(),
         functions().len(),
-        "a name is used twice"
+        "two functions share a name"
     );
     let in_template: BTreeSet<String> = template()
         .functions
@@ -36,13 +36,13 @@ fn code_and_template_have_the_same_functions() {
 }
 
 #[test]
-fn every_function_has_its_sample_event_and_no_event_is_left_over() {
+fn every_function_has_a_sample_event_and_every_sample_event_a_function() {
     let events: BTreeSet<String> = stems(&root().join("events"), ".json").into_iter().collect();
     assert_eq!(events, names_in_code());
 }
 
 #[test]
-fn every_function_has_its_binary_of_three_lines() {
+fn every_function_has_a_binary_of_three_lines() {
     for service in SERVICES {
         let folder = root().join("functions").join(service).join("src/bin");
         let binaries: BTreeSet<String> = stems(&folder, ".rs").into_iter().collect();
@@ -80,7 +80,7 @@ fn every_function_has_a_module_of_its_name() {
 }
 
 #[test]
-fn every_module_that_makes_a_function_is_in_the_list() {
+fn every_module_with_a_function_is_listed_by_its_service() {
     let listed = names_in_code();
     for service in SERVICES {
         let source = root().join("functions").join(service).join("src");

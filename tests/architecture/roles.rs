@@ -73,7 +73,7 @@ fn plain(resource: &str) -> String {
 }
 
 #[test]
-fn every_role_grants_what_its_function_calls_and_nothing_more() {
+fn every_role_grants_exactly_what_its_function_declares() {
     let template = template();
     let mut wrong = Vec::new();
     for (service, function) in functions() {
@@ -99,7 +99,7 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
         }
         for (action, resource) in granted.difference(&needed) {
             wrong.push(format!(
-                "{}: {action} on {resource} is granted and not called",
+                "{}: {action} on {resource} is granted and not declared",
                 spec.logical_id
             ));
         }
@@ -112,7 +112,7 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
 }
 
 #[test]
-fn the_gateway_and_the_scheduler_may_invoke_what_they_trigger_and_nothing_else() {
+fn the_gateway_and_the_scheduler_may_invoke_exactly_what_they_trigger() {
     let template = template();
     let is_asked_by_gateway =
         |trigger: &Trigger| matches!(trigger, Trigger::Http(_) | Trigger::Authorizer);
@@ -143,7 +143,7 @@ fn the_gateway_and_the_scheduler_may_invoke_what_they_trigger_and_nothing_else()
 }
 
 #[test]
-fn there_is_a_role_for_each_function_and_no_other_but_those_that_invoke() {
+fn there_are_no_roles_but_those_of_functions_the_gateway_and_the_scheduler() {
     let mut expected: BTreeSet<String> = functions()
         .iter()
         .map(|(_, function)| format!("{}Role", camel(function.name)))
@@ -158,7 +158,7 @@ fn there_is_a_role_for_each_function_and_no_other_but_those_that_invoke() {
 }
 
 #[test]
-fn no_role_is_wide() {
+fn no_role_has_wildcards_or_managed_policies() {
     for role in template().roles {
         assert!(
             role.managed_policies.is_empty(),
@@ -180,7 +180,7 @@ fn no_role_is_wide() {
 }
 
 #[test]
-fn only_relays_publish_and_each_service_has_its_own_table() {
+fn only_relays_publish_and_no_service_uses_the_table_of_another() {
     for (service, function) in functions() {
         for grant in function.grants {
             if grant.action == "sns:Publish" {
@@ -193,11 +193,7 @@ fn only_relays_publish_and_each_service_has_its_own_table() {
             let table = grant.resource.split('/').next().unwrap();
             let own = format!("{}Table", camel(service));
             if grant.action.starts_with("dynamodb:") && service != "edge" {
-                assert_eq!(
-                    table, own,
-                    "{} reads another service's table",
-                    function.name
-                );
+                assert_eq!(table, own, "{} uses another service's table", function.name);
             }
         }
     }

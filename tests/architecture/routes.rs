@@ -8,12 +8,12 @@ use runtime::{Trigger, http::Access};
 use crate::support::{functions, read, root, template};
 
 #[test]
-fn every_route_is_in_the_template_with_the_authorizer_that_its_access_needs() {
+fn every_route_is_in_the_template_with_the_authorizer_that_its_access_requires() {
     let template = template();
     let api = template.api.as_ref().expect("an API");
     assert!(
         api.default_authorizer.is_some(),
-        "routes are open by default"
+        "routes are public by default"
     );
     for (_, function) in functions() {
         let spec = template
@@ -45,7 +45,7 @@ fn every_route_is_in_the_template_with_the_authorizer_that_its_access_needs() {
 }
 
 #[test]
-fn triggers_are_what_the_code_expects() {
+fn functions_are_triggered_as_they_declare() {
     let template = template();
     for (_, function) in functions() {
         let spec = template
@@ -84,7 +84,7 @@ fn triggers_are_what_the_code_expects() {
                     );
                     assert!(
                         stream.on_failure.is_some(),
-                        "{} loses records",
+                        "{} loses records that it gives up on",
                         function.name
                     );
                 }
@@ -95,7 +95,7 @@ fn triggers_are_what_the_code_expects() {
 }
 
 #[test]
-fn every_route_is_documented_with_who_may_call_it() {
+fn every_route_is_documented_with_its_access() {
     let documented = read(&root().join("docs/api.md"));
     for (_, function) in functions() {
         let Trigger::Http(routes) = &function.trigger else {
@@ -122,7 +122,7 @@ fn every_route_is_documented_with_who_may_call_it() {
 }
 
 #[test]
-fn queues_have_room_for_retries_and_a_dead_letter_queue() {
+fn queues_hide_messages_for_all_retries_and_have_a_dead_letter_queue() {
     let template = template();
     for function in &template.functions {
         for event in &function.events {

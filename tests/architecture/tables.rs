@@ -1,4 +1,4 @@
-//! The tables of the template are those that the stores, and their tests, use.
+//! The tables of the template have the keys and indexes that the stores expect.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ fn index_of(index: &Index) -> (String, String, String, String) {
 }
 
 #[test]
-fn every_table_has_the_shape_that_its_store_expects() {
+fn tables_have_the_shape_that_their_stores_expect() {
     let shapes: [(&str, Shape); 5] = [
         ("UsersTable", users::store::SHAPE),
         ("CatalogTable", catalog::store::SHAPE),

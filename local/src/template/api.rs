@@ -286,7 +286,7 @@ Resources:
     }
 
     #[test]
-    fn a_definition_that_cannot_be_honoured_stops_with_the_reason() {
+    fn a_definition_that_is_not_supported_is_rejected_with_the_reason() {
         for (old, new, reason) in [
             (
                 "functions/${LostFunction.Arn}/invocations",
@@ -316,7 +316,7 @@ Resources:
             (
                 "responses: {}",
                 "parameters: []",
-                "parameters of operation is not something this shop can honour",
+                "parameters of operation is not supported by the development server",
             ),
             (
                 "{NONE: []}",
