@@ -1,6 +1,6 @@
 //! The cost of a month without customers.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -13,7 +13,11 @@ use crate::{
 
 /// Resources with a monthly price, the line that they appear in, and the price.
 const FIXED: [(&str, &str, &str); 3] = [
-    ("AWS::CloudWatch::Alarm", "CloudWatch: alarms", "alarm"),
+    (
+        "AWS::CloudWatch::Alarm",
+        "CloudWatch: alarm metrics",
+        "alarm",
+    ),
     (
         "AWS::CloudWatch::Dashboard",
         "CloudWatch: dashboards",
@@ -39,31 +43,46 @@ pub struct Idle {
     pub conditional: Vec<(String, Line)>,
 }
 
-/// Counts the template's resources by type and condition.
-fn resources(template: &str) -> BTreeMap<(String, String), f64> {
-    let mut found = BTreeMap::new();
-    let (mut kind, mut condition) = (String::new(), String::new());
-    let mut inside = false;
-    for line in template.lines().chain(["End:"]) {
-        let is_new = line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
-        if is_new || !line.starts_with([' ', '#']) && !line.is_empty() {
-            if inside && !kind.is_empty() {
-                *found
-                    .entry((std::mem::take(&mut kind), std::mem::take(&mut condition)))
-                    .or_insert(0.0) += 1.0;
+/// A resource of the template.
+#[derive(Debug, Default, PartialEq)]
+struct Resource<'a> {
+    kind: &'a str,
+    condition: Option<&'a str>,
+    /// The metrics of an alarm with metric math; 0 for any other resource.
+    metrics: u32,
+}
+
+impl Resource<'_> {
+    /// How many units of its price it costs: an alarm is billed by metric.
+    fn quantity(&self) -> f64 {
+        f64::from(self.metrics.max(1))
+    }
+}
+
+/// Lists the template's resources, which the local template reader skips if no
+/// function uses them.
+fn resources(template: &str) -> Vec<Resource<'_>> {
+    let section = template
+        .lines()
+        .skip_while(|line| *line != "Resources:")
+        .skip(1)
+        .take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
+    let mut resources: Vec<Resource<'_>> = Vec::new();
+    for line in section {
+        let is_name = line.starts_with("  ") && line.trim_start().len() + 2 == line.len();
+        if is_name && line.ends_with(':') {
+            resources.push(Resource::default());
+        } else if let Some(resource) = resources.last_mut() {
+            if let Some(kind) = line.strip_prefix("    Type: ") {
+                resource.kind = kind.trim();
             }
-            if !line.starts_with(' ') {
-                inside = line == "Resources:";
+            if let Some(condition) = line.strip_prefix("    Condition: ") {
+                resource.condition = Some(condition.trim());
             }
-            kind.clear();
-            condition.clear();
-        } else if let Some(of) = line.strip_prefix("    Type: ") {
-            of.trim().clone_into(&mut kind);
-        } else if let Some(of) = line.strip_prefix("    Condition: ") {
-            of.trim().clone_into(&mut condition);
+            resource.metrics += u32::from(line.contains("MetricStat:"));
         }
     }
-    found
+    resources
 }
 
 /// Prices a month, given what scheduled invocations consumed.
@@ -78,18 +97,21 @@ pub fn month(
     prices: &Prices,
 ) -> Result<Idle, Error> {
     let mut idle = Idle::default();
-    let resources = resources(&std::fs::read_to_string(template)?);
-    for (kind, what, price) in FIXED {
-        for ((_, condition), count) in resources.iter().filter(|((of, _), _)| of == kind) {
-            if condition.is_empty() || ON_BY_DEFAULT.contains(&condition.as_str()) {
-                idle.bill.add(prices, what, *count, price)?;
-            } else {
+    let template = std::fs::read_to_string(template)?;
+    for resource in resources(&template) {
+        let fixed = FIXED.iter().find(|(kind, ..)| *kind == resource.kind);
+        let Some((_, what, price)) = fixed else {
+            continue;
+        };
+        match resource.condition {
+            Some(condition) if !ON_BY_DEFAULT.contains(&condition) => {
                 let mut optional = Bill::default();
-                optional.add(prices, what, *count, price)?;
+                optional.add(prices, what, resource.quantity(), price)?;
                 let lines = optional.lines.into_iter();
                 idle.conditional
-                    .extend(lines.map(|line| (condition.clone(), line)));
+                    .extend(lines.map(|line| (condition.to_owned(), line)));
             }
+            _ => idle.bill.add(prices, what, resource.quantity(), price)?,
         }
     }
     let polls = assumed::HOURS_A_MONTH * 3600.0 / assumed::LONG_POLL_SECONDS;
@@ -142,16 +164,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resources_are_counted_by_type_and_condition() {
-        let template = "Parameters:\n  X:\n    Type: String\nResources:\n  A:\n    Type: AWS::CloudWatch::Alarm\n\n  \
-                        B:\n    Type: AWS::CloudWatch::Alarm\n    Condition: Traced\n  \
-                        C:\n    Type: AWS::CloudWatch::Alarm\nOutputs:\n  D:\n    Type: AWS::CloudWatch::Alarm\n";
-        let found = resources(template);
-        let of = |condition: &str| {
-            let key = ("AWS::CloudWatch::Alarm".to_owned(), condition.to_owned());
-            found.get(&key).copied()
+    fn resources_have_their_type_condition_and_metrics() {
+        let template = "Parameters:\n  X:\n    Type: String\nResources:\n\n  # Watches.\n  A:\n    Type: AWS::CloudWatch::Alarm\n\n  \
+                        B:\n    Condition: Traced\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Metrics:\n        \
+                        - MetricStat: {}\n        - MetricStat: {}\nOutputs:\n  D:\n    Type: AWS::CloudWatch::Alarm\n";
+        let alarm = |condition, metrics| Resource {
+            kind: "AWS::CloudWatch::Alarm",
+            condition,
+            metrics,
         };
-        assert_eq!((of(""), of("Traced")), (Some(2.0), Some(1.0)));
-        assert_eq!(found.len(), 2);
+        let found = resources(template);
+        assert_eq!(found, [alarm(None, 0), alarm(Some("Traced"), 2)]);
+        assert_eq!(
+            found.iter().map(Resource::quantity).collect::<Vec<_>>(),
+            [1.0, 2.0]
+        );
     }
 }
