@@ -22,48 +22,48 @@ fn what_is_generated_is_current() {
 }
 
 /// All functions, and one that is in no file yet.
-fn with_invoice() -> Vec<(&'static str, Function)> {
+fn with_postcard() -> Vec<(&'static str, Function)> {
     const GRANTS: &[Grant] = &[
         grant("dynamodb:GetItem", "OrdersTable"),
         grant("dynamodb:Query", "OrdersTable/index/by-user"),
     ];
     let route = Route {
         method: Some("POST".parse().unwrap()),
-        path: "/api/orders/{id}/invoice",
+        path: "/api/orders/{id}/postcard",
         access: Access::SignedIn,
     };
-    let invoice = Function::new(
-        "send-invoice",
+    let postcard = Function::new(
+        "print-postcard",
         Trigger::Http(vec![route]),
         GRANTS,
         |_| async { Err("not started here".into()) },
     );
     let mut declared = functions();
-    declared.push(("orders", invoice));
+    declared.push(("orders", postcard));
     declared
 }
 
 #[test]
 fn a_new_endpoint_gets_its_resource_route_and_role() {
-    let declared = with_invoice();
+    let declared = with_postcard();
     let written = read(&root().join("template.yaml"));
     let text = template(&written, &declared);
     for part in [
-        "  SendInvoiceFunction:\n    Type: AWS::Serverless::Function\n",
-        "      Description: POST /api/orders/{id}/invoice\n",
-        "      CodeUri: target/lambda/send-invoice/\n      Role: !GetAtt SendInvoiceRole.Arn\n",
-        "          /api/orders/{id}/invoice:\n            post:\n",
-        "functions/${SendInvoiceFunction.Arn}/invocations\n",
-        "                  - !GetAtt SendInvoiceFunction.Arn\n",
+        "  PrintPostcardFunction:\n    Type: AWS::Serverless::Function\n",
+        "      Description: POST /api/orders/{id}/postcard\n",
+        "      CodeUri: target/lambda/print-postcard/\n      Role: !GetAtt PrintPostcardRole.Arn\n",
+        "          /api/orders/{id}/postcard:\n            post:\n",
+        "functions/${PrintPostcardFunction.Arn}/invocations\n",
+        "                  - !GetAtt PrintPostcardFunction.Arn\n",
     ] {
         assert!(text.contains(part), "no {part} in the template");
         assert!(!written.contains(part), "{part} is in the template already");
     }
-    let role = text.split("\n  SendInvoiceRole:\n").nth(1).unwrap();
+    let role = text.split("\n  PrintPostcardRole:\n").nth(1).unwrap();
     let role = role.split("\n\n").next().unwrap();
     assert!(role.contains("Resource: !Sub ${OrdersTable.Arn}/index/by-user\n"));
     // The variables of list-orders, which reads the same.
-    let function = text.split("\n  SendInvoiceFunction:\n").nth(1).unwrap();
+    let function = text.split("\n  PrintPostcardFunction:\n").nth(1).unwrap();
     assert!(
         function
             .split("\n\n")
@@ -80,19 +80,19 @@ fn a_new_endpoint_gets_its_resource_route_and_role() {
 
 #[test]
 fn a_new_endpoint_gets_its_binary_sample_and_access_row() {
-    let stale: BTreeMap<String, String> = outputs_of(&with_invoice())
+    let stale: BTreeMap<String, String> = outputs_of(&with_postcard())
         .into_iter()
         .filter(Output::is_stale)
         .map(|output| (output.path.display().to_string(), output.text))
         .collect();
     assert_eq!(stale.len(), 4, "{:?}", stale.keys());
     assert_eq!(
-        stale["functions/orders/src/bin/send-invoice.rs"],
-        "//! The function `send-invoice`.\nfn main() -> Result<(), runtime::Error> {\n    \
-         runtime::serve(orders::api::send_invoice::function())\n}\n"
+        stale["functions/orders/src/bin/print-postcard.rs"],
+        "//! The function `print-postcard`.\nfn main() -> Result<(), runtime::Error> {\n    \
+         runtime::serve(orders::api::print_postcard::function())\n}\n"
     );
-    let sample: Value = serde_json::from_str(&stale["events/send-invoice.json"]).unwrap();
-    assert_eq!(sample["routeKey"], "POST /api/orders/{id}/invoice");
+    let sample: Value = serde_json::from_str(&stale["events/print-postcard.json"]).unwrap();
+    assert_eq!(sample["routeKey"], "POST /api/orders/{id}/postcard");
     assert_eq!(sample["headers"]["content-type"], "application/json");
     assert_eq!(
         sample["requestContext"]["authorizer"]["lambda"]["kind"],
@@ -101,7 +101,7 @@ fn a_new_endpoint_gets_its_binary_sample_and_access_row() {
     let id = sample["pathParameters"]["id"].as_str().unwrap();
     assert_eq!(
         sample["rawPath"],
-        json!(format!("/api/orders/{id}/invoice"))
+        json!(format!("/api/orders/{id}/postcard"))
     );
     let access = &stale["tests/shop/access.txt"];
     let written = read(&root().join("tests/shop/access.txt"));
@@ -109,5 +109,5 @@ fn a_new_endpoint_gets_its_binary_sample_and_access_row() {
         .strip_prefix(written.as_str())
         .expect("what was there is unchanged");
     let cells: Vec<&str> = row.split_whitespace().collect();
-    assert_eq!(cells, ["POST", "/api/orders/{id}/invoice", "u", "order"]);
+    assert_eq!(cells, ["POST", "/api/orders/{id}/postcard", "u", "order"]);
 }

@@ -1,9 +1,11 @@
 //! Writes what follows from the functions' declarations: `make generate`.
 
 #![expect(
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a tool for developers, who read the panic"
+    clippy::print_stdout,
+    reason = "a tool for developers, who read what it prints and why it panics"
 )]
 
 #[path = "../architecture/generated/mod.rs"]
