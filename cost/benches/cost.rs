@@ -23,7 +23,7 @@ use cost::{
     shop::MeteredShop,
     tree::{self, root},
 };
-use local::template::{Event, Template};
+use local::template::Template;
 use runtime::Environment;
 
 /// How often each action is repeated. Units do not vary, but durations do.
@@ -61,6 +61,7 @@ async fn measure() -> Result<Measurements, Error> {
     let order = shop.order(&customer, product, CARD_PAID, mails).await;
     let settled = customer.client.settled_order(&order).await;
     expect_status(&settled, "confirmed")?;
+    shop.end_warm_up().await;
 
     let register = shop.measure(TIMES, |_| async {
         shop.register().await;
@@ -139,16 +140,7 @@ async fn run() -> Result<bool, Error> {
     let (order, declined) = (bill(&measured.order)?, bill(&measured.declined)?);
     let (product, page) = (bill(&measured.product)?, bill(&measured.page)?);
     let (register, log_in) = (bill(&measured.register)?, bill(&measured.log_in)?);
-    let events = template.functions.iter().flat_map(|one| &one.events);
-    let queues = events.filter(|event| matches!(event, Event::Queue(_)));
-    let template_file = root().join("template.yaml");
-    let idle = idle::month(
-        &measured.scheduled,
-        &template_file,
-        queues.count(),
-        &specs,
-        &prices,
-    )?;
+    let idle = idle::month(&measured.scheduled, &template, &specs, &prices)?;
     let (pages, large) = read_pages(&environment, &template).await?;
 
     let rounded = |usd: f64| (usd * MILLION).round() / MILLION;

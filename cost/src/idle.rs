@@ -1,14 +1,16 @@
 //! The cost of a month without customers.
 
-use std::path::Path;
+use std::time::Duration;
 
+use local::template::{Event, Template};
 use serde::Serialize;
 
 use crate::{
     Error, assumed,
     bill::{self, Bill, Line, Measurement, Specs, count},
-    counts::Counts,
+    counts::{Counts, SCHEDULED},
     prices::Prices,
+    tree::root,
 };
 
 /// Resources with a monthly price, the line that they appear in, and the price.
@@ -41,6 +43,13 @@ pub struct Idle {
     pub bill: Bill,
     /// The lines that depend on a condition of the template, with its name.
     pub conditional: Vec<(String, Line)>,
+}
+
+const SECONDS_A_MONTH: f64 = assumed::HOURS_A_MONTH * 3_600.0;
+
+/// How often a schedule fires in a month.
+fn runs(every: Duration) -> f64 {
+    SECONDS_A_MONTH / every.as_secs_f64()
 }
 
 /// A resource of the template.
@@ -91,14 +100,13 @@ fn resources(template: &str) -> Vec<Resource<'_>> {
 /// If the template cannot be read, or no function has run on schedule.
 pub fn month(
     scheduled: &Counts,
-    template: &Path,
-    queues: usize,
+    template: &Template,
     specs: &Specs,
     prices: &Prices,
 ) -> Result<Idle, Error> {
     let mut idle = Idle::default();
-    let template = std::fs::read_to_string(template)?;
-    for resource in resources(&template) {
+    let text = std::fs::read_to_string(root().join("template.yaml"))?;
+    for resource in resources(&text) {
         let fixed = FIXED.iter().find(|(kind, ..)| *kind == resource.kind);
         let Some((_, what, price)) = fixed else {
             continue;
@@ -114,36 +122,51 @@ pub fn month(
             _ => idle.bill.add(prices, what, resource.quantity(), price)?,
         }
     }
-    let polls = assumed::HOURS_A_MONTH * 3600.0 / assumed::LONG_POLL_SECONDS;
-    let queues = f64::from(u32::try_from(queues)?);
+    let (mut queues, mut schedule_runs) = (0.0, 0.0);
+    for event in template.functions.iter().flat_map(|one| &one.events) {
+        match event {
+            Event::Queue(_) => queues += 1.0,
+            Event::Schedule(schedule) if schedule.enabled => schedule_runs += runs(schedule.every),
+            _ => {}
+        }
+    }
+    let polls = SECONDS_A_MONTH / assumed::LONG_POLL_SECONDS;
     idle.bill.add(
         prices,
         "SQS: polling of empty queues, assumed",
         queues * assumed::POLLERS_A_QUEUE * polls,
         "sqs-request",
     )?;
-    // Each of these functions runs once a minute.
-    let minutes = assumed::HOURS_A_MONTH * 60.0;
-    for (label, runs) in &scheduled.invocations {
+    for (label, invocations) in &scheduled.invocations {
+        let name = label.strip_suffix(SCHEDULED).unwrap_or(label);
+        let schedules = template
+            .functions
+            .iter()
+            .filter(|one| one.code_name == name);
+        let every = schedules
+            .flat_map(|one| &one.events)
+            .find_map(|event| match event {
+                Event::Schedule(schedule) => Some(schedule.every),
+                _ => None,
+            })
+            .ok_or_else(|| format!("{name} has no schedule"))?;
         let one = Measurement {
-            times: count(runs),
+            times: count(invocations),
             counts: scheduled.clone().only(|one| one == label),
         };
-        let every_minute = bill::of(&one, specs, prices)?;
-        for line in every_minute.lines {
-            idle.bill
-                .add(prices, line.what, line.quantity * minutes, line.price)?;
+        for line in bill::of(&one, specs, prices)?.lines {
+            let quantity = line.quantity * runs(every);
+            idle.bill.add(prices, line.what, quantity, line.price)?;
         }
     }
     if scheduled.invocations.is_empty() {
         return Err("no function has run on schedule".into());
     }
-    let runs = count(&scheduled.invocations.keys().collect::<Vec<_>>()) * minutes;
     idle.bill.add(
         prices,
-        "EventBridge: scheduled rules",
-        runs,
-        "scheduled-rule",
+        "EventBridge Scheduler: invocations",
+        schedule_runs,
+        "scheduler-invocation",
     )?;
     let ingested = idle.bill.lines.iter();
     let ingested: f64 = ingested

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::Write,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -23,7 +23,8 @@ use crate::{
 /// How long no function may have run for an action to count as finished: longer
 /// than a stream or a queue holds a record back.
 const IDLE_TIME: Duration = Duration::from_millis(400);
-/// The interval of the schedules that are measured.
+/// The interval of the schedules that are measured. Those with longer ones cost
+/// next to nothing.
 const SCHEDULE_INTERVAL: Duration = Duration::from_secs(60);
 /// The products in the catalogue.
 const PRODUCTS: usize = 60;
@@ -102,11 +103,8 @@ impl MeteredShop {
         })
         .await;
         let counts = self.meter.take();
-        let mut scheduled = self
-            .scheduled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        scheduled.merge(counts.clone().only(is_scheduled));
+        let scheduled = counts.clone().only(is_scheduled);
+        self.lock_scheduled().merge(scheduled);
         counts.only(|label| !is_scheduled(label))
     }
 
@@ -126,6 +124,19 @@ impl MeteredShop {
         }
     }
 
+    /// Ends the warm-up: forgets the scheduled invocations so far, the first of
+    /// which run when the shop starts.
+    pub async fn end_warm_up(&self) {
+        self.settle().await;
+        *self.lock_scheduled() = Counts::default();
+    }
+
+    fn lock_scheduled(&self) -> MutexGuard<'_, Counts> {
+        self.scheduled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until every function that runs once a minute has done so; returns
     /// what scheduled invocations have consumed.
     pub async fn scheduled(&self) -> Counts {
@@ -139,10 +150,7 @@ impl MeteredShop {
             .collect();
         eventually("every schedule has fired", async || {
             self.settle().await;
-            let scheduled = self
-                .scheduled
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let scheduled = self.lock_scheduled();
             let mut labels = labels.iter();
             labels
                 .all(|label| scheduled.invocations.contains_key(label))
