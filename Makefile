@@ -46,7 +46,7 @@ lint: ## formatting and clippy, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 
-generate: ## write what follows from the functions' declarations: roles, routes, alarms, files of a new function
+generate: ## write what follows from functions' declarations: roles, routes, alarms, files of new functions
 	@cargo run --quiet --package shop-tests --example generate
 
 seed: ## load the sample catalogue into BASE_URL
@@ -77,14 +77,14 @@ sizes: ## what each function's zip weighs; fails over 4.0 MB
 	@$(PYTHON) tools/sizes.py
 
 invoke: $(VENV)/ready ## run one binary with its sample event (FN=place-order, EVENT=file)
-	@test -n "$(FN)" || { echo 'say which: make invoke FN=place-order' >&2; exit 1; }
+	@test -n "$(FN)" || { echo 'usage: make invoke FN=place-order' >&2; exit 1; }
 	@$(VENV)/bin/python tools/invoke.py $(FN) $(EVENT)
 
 test-invoke: $(VENV)/ready ## run every binary with its sample event
 	cargo build --workspace --bin emporium-local
 	@$(VENV)/bin/python tools/invoke.py --all
 
-cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the black-box tests there
+cloud-test: $(VENV)/ready ## deploy the template to an emulated AWS with IAM, and run the black-box tests there
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_cloud_*.py'
 	@$(VENV)/bin/python tools/cloud_test.py
 
@@ -92,19 +92,19 @@ cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the 
 
 .PHONY: lint-template deploy
 
-# Neither asks AWS anything; they want a region all the same.
+# Neither calls AWS, but both require a region.
 lint-template: export AWS_DEFAULT_REGION = us-east-1
 lint-template: export SAM_CLI_TELEMETRY = 0
-lint-template: $(VENV)/ready ## template.yaml: SAM, cfn-lint and checks of our own
+lint-template: $(VENV)/ready ## check template.yaml: SAM, cfn-lint, our own checks, the stack budget
 	$(VENV)/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	$(VENV)/bin/python tools/lint_template.py
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_lint_*.py'
 
-# `build` makes the release binaries. RELEASE=<ten hexadecimal digits> replaces
-# every running function although nothing else has changed.
+# RELEASE=<ten hexadecimal digits> replaces every running function even if nothing
+# else has changed.
 deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
-	@test -n "$(ENV)" || { echo 'say where to: make deploy ENV=dev' >&2; exit 1; }
+	@test -n "$(ENV)" || { echo 'usage: make deploy ENV=dev' >&2; exit 1; }
 	$(VENV)/bin/python tools/deploy.py $(ENV) Architecture=$(ARCH) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
 
 # ---- Figures -----------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Each check of the template finds what it is there for.
+"""Every check of the template finds what it is for.
 
-A case breaks a copy of template.yaml in one place and names the check and a part
-of what it must say. Run by `make lint-template`.
+A case breaks a copy of template.yaml in one place, and names the check and part of
+its expected finding. Run by `make lint-template`.
 """
 
 import copy
@@ -17,7 +17,7 @@ WRITTEN = read()
 
 
 def drop(name, *path):
-    """Takes a property away."""
+    """Removes a property."""
 
     def change(template):
         node = template["Resources"][name]
@@ -29,7 +29,7 @@ def drop(name, *path):
 
 
 def put(name, value, *path):
-    """Gives a property another value."""
+    """Changes the value of a property."""
 
     def change(template):
         node = template["Resources"][name]
@@ -41,7 +41,7 @@ def put(name, value, *path):
 
 
 def remove(name):
-    """Takes a resource away."""
+    """Removes a resource."""
     return lambda template: template["Resources"].pop(name)
 
 
@@ -68,7 +68,7 @@ def gradual_always(template):
 
 
 def unwatched(alarm, metric):
-    """Takes a metric out of an alarm, or out of its expression if that names it."""
+    """Removes a metric from an alarm, or from its expression if that names it."""
 
     def change(template):
         parts = template["Resources"][alarm]["Properties"]["Metrics"]
@@ -83,7 +83,7 @@ def unwatched(alarm, metric):
 
 
 def crowded(alarm):
-    """Has an alarm look at one metric too many."""
+    """Adds more metrics to an alarm than CloudWatch accepts."""
 
     def change(template):
         parts = template["Resources"][alarm]["Properties"]["Metrics"]
@@ -93,7 +93,7 @@ def crowded(alarm):
 
 
 def permissions(template):
-    """Goes back to an AWS::Lambda::Permission for each route."""
+    """Adds an AWS::Lambda::Permission for each route."""
     body = template["Resources"]["Api"]["Properties"]["DefinitionBody"]
     for path, operations in body["paths"].items():
         for method, operation in operations.items():
@@ -105,7 +105,7 @@ def permissions(template):
 
 
 def topics(number):
-    """Adds so many resources."""
+    """Adds this number of resources."""
 
     def change(template):
         for index in range(number):
@@ -115,7 +115,7 @@ def topics(number):
 
 
 def verbose(template):
-    """Lets API Gateway's role name every function five times."""
+    """Makes the policy of API Gateway's role five times as long."""
     policy = template["Resources"]["ApiRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     policy["Statement"] = policy["Statement"] * 5
 
@@ -259,7 +259,7 @@ class Checks(unittest.TestCase):
     def test_the_template_passes(self):
         self.assertEqual(findings(WRITTEN), [])
 
-    def test_each_check_finds_what_it_is_for(self):
+    def test_every_check_finds_what_it_is_for(self):
         for check, part, change in CASES:
             with self.subTest(check=check, part=part):
                 broken = copy.deepcopy(WRITTEN)
@@ -267,14 +267,14 @@ class Checks(unittest.TestCase):
                 found = [text for _, text in findings(broken, check)]
                 self.assertTrue(any(part in text for text in found), found)
 
-    def test_the_budget_is_exact(self):
+    def test_the_size_check_fails_one_resource_above_the_budget(self):
         left = RESOURCES_MAX - len(Template(grown(WRITTEN), GRADUAL).resources)
         for number, expected in ((left, 0), (left + 1, 1)):
             template = copy.deepcopy(WRITTEN)
             topics(number)(template)
             self.assertEqual(len(findings(template, "size")), expected, number)
 
-    def test_no_check_is_without_a_case(self):
+    def test_every_check_has_a_case(self):
         checks = {check.__name__ for check in template_checks.GRADUAL_CHECKS + template_checks.ALL_AT_ONCE_CHECKS}
         self.assertEqual(checks, {check for check, _, _ in CASES})
 
