@@ -9,6 +9,8 @@ from template_model import TEMPLATE, references, texts
 ALARM_METRICS_MAX = 10
 NAMESPACE = "Emporium"
 METRICS = TEMPLATE.parent / "docs" / "metrics.md"
+# Metrics of alarms over several queues or functions that the dashboard shows.
+SHOWN_METRICS = {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage", "IteratorAge"}
 # Alarms on the shop as a whole, by their metric.
 SHOP_METRICS = {"5xx", "Latency", "Throttles", "StuckOrders", "BreakerOpen"}
 
@@ -45,6 +47,12 @@ def alarms(template):
             json.loads(dashboard["DashboardBody"]["Fn::Sub"])
         except ValueError as error:
             yield f"{name} is not JSON: {error}"
+        # It shows which of its queues and functions an alarm is about.
+        shown = references(dashboard)
+        for _, metric, dimensions in template.metrics_of_alarms():
+            queues = {queue for queue in references(dimensions) if metric in SHOWN_METRICS}
+            for missing in sorted(queues - shown):
+                yield f"{name} does not show {metric} of {missing}"
 
 
 def metrics(template):

@@ -29,6 +29,8 @@ def invocations(template):
     for name, schedule in template.of("AWS::Scheduler::Schedule"):
         target = schedule["Target"]
         yield from _invocation(template, name, target["Arn"], target["RoleArn"])
+        if "Name" in schedule:
+            yield f"{name} has the same name in every stack of the account: OmitName"
     for name, _ in template.of("AWS::Lambda::Permission"):
         yield f"{name} is a permission: let a role invoke the function"
 

@@ -165,6 +165,11 @@ CASES = [
     ("invocations", "ApiRole may not invoke ListOrdersFunction", statement("ApiRole", 0, "Resource", [])),
     ("invocations", "SchedulerRole may not invoke", statement("SchedulerRole", 0, "Resource", [])),
     ("invocations", "is a permission", permissions),
+    (
+        "invocations",
+        "ExpireReservationsFunctionRound has the same name in every stack",
+        drop("ExpireReservationsFunction", "Properties", "Events", "Round", "Properties", "OmitName"),
+    ),
     ("mappings", "partial failures", drop("AdvanceOrdersFunction", *QUEUE, "FunctionResponseTypes")),
     ("mappings", "MaximumRetryAttempts", put("RelayOrderEventsFunction", -1, *STREAM, "MaximumRetryAttempts")),
     ("mappings", "MaximumRecordAgeInSeconds", drop("RelayOrderEventsFunction", *STREAM, "MaximumRecordAgeInSeconds")),
@@ -205,6 +210,11 @@ CASES = [
     ("alarms", "no data", put("ThrottlesAlarm", "breaching", "Properties", "TreatMissingData")),
     ("alarms", "not limited to this shop", drop("StuckOrdersAlarm", "Properties", "Dimensions")),
     ("alarms", "Dashboard is not JSON", put("Dashboard", {"Fn::Sub": '{"widgets": [,]}'}, "Properties", "DashboardBody")),
+    (
+        "alarms",
+        "does not show ApproximateAgeOfOldestMessage of DeliverEmailQueue",
+        dashboard("${DeliverEmailQueue.QueueName}", "elsewhere"),
+    ),
     ("metrics", "StuckOrder by", put("StuckOrdersAlarm", "StuckOrder", "Properties", "MetricName")),
     ("metrics", "StuckOrders by []", drop("StuckOrdersAlarm", "Properties", "Dimensions")),
     ("metrics", "Dashboard uses OrdersPlace by", dashboard("OrdersPlaced", "OrdersPlace")),
