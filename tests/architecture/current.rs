@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use runtime::{Function, Grant, Route, Trigger, grant, http::Access};
+use local::template::Template;
+use runtime::{Environment, Function, Grant, Route, Trigger, grant, http::Access};
 use serde_json::{Value, json};
 
 use crate::{
-    generated::{Output, outputs, outputs_of, template},
+    generated::{Output, files::message_to, outputs, outputs_of, template},
     support::{functions, read, root},
 };
 
@@ -110,4 +111,21 @@ fn a_new_endpoint_gets_its_binary_sample_and_access_row() {
         .expect("what was there is unchanged");
     let cells: Vec<&str> = row.split_whitespace().collect();
     assert_eq!(cells, ["POST", "/api/orders/{id}/postcard", "u", "order"]);
+}
+
+#[test]
+fn a_new_consumer_gets_a_sample_of_an_event_that_it_subscribes_to() {
+    let template = Template::load(&root().join("template.yaml"), &Environment::default()).unwrap();
+    let written = read(&root().join("events/anonymise-orders.json"));
+    let sample = message_to(template.function("anonymise-orders").unwrap(), &template).unwrap();
+    let [written, sample]: [Value; 2] =
+        [written, sample].map(|text| serde_json::from_str(&text).unwrap());
+    let type_of = |event: &Value| -> Value {
+        let body = event["Records"][0]["body"].as_str().unwrap();
+        serde_json::from_str::<Value>(body).unwrap()["type"].clone()
+    };
+    assert_eq!(type_of(&sample), "user.erased");
+    assert_eq!(type_of(&sample), type_of(&written));
+    let source = "eventSourceARN";
+    assert_eq!(sample["Records"][0][source], written["Records"][0][source]);
 }

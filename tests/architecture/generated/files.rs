@@ -3,7 +3,9 @@
 
 use std::fs;
 
+use local::template::{Event, Function as Spec, Template};
 use runtime::{Function, Route, Trigger, http::Access};
+use serde_json::Value;
 
 use super::{Declared, Output};
 use crate::support::root;
@@ -13,7 +15,7 @@ const SAMPLE_ID: &str = "01939b6a-0003-7000-8000-000000000003";
 const ACCESS_TABLE: &str = "tests/shop/access.txt";
 
 /// The files that are missing, and the access table with the rows it lacks.
-pub(super) fn missing(declared: &[Declared]) -> Vec<Output> {
+pub(super) fn missing(declared: &[Declared], template: &Template) -> Vec<Output> {
     let mut outputs = Vec::new();
     for (service, function) in declared {
         let name = function.name;
@@ -25,7 +27,9 @@ pub(super) fn missing(declared: &[Declared]) -> Vec<Output> {
         };
         let binary = format!("functions/{service}/src/bin/{name}.rs");
         add(binary, Some(binary_of(service, function)));
-        add(format!("events/{name}.json"), sample_of(function));
+        let sample =
+            request_to(function).or_else(|| message_to(template.function(name)?, template));
+        add(format!("events/{name}.json"), sample);
     }
     let written = fs::read_to_string(root().join(ACCESS_TABLE)).expect(ACCESS_TABLE);
     outputs.push(Output {
@@ -49,9 +53,8 @@ fn main() -> Result<(), runtime::Error> {{
     )
 }
 
-/// A request to the function's first route. What a consumer gets follows from
-/// its subscriptions and not from what it declares.
-fn sample_of(function: &Function) -> Option<String> {
+/// A request to the first route of an endpoint.
+fn request_to(function: &Function) -> Option<String> {
     let Trigger::Http(routes) = &function.trigger else {
         return None;
     };
@@ -122,7 +125,48 @@ fn sample_of(function: &Function) -> Option<String> {
     ))
 }
 
-/// What the authorizer says of a caller who may.
+/// A message to a consumer: the golden event of the first type it subscribes to.
+pub(crate) fn message_to(spec: &Spec, template: &Template) -> Option<String> {
+    let queue = spec.events.iter().find_map(|event| match event {
+        Event::Queue(event) => Some(&event.queue),
+        _ => None,
+    })?;
+    let subscription = template
+        .subscriptions
+        .iter()
+        .find(|one| one.queue == *queue)?;
+    let policy: Value = serde_json::from_str(subscription.attributes.get("FilterPolicy")?).ok()?;
+    let golden = format!(
+        "shared/contracts/golden/{}.json",
+        policy["type"][0].as_str()?
+    );
+    let event: Value = serde_json::from_str(&fs::read_to_string(root().join(golden)).ok()?).ok()?;
+    let body = Value::String(event.to_string());
+    Some(format!(
+        r#"{{
+  "Records": [
+    {{
+      "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+      "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+      "body": {body},
+      "attributes": {{
+        "ApproximateReceiveCount": "1",
+        "SentTimestamp": "1795255200500",
+        "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+        "ApproximateFirstReceiveTimestamp": "1795255200510"
+      }},
+      "messageAttributes": {{}},
+      "eventSource": "aws:sqs",
+      "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:emporium-{queue}",
+      "awsRegion": "eu-central-1"
+    }}
+  ]
+}}
+"#
+    ))
+}
+
+/// What the authorizer passes on about a caller who has access.
 fn authorizer_of(access: &Access) -> &'static str {
     match access {
         Access::Public => "",
