@@ -139,7 +139,7 @@ impl SignIns {
         user: &User,
         now: Timestamp,
     ) -> Result<(Session, RefreshToken), RandomError> {
-        let refresh = RefreshToken::generate(user.id, SessionId::generate())?;
+        let refresh = RefreshToken::generate(user.id, testkit::new_id::<SessionId>())?;
         let session = Session::begin(refresh.session_id, user, refresh.hash(), now);
         Ok((session, refresh))
     }

@@ -46,6 +46,18 @@ pub struct Envelope {
     pub data: Value,
 }
 
+/// What makes one event different from all others: its id, when it happened,
+/// and why.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// The event's id.
+    pub id: EventId,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Why it happened.
+    pub cause: Cause,
+}
+
 /// An event whose data is not what its type promises.
 #[derive(Debug, thiserror::Error)]
 #[error("the data of {event_type} {id} does not read")]
@@ -57,19 +69,20 @@ pub struct ReadEventError {
 }
 
 impl Envelope {
-    /// An event that happens now, because of `cause`.
-    pub fn new<T: EventData>(data: &T, time: Timestamp, cause: &Cause) -> Self {
+    /// An event.
+    pub fn new<T: EventData>(data: &T, stamp: Stamp) -> Self {
+        let Stamp { id, time, cause } = stamp;
         Self {
             specversion: "1.0".into(),
-            id: EventId::generate(),
+            id,
             source: T::SOURCE.into(),
             event_type: T::TYPE.into(),
             subject: data.subject(),
             time,
             dataschema: format!("/schemas/{}.json", T::TYPE),
             datacontenttype: "application/json".into(),
-            correlationid: cause.correlation_id.clone(),
-            causationid: cause.causation_id.clone(),
+            correlationid: cause.correlation_id,
+            causationid: cause.causation_id,
             actor: cause.actor.to_string(),
             data: serde_json::to_value(data).unwrap_or_default(),
         }

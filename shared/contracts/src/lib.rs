@@ -9,4 +9,4 @@ pub mod calls;
 mod envelope;
 pub mod events;
 
-pub use envelope::{Envelope, EventData, ReadEventError};
+pub use envelope::{Envelope, EventData, ReadEventError, Stamp};

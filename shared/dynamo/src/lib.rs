@@ -2,6 +2,7 @@
 //! conditions that decide, transactions that name the condition that failed,
 //! the outbox, idempotency records and cursors.
 
+mod attempts;
 mod batch;
 mod cursor;
 mod error;
@@ -9,16 +10,17 @@ mod expression;
 pub mod idempotency;
 mod limit;
 mod outbox;
-mod page;
+mod query;
 pub mod relay;
 mod table;
 mod transaction;
 
+pub use attempts::Attempts;
 pub use cursor::CursorKey;
 pub use error::StoreError;
 pub use expression::Expression;
 pub use limit::{Quota, RateLimit};
 pub use outbox::{Keep, OutboxItem, UNSENT_INDEX};
-pub use page::PageOf;
-pub use table::{Index, IndexKey, Item, Key, Shape, Table};
-pub use transaction::{CommitError, Refused, Transaction};
+pub use query::{Query, QueryOutput};
+pub use table::{Index, IndexKey, Item, Key, TableSchema, Table};
+pub use transaction::{CommitError, ConditionFailed, Transaction};

@@ -13,15 +13,15 @@ use crate::{Key, StoreError, Transaction};
 pub const UNSENT_INDEX: &str = "unsent";
 /// Partitions of that index, so that a busy shop does not meet the limit of one.
 pub(crate) const UNSENT_SHARDS: u8 = 4;
-/// How long an event is kept that is nobody's history.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long an event is kept that is no part of a history.
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How long an event stays in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// It is part of a history.
     Forever,
-    /// Thirty days: long past every queue's retention.
+    /// Thirty days: longer than any queue retains it.
     ThirtyDays,
 }
 
@@ -52,7 +52,7 @@ impl OutboxItem {
     /// When the event does not serialise, which is a defect.
     pub fn new(key: Key, event: &Envelope, keep: Keep) -> Result<Self, serde_json::Error> {
         let shard = event.id.as_uuid().as_bytes()[15] % UNSENT_SHARDS;
-        let expires = |time: Timestamp| time.saturating_add(KEPT).map(Timestamp::as_second);
+        let expires = |time: Timestamp| time.saturating_add(RETENTION).map(Timestamp::as_second);
         Ok(Self {
             pk: key.pk,
             sk: key.sk,

@@ -5,18 +5,18 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Envelope, events::StockCommitted};
-use dynamo::{Expression, Keep, Key, OutboxItem, Shape, Table, relay};
+use dynamo::{Expression, Keep, Key, OutboxItem, TableSchema, Table, relay};
 use kernel::{Actor, Cause, Clock, OrderId, Timestamp};
 use runtime::{Context, Environment, LambdaEvent, aws::Aws};
 use serde_json::{Value, json, value::to_raw_value};
-use testkit::{Answer, Peer, TestTable};
+use testkit::{StubReply, StubServer, TestTable};
 
 /// What SNS takes in one PublishBatch.
 const ENTRIES_MAX: usize = 10;
 
 /// An event of an order, in the outbox of a table.
 async fn announce(table: &Table) -> OutboxItem {
-    let order_id = OrderId::generate();
+    let order_id = testkit::new_id::<OrderId>();
     let cause = Cause {
         correlation_id: "chain".into(),
         causation_id: "request".into(),
@@ -56,7 +56,7 @@ fn stream_of(items: &[OutboxItem]) -> Value {
 }
 
 /// SNS's answer: it took these entries, and refused those.
-fn taken(taken: &[usize], refused: &[usize]) -> Answer {
+fn taken(taken: &[usize], refused: &[usize]) -> StubReply {
     let good = taken
         .iter()
         .map(|id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
@@ -68,7 +68,7 @@ fn taken(taken: &[usize], refused: &[usize]) -> Answer {
     let body = format!(
         "<PublishBatchResponse><PublishBatchResult>{result}</PublishBatchResult></PublishBatchResponse>"
     );
-    Answer::Reply(200, body)
+    StubReply::Reply(200, body)
 }
 
 async fn unsent(table: &Table, item: &OutboxItem) -> bool {
@@ -97,8 +97,8 @@ async fn relayed(test: &TestTable, event: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn an_entry_that_sns_refuses_stays_unsent_and_only_it_comes_again() {
-    let mut test = TestTable::create(&Shape { indexes: &[] }).await;
-    let sns = Peer::start(|_, _| taken(&[0, 2], &[1])).await;
+    let mut test = TestTable::create(&TableSchema { indexes: &[] }).await;
+    let sns = StubServer::start(|_, _| taken(&[0, 2], &[1])).await;
     test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
     let table = test.table();
@@ -114,9 +114,9 @@ async fn an_entry_that_sns_refuses_stays_unsent_and_only_it_comes_again() {
 
 #[tokio::test]
 async fn a_batch_is_published_in_as_many_parts_as_sns_needs() {
-    let mut test = TestTable::create(&Shape { indexes: &[] }).await;
+    let mut test = TestTable::create(&TableSchema { indexes: &[] }).await;
     let all: Vec<usize> = (0..ENTRIES_MAX).collect();
-    let sns = Peer::start(move |_, _| taken(&all, &[])).await;
+    let sns = StubServer::start(move |_, _| taken(&all, &[])).await;
     test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
     let table = test.table();
@@ -145,9 +145,9 @@ async fn a_transaction_that_meets_another_is_tried_again_under_the_same_token() 
         "message": "Transaction cancelled, please refer cancellation reasons",
         "CancellationReasons": [{"Code": "TransactionConflict", "Message": "conflict"}]
     });
-    let dynamodb = Peer::start(move |_, before| match before {
-        0 | 1 => Answer::Reply(400, conflict.to_string()),
-        _ => Answer::Reply(200, "{}".into()),
+    let dynamodb = StubServer::start(move |_, before| match before {
+        0 | 1 => StubReply::Reply(400, conflict.to_string()),
+        _ => StubReply::Reply(200, "{}".into()),
     })
     .await;
     let environment: Environment = [
@@ -183,7 +183,7 @@ async fn a_transaction_that_meets_another_is_tried_again_under_the_same_token() 
 
 #[tokio::test]
 async fn a_lost_reply_does_not_change_a_number_twice() {
-    let test = TestTable::create(&Shape { indexes: &[] }).await;
+    let test = TestTable::create(&TableSchema { indexes: &[] }).await;
     let (table, key) = (test.table(), Key::new("PRODUCT#1", "PRODUCT"));
     let item = json!({"pk": key.pk, "sk": key.sk, "stock": 10});
     table.put(&item, Expression::default()).await.unwrap();

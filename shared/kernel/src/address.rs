@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Country,
-    input::{Fields, FromInput, Refusals, Value},
+    input::{Fields, FromInput, FieldErrors, Value},
 };
 
 /// Characters of a name, as carriers print it.
@@ -63,7 +63,7 @@ impl Address {
 }
 
 impl FromInput for Address {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let address = Self::from_fields(&mut fields);
         fields.finish(|| address)
@@ -71,10 +71,10 @@ impl FromInput for Address {
 }
 
 /// One line of text, so that an address prints as it was given.
-fn line(value: Value<'_>, lengths: RangeInclusive<usize>) -> Result<String, Refusals> {
+fn line(value: Value<'_>, lengths: RangeInclusive<usize>) -> Result<String, FieldErrors> {
     let text = value.trimmed(lengths)?;
     if text.chars().any(char::is_control) {
-        return Err(Refusals::here("must be one line"));
+        return Err(FieldErrors::new("must be one line"));
     }
     Ok(text)
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 
-use crate::input::{FromInput, Refusals, Value};
+use crate::input::{FromInput, FieldErrors, Value};
 
 /// The largest amount in minor units: a thousand million in most currencies.
 /// Far over any order, and far below where sums of a hundred lines overflow.
@@ -182,18 +182,18 @@ impl Serialize for Decimal {
 }
 
 impl FromInput for Decimal {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         value
             .number()?
             .parse()
-            .map_err(|error: MoneyError| Refusals::here(error.to_string()))
+            .map_err(|error: MoneyError| FieldErrors::new(error.to_string()))
     }
 }
 
 impl FromInput for Currency {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         Currency::from_code(&value.text()?)
-            .ok_or_else(|| Refusals::here("must be a currency code of ISO 4217, such as USD"))
+            .ok_or_else(|| FieldErrors::new("must be a currency code of ISO 4217, such as USD"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pages of a list.
 
-use crate::input::{FromInput, Refusals, Value};
+use crate::input::{FromInput, FieldErrors, Value};
 
 /// Items in a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: u32 = 20;
@@ -28,7 +28,7 @@ impl Default for Limit {
 }
 
 impl FromInput for Limit {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         value
             .whole_number(1..=i64::from(PAGE_LIMIT_MAX))
             .map(|n| Self(u32::try_from(n).unwrap_or(1)))

@@ -68,39 +68,49 @@ pub type Handler = Arc<
     dyn Fn(LambdaEvent<Box<RawValue>>) -> BoxFuture<Result<Box<RawValue>, Error>> + Send + Sync,
 >;
 
+/// Starts a function in an environment.
+type Start = Box<dyn Fn(Environment) -> BoxFuture<Result<Handler, Error>> + Send + Sync>;
+
 /// A function before it is started.
 pub struct Function {
     /// Its one name: binary, sample event, template resource, module.
     pub name: &'static str,
     /// What triggers it.
     pub trigger: Trigger,
-    /// Every AWS call it makes; a test compares it with the template's role.
+    /// Every AWS call it makes; its role in the template is generated from them.
     pub grants: &'static [Grant],
-    start: Box<dyn Fn(Environment) -> BoxFuture<Result<Handler, Error>> + Send + Sync>,
+    start: Start,
 }
 
 impl Function {
-    /// A function from its parts; the shells in this crate call it.
-    pub fn new<F, Fut>(
+    /// A function whose handlers share what `start` makes, and whose
+    /// invocations are answered by what `answer` makes of that. Every shell of
+    /// this crate is built with it, and keeps its own work out of this generic
+    /// code, so that sixty functions compile it once.
+    pub fn build<App, Starting>(
         name: &'static str,
         trigger: Trigger,
         grants: &'static [Grant],
-        start: F,
+        start: impl Fn(Environment) -> Starting + Send + Sync + 'static,
+        answer: impl Fn(Arc<App>, &Environment) -> Handler + Clone + Send + Sync + 'static,
     ) -> Self
     where
-        F: Fn(Environment) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Handler, Error>> + Send + 'static,
+        Starting: Future<Output = Result<App, Error>> + Send + 'static,
     {
         Self {
             name,
             trigger,
             grants,
-            start: Box::new(move |env| Box::pin(start(env))),
+            start: Box::new(move |environment| {
+                let (starting, answer) = (start(environment.clone()), answer.clone());
+                Box::pin(async move { Ok(answer(Arc::new(starting.await?), &environment)) })
+            }),
         }
     }
 
     /// Builds the function's clients from `environment`, warms their
-    /// connections, and gives what answers invocations.
+    /// connections, and gives what answers invocations. In Lambda, on a laptop
+    /// and in tests this is the one way to start a function.
     ///
     /// # Errors
     /// When the environment lacks a variable or a secret cannot be read.

@@ -4,9 +4,12 @@
 //! errors become replies, and what is logged.
 
 pub mod aws;
+mod breaker;
 pub mod call;
 mod environment;
+mod failure;
 mod function;
+mod host;
 pub mod http;
 pub mod log;
 pub mod metrics;
@@ -17,7 +20,9 @@ mod secrets;
 mod serve;
 
 pub use environment::{Environment, EnvironmentError};
+pub use failure::Failure;
 pub use function::{BoxFuture, Error, Function, Grant, Handler, Route, Trigger, grant};
+pub use host::{Clock, Host, Random, Stopwatch};
 pub use lambda_runtime::{Context, LambdaEvent};
 pub use sealed::{SealKey, SealedError};
 pub use secrets::{SecretError, SecretVersions, read_secret};

@@ -1,8 +1,6 @@
-//! Logs: JSON, one line for each request, message or run, with the request's
-//! and the chain's id. A failure is logged once, where it is handled. Never in
+//! Logs: JSON, one line for each request, message or run, with its request id
+//! and correlation id. A failure is logged once, where it is handled. Never in
 //! a log: bodies, e-mail addresses, tokens, keys.
-
-use std::time::Instant;
 
 use tracing_subscriber::{
     Layer, filter::Targets, fmt, fmt::MakeWriter, layer::SubscriberExt, registry,
@@ -30,7 +28,7 @@ pub fn write<W>(levels: &str, writer: W) -> Result<(), crate::Error>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     // Not `EnvFilter`: its regular expressions would be a tenth of every binary.
     let asked = environment.get(LEVELS).map(str::parse::<Targets>);
     let filter = match asked {
@@ -48,13 +46,8 @@ where
     Ok(())
 }
 
-/// The whole milliseconds since `started`, as a number that JSON has.
-pub fn millis(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 /// An error with its sources, outermost first: `place order: put item: timeout`.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -7,7 +7,7 @@ use hkdf::Hkdf;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::Sha256;
 
-use crate::SecretVersions;
+use crate::{Random, SecretVersions};
 
 /// The key to seal and open with; the previous version of the secret still
 /// opens what was sealed before a rotation.
@@ -15,6 +15,7 @@ use crate::SecretVersions;
 pub struct SealKey {
     secret: SecretVersions,
     purpose: &'static str,
+    random: Random,
 }
 
 /// A text that cannot be sealed or opened.
@@ -24,17 +25,20 @@ pub struct SealedError;
 
 impl SealKey {
     /// A key for one purpose: what is sealed for another does not open.
-    pub fn new(secret: SecretVersions, purpose: &'static str) -> Self {
-        Self { secret, purpose }
+    pub fn new(secret: SecretVersions, purpose: &'static str, random: Random) -> Self {
+        Self {
+            secret,
+            purpose,
+            random,
+        }
     }
 
     /// Seals a text.
     ///
     /// # Errors
-    /// When the system has no randomness.
+    /// When it is longer than AES-GCM can seal.
     pub fn seal(&self, text: &str) -> Result<String, SealedError> {
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| SealedError)?;
+        let nonce = self.random.bytes::<NONCE_LEN>();
         let mut sealed = text.as_bytes().to_vec();
         self.key(&self.secret.current)?
             .seal_in_place_append_tag(
@@ -88,7 +92,7 @@ mod tests {
             current: current.into(),
             previous: previous.map(str::to_owned),
         };
-        SealKey::new(secret, purpose)
+        SealKey::new(secret, purpose, Random::system())
     }
 
     #[test]

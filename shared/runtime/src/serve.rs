@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use kernel::Clock;
 use lambda_runtime::service_fn;
 
 use crate::{Environment, Error, Function, LambdaEvent, log, metrics::Emf};
@@ -27,24 +26,28 @@ pub fn serve(function: Function) -> Result<(), Error> {
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()?;
     runtime.block_on(async move {
-        let environment = Environment::of_process();
-        let metrics = Emf::new(function.name, &environment);
+        let environment = Environment::from_process();
+        let (metrics, clock) = (
+            Emf::new(function.name, &environment),
+            environment.host().clock().clone(),
+        );
         // Fails only when there is a recorder already, which then is the one to keep.
         let _ = ::metrics::set_global_recorder(metrics.clone());
         let handler = function.start(environment).await.map_err(|error| {
-            let error = log::chain(error.as_ref());
+            let error = log::error_chain(error.as_ref());
             tracing::error!(function = function.name, error, "cannot start");
             // Said once: `main` prints what it gets, with all that an SDK's
             // error holds.
             "cannot start"
         })?;
         let answer = service_fn(move |event: LambdaEvent<_>| {
-            let (metrics, request_id) = (metrics.clone(), event.context.request_id.clone());
+            let (metrics, clock) = (metrics.clone(), clock.clone());
+            let request_id = event.context.request_id.clone();
             let working = handler(event);
             async move {
                 let reply = working.await;
                 // Before the reply: after it, Lambda freezes the process.
-                write(&metrics.flush(&request_id, Clock::System.now()));
+                write(&metrics.flush(&request_id, clock.now()));
                 reply
             }
         });

@@ -126,7 +126,7 @@ pub async fn adjust_stock(
         match app.store.adjust_stock(&seen, adjusted.stock, &event).await {
             Ok(()) => return Ok(adjusted),
             Err(CommitError::Store(error)) => return Err(error.into()),
-            Err(CommitError::Refused(_)) => {
+            Err(CommitError::ConditionFailed(_)) => {
                 if app.store.has_announced(id, &event).await? {
                     return Ok(adjusted);
                 }

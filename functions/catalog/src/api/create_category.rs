@@ -64,7 +64,7 @@ pub async fn create_category(
 ) -> Result<Reply, ApiError> {
     let parent = parent_of(&app, input.parent_id).await?;
     let now = app.clock.now();
-    let category = Category::create(CategoryId::generate(), input, parent.as_ref(), now)
+    let category = Category::create(testkit::new_id::<CategoryId>(), input, parent.as_ref(), now)
         .map_err(CreateCategoryError::from)?;
     let created = CategoryCreated {
         category_id: category.id,
@@ -97,7 +97,7 @@ async fn store(
     match app.store.create_category(category, event).await {
         Ok(()) => Ok(()),
         Err(CommitError::Store(error)) => Err(error.into()),
-        Err(CommitError::Refused(refused)) => {
+        Err(CommitError::ConditionFailed(refused)) => {
             match CreateCategoryRefusal::of(&refused, category.id)? {
                 CreateCategoryRefusal::Done => Ok(()),
                 CreateCategoryRefusal::ParentMissing => Err(CreateCategoryError::ParentMissing),

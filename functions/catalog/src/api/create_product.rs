@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contracts::{Envelope, events::ProductCreated};
 use dynamo::{CommitError, StoreError};
-use kernel::{Clock, Currency, ProductId, input::Refusals};
+use kernel::{Clock, Currency, ProductId, input::FieldErrors};
 use runtime::{
     Environment, Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
@@ -58,7 +58,7 @@ pub enum CreateProductError {
     CategoryMissing,
     /// Its price is not one.
     #[error("the price is not acceptable")]
-    Price(Refusals),
+    Price(FieldErrors),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,7 +77,7 @@ pub async fn create_product(
     let category = app.store.category(input.category_id).await?;
     let category = category.ok_or(CreateProductError::CategoryMissing)?;
     let now = app.clock.now();
-    let product = Product::create(ProductId::generate(), input, price, &category, now);
+    let product = Product::create(testkit::new_id::<ProductId>(), input, price, &category, now);
     store(
         app,
         &product,
@@ -107,8 +107,8 @@ async fn store(app: &App, product: &Product, event: &Envelope) -> Result<(), Cre
         Ok(()) => Ok(()),
         // The id is new, so a product that stands there is this one, written
         // by an earlier try whose answer was lost.
-        Err(CommitError::Refused(refused)) if refused.names("product") => Ok(()),
-        Err(CommitError::Refused(_)) => Err(CreateProductError::CategoryMissing),
+        Err(CommitError::ConditionFailed(refused)) if refused.names("product") => Ok(()),
+        Err(CommitError::ConditionFailed(_)) => Err(CreateProductError::CategoryMissing),
         Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

@@ -1,6 +1,6 @@
 //! Where the service's errors become replies.
 
-use kernel::input::{Refusal, Refusals};
+use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
 
 use super::{
@@ -11,7 +11,7 @@ use crate::domain::AdjustStockRefusal;
 
 impl From<CreateCategoryError> for ApiError {
     fn from(error: CreateCategoryError) -> Self {
-        let at_parent = |message: String| Self::validation(Refusals::at("/parentId", message));
+        let at_parent = |message: String| Self::validation(FieldErrors::at("/parentId", message));
         match error {
             CreateCategoryError::ParentMissing => at_parent("is not a category".into()),
             CreateCategoryError::TooDeep(error) => at_parent(format!("is too deep: {error}")),
@@ -32,7 +32,7 @@ impl From<CreateProductError> for ApiError {
     fn from(error: CreateProductError) -> Self {
         match error {
             CreateProductError::CategoryMissing => {
-                Self::validation(Refusals::at("/categoryId", "is not a category"))
+                Self::validation(FieldErrors::at("/categoryId", "is not a category"))
             }
             CreateProductError::Price(refusals) => Self::validation(refusals),
             CreateProductError::Store(error) => error.into(),
@@ -45,7 +45,7 @@ impl From<AdjustStockError> for ApiError {
         match error {
             AdjustStockError::Missing => Self::not_found("product"),
             AdjustStockError::Refused(AdjustStockRefusal::Short { available }) => {
-                let short = Refusal {
+                let short = FieldError {
                     field: "/quantity".into(),
                     message: format!("must be at most {available}, which is what there is"),
                 };
@@ -56,7 +56,7 @@ impl From<AdjustStockError> for ApiError {
                 .with_errors(vec![short])
             }
             AdjustStockError::Refused(refusal @ AdjustStockRefusal::TooMuch) => {
-                Self::validation(Refusals::at("/quantity", format!("is too much: {refusal}")))
+                Self::validation(FieldErrors::at("/quantity", format!("is too much: {refusal}")))
             }
             AdjustStockError::Store(error) => error.into(),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dynamo::CursorKey;
 use kernel::{
     Clock, Currency, Limit, Page,
-    input::{Fields, FromInput, Refusals, Value},
+    input::{Fields, FromInput, FieldErrors, Value},
 };
 use runtime::{
     Environment, Function, Grant, grant,
@@ -64,7 +64,7 @@ pub struct ListProducts {
 }
 
 impl FromQuery for ListProducts {
-    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
+    fn from_query(mut fields: Fields<'_>) -> Result<Self, FieldErrors> {
         let terms = Terms {
             category: fields.optional("category"),
             tag: fields.optional("tag"),
@@ -85,13 +85,13 @@ impl FromQuery for ListProducts {
 }
 
 impl FromInput for Sort {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         match &*value.text()? {
             "newest" => Ok(Self::Newest),
             "price" => Ok(Self::PriceUp),
             "-price" => Ok(Self::PriceDown),
             "name" => Ok(Self::Name),
-            _ => Err(Refusals::here("must be newest, price, -price or name")),
+            _ => Err(FieldErrors::new("must be newest, price, -price or name")),
         }
     }
 }

@@ -81,7 +81,7 @@ pub async fn reserve_stock(
         match app.store.hold(&held).await {
             Ok(()) => return Ok(held.held()),
             Err(CommitError::Store(error)) => return Err(error.into()),
-            Err(CommitError::Refused(_)) => {
+            Err(CommitError::ConditionFailed(_)) => {
                 if let Some(earlier) = earlier_answer(&app, &call).await? {
                     return Ok(earlier);
                 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kernel::{
     CategoryId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub struct NewCategory {
 }
 
 impl FromInput for NewCategory {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let name = fields.required_with("name", |v| v.trimmed(1..=NAME_LENGTH_MAX));
         let description =
@@ -118,7 +118,7 @@ mod tests {
         let (now, mut path) = (Timestamp::UNIX_EPOCH, Vec::new());
         let mut parent: Option<Category> = None;
         for _ in 0..CATEGORY_DEPTH_MAX {
-            let id = CategoryId::generate();
+            let id = testkit::new_id::<CategoryId>();
             let made = Category::create(id, input(parent.as_ref()), parent.as_ref(), now).unwrap();
             assert_eq!(made.ancestors, path);
             assert_eq!(made.parent_id, path.last().copied());
@@ -127,7 +127,7 @@ mod tests {
             parent = Some(made);
         }
         let below = Category::create(
-            CategoryId::generate(),
+            testkit::new_id::<CategoryId>(),
             input(parent.as_ref()),
             parent.as_ref(),
             now,

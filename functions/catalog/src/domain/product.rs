@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use kernel::{
     CategoryId, Currency, Decimal, Money, ProductId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ impl Tag {
 }
 
 impl FromInput for Tag {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.trimmed(1..=TAG_LENGTH_MAX)?;
         Ok(Self(text.to_lowercase()))
     }
@@ -63,7 +63,7 @@ pub struct NewProduct {
 }
 
 impl FromInput for NewProduct {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let name = fields.required_with("name", |v| v.trimmed(1..=NAME_LENGTH_MAX));
         let description =
@@ -88,9 +88,9 @@ impl FromInput for NewProduct {
 }
 
 /// A number of goods, from none to [`STOCK_MAX`].
-pub(super) fn quantity(value: Value<'_>) -> Result<u32, Refusals> {
+pub(super) fn quantity(value: Value<'_>) -> Result<u32, FieldErrors> {
     let number = value.whole_number(0..=i64::from(STOCK_MAX))?;
-    u32::try_from(number).map_err(|error| Refusals::here(error.to_string()))
+    u32::try_from(number).map_err(|error| FieldErrors::new(error.to_string()))
 }
 
 fn each_once(mut tags: Vec<Tag>) -> Vec<Tag> {
@@ -104,9 +104,9 @@ impl NewProduct {
     ///
     /// # Errors
     /// What is wrong with it, at `/price`.
-    pub fn price_in(&self, shop: Currency) -> Result<Money, Refusals> {
+    pub fn price_in(&self, shop: Currency) -> Result<Money, FieldErrors> {
         let currency = self.currency.unwrap_or(shop);
-        let refused = |message: String| Refusals::at("/price", message);
+        let refused = |message: String| FieldErrors::at("/price", message);
         let price = self.price.in_currency(currency);
         let price = price.map_err(|error| refused(error.to_string()))?;
         if price.minor() == 0 {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn with_price(price: &str, currency: &str) -> Result<i64, String> {
-        let category = to_raw_value(&CategoryId::generate()).unwrap();
+        let category = to_raw_value(&testkit::new_id::<CategoryId>()).unwrap();
         let json = format!(
             r#"{{"name":"x","price":{price},"currency":"{currency}","categoryId":{category}}}"#
         );
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn tags_are_lower_case_and_each_is_kept_once() {
-        let id = CategoryId::generate();
+        let id = testkit::new_id::<CategoryId>();
         let json =
             format!(r#"{{"name":"x","price":1,"categoryId":"{id}","tags":["New"," new ","Old"]}}"#);
         let tags = read(&json).unwrap().tags;

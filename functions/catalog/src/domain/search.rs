@@ -6,7 +6,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use kernel::{CategoryId, Currency, Decimal, Money, input::Refusals};
+use kernel::{CategoryId, Currency, Decimal, Money, input::FieldErrors};
 
 use super::{CATEGORY_DEPTH_MAX, Product, TAGS_MAX, Tag, text};
 
@@ -142,7 +142,7 @@ impl Search {
     ///
     /// # Errors
     /// What is wrong with the terms, by query parameter.
-    pub fn plan(terms: Terms, shop: Currency) -> Result<Option<Self>, Refusals> {
+    pub fn plan(terms: Terms, shop: Currency) -> Result<Option<Self>, FieldErrors> {
         let price = price_range(&terms, shop)?;
         let mut words = match &terms.search {
             None => Vec::new(),
@@ -159,7 +159,7 @@ impl Search {
         words.dedup();
         if words.len() > SEARCH_WORDS_MAX {
             let message = format!("must have at most {SEARCH_WORDS_MAX} words");
-            return Err(Refusals::at("search", message));
+            return Err(FieldErrors::at("search", message));
         }
         let mut filters = Filters {
             category: terms.category,
@@ -199,11 +199,11 @@ impl Filters {
     }
 }
 
-fn price_range(terms: &Terms, shop: Currency) -> Result<Option<PriceRange>, Refusals> {
+fn price_range(terms: &Terms, shop: Currency) -> Result<Option<PriceRange>, FieldErrors> {
     let bound = |name: &str, price: &Option<Decimal>| {
         let price = price.as_ref().map(|price| price.in_currency(shop));
         let minor = price.transpose().map(|price| price.map(Money::minor));
-        minor.map_err(|error| Refusals::at(name, error.to_string()).0)
+        minor.map_err(|error| FieldErrors::at(name, error.to_string()).0)
     };
     match (
         bound("minPrice", &terms.min_price),
@@ -211,14 +211,14 @@ fn price_range(terms: &Terms, shop: Currency) -> Result<Option<PriceRange>, Refu
     ) {
         (Ok(None), Ok(None)) => Ok(None),
         (Ok(Some(min)), Ok(Some(max))) if min > max => {
-            Err(Refusals::at("minPrice", "must not be more than maxPrice"))
+            Err(FieldErrors::at("minPrice", "must not be more than maxPrice"))
         }
         (Ok(min), Ok(max)) => Ok(Some(PriceRange {
             currency: shop,
             min,
             max,
         })),
-        (min, max) => Err(Refusals(
+        (min, max) => Err(FieldErrors(
             [min.err(), max.err()]
                 .into_iter()
                 .flatten()
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_rarest_list_is_read_and_the_rest_filters() {
-        let category = CategoryId::generate();
+        let category = testkit::new_id::<CategoryId>();
         let terms = Terms {
             category: Some(category),
             search: Some("Red desk lamps of red".into()),

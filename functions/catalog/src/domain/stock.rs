@@ -8,7 +8,7 @@ use contracts::{
 };
 use kernel::{
     ProductId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 
 use super::{Product, STOCK_MAX, product::quantity};
@@ -29,12 +29,12 @@ pub enum Operation {
 }
 
 impl FromInput for Operation {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         match &*value.text()? {
             "set" => Ok(Self::Set),
             "increase" => Ok(Self::Increase),
             "decrease" => Ok(Self::Decrease),
-            _ => Err(Refusals::here("must be increase, decrease or set")),
+            _ => Err(FieldErrors::new("must be increase, decrease or set")),
         }
     }
 }
@@ -49,7 +49,7 @@ pub struct Change {
 }
 
 impl FromInput for Change {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let quantity = fields.required_with("quantity", quantity);
         let operation = fields.optional("operation");
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_no_order_asks_for_is_refused() {
-        let product_id = ProductId::generate();
+        let product_id = testkit::new_id::<ProductId>();
         let line = |quantity| Quantity {
             product_id,
             quantity,

@@ -101,8 +101,8 @@ async fn expire(app: &App, order_id: OrderId) -> Result<bool, ExpireReservations
     let events = events(&step);
     match app.store.step(Some(&stored), &step, &events).await {
         Ok(()) => Ok(true),
-        Err(CommitError::Refused(refused)) if refused.names("reservation") => Ok(false),
-        Err(CommitError::Refused(_)) => Err(ExpireReservationsError::NoWayBack(order_id)),
+        Err(CommitError::ConditionFailed(refused)) if refused.names("reservation") => Ok(false),
+        Err(CommitError::ConditionFailed(_)) => Err(ExpireReservationsError::NoWayBack(order_id)),
         Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

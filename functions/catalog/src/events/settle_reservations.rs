@@ -111,8 +111,8 @@ pub async fn settle_reservation(
             Ok(()) => return Ok(()),
             // It changed meanwhile; or it was we and the answer was lost,
             // which the next reading shows.
-            Err(CommitError::Refused(refused)) if refused.names("reservation") => {}
-            Err(CommitError::Refused(_)) => {
+            Err(CommitError::ConditionFailed(refused)) if refused.names("reservation") => {}
+            Err(CommitError::ConditionFailed(_)) => {
                 return Err(SettleReservationError::NoWayBack(order_id));
             }
             Err(CommitError::Store(error)) => return Err(error.into()),

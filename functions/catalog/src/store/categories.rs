@@ -1,7 +1,7 @@
 //! Categories.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Key, Refused, StoreError};
+use dynamo::{CommitError, Expression, Key, ConditionFailed, StoreError};
 use kernel::CategoryId;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl CreateCategoryRefusal {
     ///
     /// # Errors
     /// When the item that stood in the way does not read.
-    pub fn of(refused: &Refused, id: CategoryId) -> Result<Self, StoreError> {
+    pub fn of(refused: &ConditionFailed, id: CategoryId) -> Result<Self, StoreError> {
         let named: Option<NameItem> = refused.item("name")?;
         Ok(match named {
             Some(named) if named.category_id == id => Self::Done,

@@ -15,7 +15,7 @@
 //! and the outbox's.
 
 use contracts::Envelope;
-use dynamo::{Index, IndexKey, Keep, Key, Shape, Table, Transaction};
+use dynamo::{Index, IndexKey, Keep, Key, TableSchema, Table, Transaction};
 use kernel::{OrderId, ProductId};
 use runtime::Environment;
 
@@ -30,7 +30,7 @@ pub use listing::{Found, Position};
 pub(crate) use reservations::HOLDING_SHARDS;
 
 /// The table's indexes.
-pub const SHAPE: Shape = Shape {
+pub const SCHEMA: TableSchema = TableSchema {
     indexes: &[
         Index {
             name: BY_PRICE,

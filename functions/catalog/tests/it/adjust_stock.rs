@@ -4,7 +4,7 @@ use catalog::api::adjust_stock;
 use contracts::events::StockAdjusted;
 use futures_util::future::join_all;
 use kernel::{ProductId, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::status::*;
 
@@ -48,7 +48,7 @@ async fn a_stock_never_falls_below_nothing_nor_rises_past_the_most() {
         .patch(&path, &json!({ "quantity": 6 }), CONFLICT)
         .await;
     assert_eq!(refused.body["code"], "insufficient_stock");
-    assert_eq!(refused.refused_fields(), ["/quantity"]);
+    assert_eq!(refused.invalid_fields(), ["/quantity"]);
     assert!(
         refused.body["errors"][0]["message"]
             .as_str()
@@ -57,7 +57,7 @@ async fn a_stock_never_falls_below_nothing_nor_rises_past_the_most() {
     );
     let body = json!({ "quantity": 999_996, "operation": "increase" });
     let refused = client.put(&path, &body, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(refused.refused_fields(), ["/quantity"]);
+    assert_eq!(refused.invalid_fields(), ["/quantity"]);
     assert_eq!(shop.stock(lamp).await, 5);
     assert!(
         !shop
@@ -83,12 +83,12 @@ async fn what_is_wrong_is_named() {
     ] {
         let body = json!({ "quantity": quantity });
         let refused = client.put(&path, &body, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(refused.refused_fields(), ["/quantity"], "{body}");
+        assert_eq!(refused.invalid_fields(), ["/quantity"], "{body}");
     }
     let body = json!({ "quantity": 1, "operation": "double", "odd": 1 });
     let refused = client.patch(&path, &body, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(refused.refused_fields(), ["/operation", "/odd"]);
-    let nowhere = format!("/api/products/{}/stock", ProductId::generate());
+    assert_eq!(refused.invalid_fields(), ["/operation", "/odd"]);
+    let nowhere = format!("/api/products/{}/stock", testkit::new_id::<ProductId>());
     client
         .put(&nowhere, &json!({ "quantity": 1 }), NOT_FOUND)
         .await;
@@ -110,11 +110,11 @@ async fn only_admins_and_machines_may() {
     let body = json!({ "quantity": 1 });
     client.put(&path, &body, UNAUTHORIZED).await;
     client
-        .as_user(UserId::generate(), Role::User)
+        .as_user(testkit::new_id::<UserId>(), Role::User)
         .patch(&path, &body, FORBIDDEN)
         .await;
     client
-        .as_user(UserId::generate(), Role::Admin)
+        .as_user(testkit::new_id::<UserId>(), Role::Admin)
         .patch(&path, &body, OK)
         .await;
     assert_eq!(shop.stock(lamp).await, 4);

@@ -63,7 +63,7 @@ impl World {
         Self {
             shop,
             products,
-            orders: (0..ORDERS).map(|_| OrderId::generate()).collect(),
+            orders: (0..ORDERS).map(|_| testkit::new_id::<OrderId>()).collect(),
             told: Vec::new(),
         }
     }

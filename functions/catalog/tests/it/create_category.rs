@@ -5,7 +5,7 @@ use contracts::events::CategoryCreated;
 use dynamo::{Expression, Key};
 use futures_util::future::join_all;
 use kernel::{CategoryId, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::status::*;
 
@@ -47,15 +47,15 @@ async fn only_admins_and_machines_may() {
     let body = json!({ "name": "Lamps" });
     client.post(PATH, &body, UNAUTHORIZED).await;
     client
-        .as_user(UserId::generate(), Role::User)
+        .as_user(testkit::new_id::<UserId>(), Role::User)
         .post(PATH, &body, FORBIDDEN)
         .await;
     client
-        .as_user(UserId::generate(), Role::Moderator)
+        .as_user(testkit::new_id::<UserId>(), Role::Moderator)
         .post(PATH, &body, FORBIDDEN)
         .await;
     client
-        .as_user(UserId::generate(), Role::Admin)
+        .as_user(testkit::new_id::<UserId>(), Role::Admin)
         .post(PATH, &body, CREATED)
         .await;
 }
@@ -97,12 +97,12 @@ async fn what_is_wrong_is_named() {
     let body = json!({ "name": "", "description": long, "parentId": "x", "odd": 1 });
     let refused = client.post(PATH, &body, UNPROCESSABLE_ENTITY).await;
     assert_eq!(
-        refused.refused_fields(),
+        refused.invalid_fields(),
         ["/name", "/description", "/parentId", "/odd"]
     );
-    let orphan = json!({ "name": "x", "parentId": CategoryId::generate() });
+    let orphan = json!({ "name": "x", "parentId": testkit::new_id::<CategoryId>() });
     let refused = client.post(PATH, &orphan, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(refused.refused_fields(), ["/parentId"]);
+    assert_eq!(refused.invalid_fields(), ["/parentId"]);
 
     let mut parent = None;
     for level in 1..=5 {
@@ -110,7 +110,7 @@ async fn what_is_wrong_is_named() {
     }
     let too_deep = json!({ "name": "Level 6", "parentId": parent });
     let refused = client.post(PATH, &too_deep, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(refused.refused_fields(), ["/parentId"]);
+    assert_eq!(refused.invalid_fields(), ["/parentId"]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use catalog::api::create_product;
 use contracts::events::ProductCreated;
 use kernel::{CategoryId, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::{Value, json};
 use testkit::status::*;
 
@@ -76,11 +76,11 @@ async fn only_admins_and_machines_may() {
     let body = json!({ "name": "x", "price": 1, "categoryId": category });
     client.post(PATH, &body, UNAUTHORIZED).await;
     client
-        .as_user(UserId::generate(), Role::User)
+        .as_user(testkit::new_id::<UserId>(), Role::User)
         .post(PATH, &body, FORBIDDEN)
         .await;
     client
-        .as_user(UserId::generate(), Role::Admin)
+        .as_user(testkit::new_id::<UserId>(), Role::Admin)
         .post(PATH, &body, CREATED)
         .await;
 }
@@ -100,7 +100,7 @@ async fn what_is_wrong_is_named() {
         ("/price", json!("1")),
         ("/currency", json!("usd")),
         ("/categoryId", json!("x")),
-        ("/categoryId", json!(CategoryId::generate())),
+        ("/categoryId", json!(testkit::new_id::<CategoryId>())),
         ("/stock", json!(-1)),
         ("/stock", json!(1.5)),
         ("/stock", json!(1_000_001)),
@@ -116,7 +116,7 @@ async fn what_is_wrong_is_named() {
         let name = field.split('/').nth(1).unwrap();
         body[name] = value;
         let refused = client.post(PATH, &body, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(refused.refused_fields(), [field], "{body}");
+        assert_eq!(refused.invalid_fields(), [field], "{body}");
         assert_eq!(refused.body["code"], "validation_failed");
     }
     assert!(

@@ -39,7 +39,7 @@ async fn everybody_sees_a_product_and_its_tag_moves_with_its_stock() {
 async fn what_is_not_there_is_not_found() {
     let shop = Shop::open().await;
     let client = shop.client(&get_product::function()).await;
-    for id in [ProductId::generate().to_string(), "x".into()] {
+    for id in [testkit::new_id::<ProductId>().to_string(), "x".into()] {
         let reply = client.get(&format!("/api/products/{id}"), NOT_FOUND).await;
         assert_eq!(reply.body["code"], "not_found");
     }

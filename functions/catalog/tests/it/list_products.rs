@@ -147,7 +147,7 @@ async fn a_category_lists_what_is_below_it() {
     assert_eq!(below(pans, "").await, ["C"]);
     assert_eq!(below(kitchen, "&tag=x").await, ["B", "C"]);
     assert_eq!(below(kitchen, "&tag=y").await, [""; 0]);
-    assert_eq!(below(CategoryId::generate(), "").await, [""; 0]);
+    assert_eq!(below(testkit::new_id::<CategoryId>(), "").await, [""; 0]);
 }
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn what_cannot_be_ordered_is_not_listed() {
     assert_eq!(items.len(), 1);
     assert_eq!(items[0]["id"], json!(shown));
     let refused = shop
-        .reserve(kernel::OrderId::generate(), &[(hidden, 1)])
+        .reserve(kernel::testkit::new_id::<OrderId>(), &[(hidden, 1)])
         .await;
     let contracts::calls::StockReservation::Refused { shortages } = refused else {
         panic!("{refused:?}")
@@ -309,7 +309,7 @@ async fn a_cursor_opens_only_its_own_list_and_only_unchanged() {
         let reply = client
             .get(&format!("/api/products?{query}"), UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), ["cursor"], "{query}");
+        assert_eq!(reply.invalid_fields(), ["cursor"], "{query}");
     }
 }
 
@@ -334,7 +334,7 @@ async fn what_is_wrong_with_a_query_is_named() {
         let reply = client
             .get(&format!("/api/products?{query}"), UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), [field], "{query}");
+        assert_eq!(reply.invalid_fields(), [field], "{query}");
     }
 }
 

@@ -6,14 +6,14 @@ use catalog::{
     store::CreateCategoryRefusal,
 };
 use contracts::events::{CategoryCreated, StockAdjusted};
-use dynamo::{CommitError, Refused};
+use dynamo::{CommitError, ConditionFailed};
 use kernel::{CategoryId, ProductId};
 
 use crate::shop::Shop;
 
-fn refusal(again: Result<(), CommitError>) -> Refused {
+fn refusal(again: Result<(), CommitError>) -> ConditionFailed {
     match again {
-        Err(CommitError::Refused(refused)) => refused,
+        Err(CommitError::ConditionFailed(refused)) => refused,
         other => panic!("{other:?}"),
     }
 }
@@ -48,7 +48,7 @@ async fn a_category_knows_its_own_name() {
             description: None,
             parent_id: None,
         };
-        let id = CategoryId::generate();
+        let id = testkit::new_id::<CategoryId>();
         Category::create(id, input, None, shop.clock.now()).unwrap()
     };
     let event = |category: &Category| {
@@ -80,8 +80,8 @@ async fn a_product_is_refused_as_itself_and_not_for_its_category() {
     assert!(again.names("product") && !again.names("category"));
 
     let orphan = Product {
-        id: ProductId::generate(),
-        category_id: CategoryId::generate(),
+        id: testkit::new_id::<ProductId>(),
+        category_id: testkit::new_id::<CategoryId>(),
         ..product
     };
     let refused = refusal(shop.store().create_product(&orphan, &said).await);

@@ -4,7 +4,7 @@
 use catalog::events::relay_catalog_events;
 use runtime::{Context, LambdaEvent};
 use serde_json::{json, value::to_raw_value};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
 use crate::shop::Shop;
 
@@ -17,7 +17,7 @@ async fn the_sweep_publishes_an_event_that_the_stream_forgot_once() {
     let mut shop = Shop::open().await;
     // Made by the manual clock, long before the machine's time.
     let category = shop.category("Lamps", None).await;
-    let sns = Peer::start(|_, _| Answer::Reply(200, PUBLISHED.into())).await;
+    let sns = StubServer::start(|_, _| StubReply::Reply(200, PUBLISHED.into())).await;
     shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     shop.table
         .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:catalog");

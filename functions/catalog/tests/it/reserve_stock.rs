@@ -30,7 +30,7 @@ async fn held_goods_leave_the_stock_with_their_names_and_prices() {
         .product_of(json!({ "name": "Bulb", "price": 2, "stock": 9 }))
         .await;
     let answer = shop
-        .reserve(OrderId::generate(), &[(lamp, 2), (bulb, 9)])
+        .reserve(testkit::new_id::<OrderId>(), &[(lamp, 2), (bulb, 9)])
         .await;
     let StockReservation::Held { lines, held_until } = answer else {
         panic!("{answer:?}")
@@ -59,7 +59,7 @@ async fn all_lines_are_held_or_none_and_every_short_line_is_named() {
         shop.product(2).await,
         shop.product(0).await,
     );
-    let (missing, order_id) = (ProductId::generate(), OrderId::generate());
+    let (missing, order_id) = (testkit::new_id::<ProductId>(), testkit::new_id::<OrderId>());
     let lines = [(plenty, 1), (few, 3), (none, 1), (missing, 1)];
     let answer = shop.reserve(order_id, &lines).await;
     let shortage = |product_id, available| Shortage {
@@ -102,7 +102,7 @@ async fn two_hundred_buyers_of_fifty_units_hold_exactly_fifty() {
 /// answer. On a busy machine the embedded database keeps some of two hundred
 /// waiting for too long, which is what a lost answer is.
 async fn until_answered(shop: &Shop, product: ProductId) -> StockReservation {
-    let order_id = OrderId::generate();
+    let order_id = testkit::new_id::<OrderId>();
     for _ in 0..20 {
         if let Ok(answer) = shop.try_reserve(order_id, &[(product, 1)]).await {
             return answer;
@@ -122,7 +122,7 @@ async fn baskets_that_cross_never_hold_half() {
             [(bulb, 2), (lamp, 1)]
         };
         let shop = &shop;
-        async move { shop.reserve(OrderId::generate(), &lines).await }
+        async move { shop.reserve(testkit::new_id::<OrderId>(), &lines).await }
     });
     let answers = join_all(baskets).await;
     let kept: Vec<Reservation> = shop.table.items_of("RESERVATION#", "RESERVATION").await;
@@ -144,7 +144,7 @@ async fn baskets_that_cross_never_hold_half() {
 async fn an_order_that_asks_again_has_one_hold_and_the_same_answer() {
     let shop = Shop::open().await;
     let lamp = shop.product(3).await;
-    let order_id = OrderId::generate();
+    let order_id = testkit::new_id::<OrderId>();
     let first = shop.reserve(order_id, &[(lamp, 3)]).await;
     assert!(is_held(&first));
     // The last ones are gone now, and they are this order's.
@@ -153,7 +153,7 @@ async fn an_order_that_asks_again_has_one_hold_and_the_same_answer() {
     assert_eq!(shop.stock(lamp).await, 0);
 
     let restocked = shop.product(9).await;
-    let (twin, line) = (OrderId::generate(), [(restocked, 2)]);
+    let (twin, line) = (testkit::new_id::<OrderId>(), [(restocked, 2)]);
     let answers = join_all((0..16).map(|_| shop.reserve(twin, &line))).await;
     assert!(
         answers
@@ -188,7 +188,7 @@ async fn a_hold_that_is_over_or_for_other_goods_is_gone() {
 async fn a_straggler_of_an_order_that_has_its_goods_is_told_so() {
     let shop = Shop::open().await;
     let lamp = shop.product(3).await;
-    let order_id = OrderId::generate();
+    let order_id = testkit::new_id::<OrderId>();
     let held = shop.reserve(order_id, &[(lamp, 1)]).await;
     shop.tell(&[shop.authorized(order_id)]).await;
     shop.clock.advance(HOLD * 2);
@@ -216,11 +216,11 @@ async fn goods_are_not_held_at_a_price_or_name_that_has_changed() {
     ];
     let hold = |lines| {
         let now = shop.clock.now();
-        Reservation::hold(OrderId::generate(), lines, "chain".into(), now)
+        Reservation::hold(testkit::new_id::<OrderId>(), lines, "chain".into(), now)
     };
     for lines in wrong {
         let refused = shop.store().hold(&hold(lines)).await;
-        let Err(CommitError::Refused(refused)) = refused else {
+        let Err(CommitError::ConditionFailed(refused)) = refused else {
             panic!("{refused:?}")
         };
         assert!(refused.names("line") && !refused.names("reservation"));
@@ -234,7 +234,7 @@ async fn goods_are_not_held_at_a_price_or_name_that_has_changed() {
 async fn a_call_that_no_order_makes_is_an_error_and_holds_nothing() {
     let shop = Shop::open().await;
     let lamp = shop.product(9).await;
-    let too_many: Vec<_> = (0..51).map(|_| (ProductId::generate(), 1)).collect();
+    let too_many: Vec<_> = (0..51).map(|_| (testkit::new_id::<ProductId>(), 1)).collect();
     for lines in [
         vec![(lamp, 1), (lamp, 1)],
         vec![(lamp, 0)],
@@ -242,7 +242,7 @@ async fn a_call_that_no_order_makes_is_an_error_and_holds_nothing() {
         too_many,
     ] {
         assert!(
-            shop.try_reserve(OrderId::generate(), &lines).await.is_err(),
+            shop.try_reserve(testkit::new_id::<OrderId>(), &lines).await.is_err(),
             "{lines:?}"
         );
     }

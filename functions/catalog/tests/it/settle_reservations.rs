@@ -133,7 +133,7 @@ async fn an_order_that_is_over_first_does_not_get_its_goods_after() {
 async fn an_order_without_a_hold_is_told_so_once() {
     let shop = Shop::open().await;
     let lamp = shop.product(5).await;
-    let order_id = OrderId::generate();
+    let order_id = testkit::new_id::<OrderId>();
     shop.tell(&[shop.cancelled(order_id)]).await;
     assert_eq!(shop.store().reservation(order_id).await.unwrap(), None);
     let event = shop.authorized(order_id);
@@ -180,14 +180,14 @@ async fn what_it_does_not_know_is_done_with_and_what_does_not_read_comes_again()
     let (shop, lamp, order_id) = held(5, 2).await;
     let confirmed = shop.says(&OrderConfirmed {
         order_id,
-        user_id: UserId::generate(),
-        payment_id: PaymentId::generate(),
+        user_id: testkit::new_id::<UserId>(),
+        payment_id: testkit::new_id::<PaymentId>(),
         lines: Vec::new(),
         total: Money::zero(Currency::USD),
     });
     let mut broken = shop.says(&OrderAuthorized {
         order_id,
-        payment_id: PaymentId::generate(),
+        payment_id: testkit::new_id::<PaymentId>(),
     });
     broken.data["orderId"] = "x".into();
     let good = shop.authorized(order_id);

@@ -25,7 +25,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open() -> Self {
-        let table = TestTable::create(&catalog::store::SHAPE).await;
+        let table = TestTable::create(&catalog::store::SCHEMA).await;
         let clock = Clock::manual("2026-01-05T12:00:00Z".parse().unwrap());
         let at = || clock.clone();
         let start = async |function: Function| table.start(&function).await;
@@ -63,7 +63,7 @@ impl Shop {
     /// Makes a product from a body; what is missing is filled in.
     pub(crate) async fn product_of(&self, mut body: Value) -> ProductId {
         if body.get("categoryId").is_none() {
-            let name = format!("Things {}", CategoryId::generate());
+            let name = format!("Things {}", testkit::new_id::<CategoryId>());
             body["categoryId"] = json!(self.category(&name, None).await);
         }
         if body.get("price").is_none() {
@@ -107,7 +107,7 @@ impl Shop {
 
     /// Holds goods for a new order.
     pub(crate) async fn hold(&self, lines: &[(ProductId, u32)]) -> OrderId {
-        let order_id = OrderId::generate();
+        let order_id = testkit::new_id::<OrderId>();
         let answer = self.reserve(order_id, lines).await;
         assert!(
             matches!(answer, StockReservation::Held { .. }),
@@ -148,15 +148,15 @@ impl Shop {
     pub(crate) fn authorized(&self, order_id: OrderId) -> Envelope {
         self.says(&OrderAuthorized {
             order_id,
-            payment_id: PaymentId::generate(),
+            payment_id: testkit::new_id::<PaymentId>(),
         })
     }
 
     pub(crate) fn cancelled(&self, order_id: OrderId) -> Envelope {
         self.says(&OrderCancelled {
             order_id,
-            user_id: UserId::generate(),
-            payment_id: PaymentId::generate(),
+            user_id: testkit::new_id::<UserId>(),
+            payment_id: testkit::new_id::<PaymentId>(),
             total: Money::zero(Currency::USD),
             reason: CancellationReason::ReservationExpired,
         })
@@ -165,8 +165,8 @@ impl Shop {
     pub(crate) fn payment_failed(&self, order_id: OrderId) -> Envelope {
         self.says(&OrderPaymentFailed {
             order_id,
-            user_id: UserId::generate(),
-            payment_id: PaymentId::generate(),
+            user_id: testkit::new_id::<UserId>(),
+            payment_id: testkit::new_id::<PaymentId>(),
             total: Money::zero(Currency::USD),
             reason: "card_declined".into(),
         })

@@ -151,7 +151,7 @@ impl Checker {
                     Kind::Queue => metrics::Dependency::Sqs,
                 }
                 .failed();
-                let (check, error) = (&dependency.name, log::chain(error.as_ref()));
+                let (check, error) = (&dependency.name, log::error_chain(error.as_ref()));
                 tracing::error!(check, error, "health check failed");
                 Status::Unhealthy
             }

@@ -10,7 +10,7 @@ use runtime::{
     http::{Access, Endpoint},
 };
 use testkit::{
-    Answer, Client, Clock, Counted, Peer, Reply, TestTable,
+    StubReply, Client, Clock, RecordedMetrics, StubServer, Reply, TestTable,
     status::{OK, SERVICE_UNAVAILABLE},
 };
 
@@ -22,32 +22,32 @@ const NO_TOPIC: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>NotFound<
 /// Two tables, a topic and a queue, of which the last two do as the test says.
 pub(crate) struct Shop {
     table: TestTable,
-    topics: Peer,
-    queues: Peer,
+    topics: StubServer,
+    queues: StubServer,
     /// Whether the queue answers at all.
     queue_answers: Arc<AtomicBool>,
 }
 
 impl Shop {
     pub(crate) async fn open() -> Self {
-        let topics = Peer::start(|body, _| {
+        let topics = StubServer::start(|body, _| {
             if body.contains("gone") {
-                Answer::Reply(404, NO_TOPIC.into())
+                StubReply::Reply(404, NO_TOPIC.into())
             } else {
-                Answer::Reply(200, TOPIC.into())
+                StubReply::Reply(200, TOPIC.into())
             }
         });
         let queue_answers = Arc::new(AtomicBool::new(true));
         let answers = queue_answers.clone();
-        let queues = Peer::start(move |_, _| {
+        let queues = StubServer::start(move |_, _| {
             if answers.load(Ordering::SeqCst) {
-                Answer::Reply(200, r#"{"Attributes":{"QueueArn":"arn"}}"#.into())
+                StubReply::Reply(200, r#"{"Attributes":{"QueueArn":"arn"}}"#.into())
             } else {
-                Answer::Silence
+                StubReply::Silence
             }
         });
         let (topics, queues) = (topics.await, queues.await);
-        let mut table = TestTable::create(&dynamo::Shape { indexes: &[] }).await;
+        let mut table = TestTable::create(&dynamo::TableSchema { indexes: &[] }).await;
         table.set("AWS_ENDPOINT_URL_SNS", &topics.url);
         table.set("AWS_ENDPOINT_URL_SQS", &queues.url);
         table.set("SERVICE", "edge");
@@ -178,14 +178,14 @@ async fn everything_is_asked_before_the_first_has_answered() {
     const PARTS: usize = 5;
     let mut shop = Shop::open().await;
     // One after the other, the first would wait for ever.
-    let peer = Peer::start(|body, before| {
+    let peer = StubServer::start(|body, before| {
         let round = before / PARTS + 1;
         let reply = if body.contains("GetTopicAttributes") {
             TOPIC.to_owned()
         } else {
             r#"{"Attributes":{"QueueArn":"arn"}}"#.to_owned()
         };
-        Answer::ReplyWhenAsked(round * PARTS, 200, reply)
+        StubReply::ReplyAfterRequests(round * PARTS, 200, reply)
     })
     .await;
     shop.table.set("AWS_ENDPOINT_URL_SNS", &peer.url);
@@ -210,7 +210,7 @@ async fn what_is_down_is_counted() {
     let mut shop = Shop::open().await;
     shop.table.set("HEALTH_TABLES", "users=test,orders=missing");
     let client = shop.client().await;
-    let counted = Counted::begin();
+    let counted = RecordedMetrics::begin();
     client.get("/health", SERVICE_UNAVAILABLE).await;
     let wanted = [("DependencyErrors[Dependency=dynamodb]".to_owned(), 1.0)];
     assert_eq!(counted.take_untimed(), wanted);

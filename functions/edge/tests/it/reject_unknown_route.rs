@@ -37,7 +37,7 @@ async fn everybody_gets_the_same_answer() {
     let client = client().await;
     for client in [
         client.as_internal(),
-        client.as_user(kernel::UserId::generate(), Role::Admin),
+        client.as_user(kernel::testkit::new_id::<UserId>(), Role::Admin),
     ] {
         let reply = client.get("/", NOT_FOUND).await;
         assert_eq!(reply.body["detail"], "there is no route GET /");

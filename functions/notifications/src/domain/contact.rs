@@ -65,7 +65,7 @@ mod tests {
     fn only_a_name_addresses_somebody() {
         let salutation = |name: &str| {
             let contact = Contact {
-                user_id: UserId::generate(),
+                user_id: testkit::new_id::<UserId>(),
                 email: "ada@example.com".into(),
                 name: name.into(),
                 preferences: None,

@@ -211,7 +211,7 @@ impl Courier {
             Err(error) => {
                 // The claim runs out by itself when it cannot be given back.
                 if let Err(unsettled) = self.store.settle(claim, Settled::Released).await {
-                    let error = log::chain(&unsettled);
+                    let error = log::error_chain(&unsettled);
                     tracing::warn!(%notification_id, correlation_id, error, "claim not released");
                 }
                 Err(error)

@@ -59,7 +59,7 @@ impl Store {
             .value(":updated_at", contact.updated_at.as_millisecond());
         match self.table.put(&item, newer).await {
             Ok(()) => Ok(true),
-            Err(CommitError::Refused(refused)) => {
+            Err(CommitError::ConditionFailed(refused)) => {
                 let known: Option<ContactItem> = refused.item("item")?;
                 Ok(known.is_none_or(|known| !known.erased))
             }
@@ -105,7 +105,7 @@ impl Store {
             erased: true,
         };
         match self.table.put(&erased, Expression::default()).await {
-            Ok(()) | Err(CommitError::Refused(_)) => {}
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error),
         }
         for _ in 0..FORGOTTEN_PAGES_MAX {

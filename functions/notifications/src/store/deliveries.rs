@@ -1,7 +1,7 @@
 //! The way of a notification through its delivery. Each step is one
 //! conditional write that is safe to make twice.
 
-use dynamo::{CommitError, Expression, Refused, StoreError};
+use dynamo::{CommitError, Expression, ConditionFailed, StoreError};
 use jiff::Timestamp;
 use kernel::{NotificationId, UserId};
 use serde::{Deserialize, de::IgnoredAny};
@@ -94,7 +94,7 @@ impl Store {
                 message: pending.message,
                 correlation_id: pending.correlation_id,
             }),
-            Err(CommitError::Refused(refused)) => why_not(&refused),
+            Err(CommitError::ConditionFailed(refused)) => why_not(&refused),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
@@ -133,13 +133,13 @@ impl Store {
         let key = notification_key(claim.user_id, claim.notification_id);
         match self.table.update::<IgnoredAny>(key, expression).await {
             Ok(_) => Ok(true),
-            Err(CommitError::Refused(_)) => Ok(false),
+            Err(CommitError::ConditionFailed(_)) => Ok(false),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 }
 
-fn why_not(refused: &Refused) -> Result<Claimed, StoreError> {
+fn why_not(refused: &ConditionFailed) -> Result<Claimed, StoreError> {
     let progress: Option<Progress> = refused.item("item")?;
     Ok(match progress.map(|progress| progress.status) {
         None => Claimed::Unknown,

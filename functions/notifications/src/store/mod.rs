@@ -12,7 +12,7 @@ mod deliveries;
 mod listing;
 mod notifications;
 
-use dynamo::{Key, Shape, Table};
+use dynamo::{Key, TableSchema, Table};
 use kernel::{NotificationId, UserId};
 
 pub use deliveries::{Claim, Claimed, Settled};
@@ -20,7 +20,7 @@ pub use listing::Listed;
 pub use notifications::Queued;
 
 /// The table's indexes: none beside that of the outbox.
-pub const SHAPE: Shape = Shape { indexes: &[] };
+pub const SCHEMA: TableSchema = TableSchema { indexes: &[] };
 
 const NOTIFICATION: &str = "NOTIFICATION#";
 

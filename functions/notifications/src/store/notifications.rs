@@ -63,7 +63,7 @@ impl Store {
         let item = NotificationItem::new(notification, Status::Suppressed);
         let new = Expression::when("attribute_not_exists(pk)");
         match self.table.put(&item, new).await {
-            Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
@@ -89,7 +89,7 @@ impl Store {
             .await
         {
             Ok(()) => Ok(Queued::Now),
-            Err(CommitError::Refused(_)) => Ok(Queued::Before),
+            Err(CommitError::ConditionFailed(_)) => Ok(Queued::Before),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

@@ -17,9 +17,9 @@ use crate::desk::{
 
 fn cancelled(user_id: UserId) -> Envelope {
     let data = OrderCancelled {
-        order_id: OrderId::generate(),
+        order_id: testkit::new_id::<OrderId>(),
         user_id,
-        payment_id: PaymentId::generate(),
+        payment_id: testkit::new_id::<PaymentId>(),
         total: dollars(500),
         reason: CancellationReason::ReservationExpired,
     };
@@ -29,7 +29,7 @@ fn cancelled(user_id: UserId) -> Envelope {
 #[tokio::test]
 async fn each_event_makes_one_notification_and_the_event_that_it_waits() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let events = [
         registered(user_id),
         confirmed(user_id),
@@ -72,7 +72,7 @@ async fn each_event_makes_one_notification_and_the_event_that_it_waits() {
 #[tokio::test]
 async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_account_is_known() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let email = || "old@example.com".to_owned();
     let sealed_token = || seal_key().seal("token").unwrap();
     let events = [
@@ -155,7 +155,7 @@ async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_a
 #[tokio::test]
 async fn an_event_that_comes_again_or_many_times_at_once_makes_nothing_more() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     desk.compose(&[registered(user_id)]).await;
     let event = confirmed(user_id);
     let copies = vec![event.clone(); 8];
@@ -171,7 +171,7 @@ async fn an_event_that_comes_again_or_many_times_at_once_makes_nothing_more() {
 #[tokio::test]
 async fn a_lost_reply_of_the_store_is_no_second_notification() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let event = confirmed(user_id);
     let notifications::domain::Reaction::Tell(notification) =
         notifications::domain::Reaction::to(&event).unwrap()
@@ -195,8 +195,8 @@ async fn a_lost_reply_of_the_store_is_no_second_notification() {
 #[tokio::test]
 async fn what_is_not_told_makes_nothing() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    let (order_id, payment_id) = (OrderId::generate(), PaymentId::generate());
+    let user_id = testkit::new_id::<UserId>();
+    let (order_id, payment_id) = (testkit::new_id::<OrderId>(), testkit::new_id::<PaymentId>());
     let placed = OrderPlaced {
         order_id,
         user_id,
@@ -220,7 +220,7 @@ async fn what_is_not_told_makes_nothing() {
 #[tokio::test]
 async fn an_order_that_overtakes_its_persons_registration_waits_for_it() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let (account, order) = (registered(user_id), confirmed(user_id));
     let overtaking = std::slice::from_ref(&order);
     assert_eq!(testkit::deliver(&desk.composer, overtaking).await, [0]);
@@ -231,7 +231,7 @@ async fn an_order_that_overtakes_its_persons_registration_waits_for_it() {
 
 #[tokio::test]
 async fn the_newest_address_wins_in_whatever_order_it_comes() {
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let first = registered(user_id);
     let second = updated(user_id, "second@example.com", at(5));
     let third = updated(user_id, "third@example.com", at(9));
@@ -259,10 +259,10 @@ async fn the_newest_address_wins_in_whatever_order_it_comes() {
 #[tokio::test]
 async fn an_event_that_does_not_read_fails_alone() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let mut broken = registered_as(user_id, "Ada", EMAIL, at(0));
     broken.data = serde_json::json!({"userId": user_id});
-    let batch = [registered(UserId::generate()), broken, registered(user_id)];
+    let batch = [registered(testkit::new_id::<UserId>()), broken, registered(user_id)];
     assert_eq!(testkit::deliver(&desk.composer, &batch).await, [1]);
     assert_eq!(desk.notifications().await.len(), 2);
 }
@@ -270,7 +270,7 @@ async fn an_event_that_does_not_read_fails_alone() {
 #[tokio::test]
 async fn no_event_bears_an_address_or_a_token() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let account = registered(user_id);
     desk.compose(&[account.clone(), confirmed(user_id)]).await;
     let sealed = account.data["sealedVerificationToken"].as_str().unwrap();
@@ -285,7 +285,7 @@ async fn no_event_bears_an_address_or_a_token() {
 #[tokio::test]
 async fn an_items_size_is_one_write_unit() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     desk.compose(&[registered(user_id), confirmed(user_id)])
         .await;
     for item in desk.table.items().await {

@@ -15,7 +15,7 @@ use crate::desk::{
 /// A desk where one confirmed order's mail waits.
 async fn waiting() -> (Desk, Claim) {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let order = confirmed(user_id);
     let contact = updated(user_id, EMAIL, at(0));
     desk.compose(&[contact, order.clone()]).await;
@@ -32,7 +32,7 @@ async fn waiting() -> (Desk, Claim) {
 #[tokio::test]
 async fn each_event_ends_in_one_mail_that_bears_the_first_requests_id() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let events = [
         registered(user_id),
         confirmed(user_id),
@@ -146,7 +146,7 @@ async fn a_lost_reply_changes_nothing() {
 #[tokio::test]
 async fn the_token_goes_to_the_address_that_it_proves_without_a_name() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     desk.compose(&[
         registered_as(user_id, "Ada", "first@example.com", at(0)),
         updated(user_id, "second@example.com", at(1)),
@@ -179,7 +179,7 @@ async fn the_token_goes_to_the_address_that_it_proves_without_a_name() {
 #[tokio::test]
 async fn a_token_that_does_not_open_waits_for_an_operator() {
     let desk = Desk::open().await;
-    let mut account = registered(UserId::generate());
+    let mut account = registered(testkit::new_id::<UserId>());
     account.data["sealedVerificationToken"] = "bm90IHNlYWxlZCB3aXRoIHRoaXMga2V5".into();
     desk.compose(&[account]).await;
     assert_eq!(desk.deliver_all().await, 1);
@@ -191,14 +191,14 @@ async fn a_token_that_does_not_open_waits_for_an_operator() {
 async fn what_is_not_there_fails_and_what_is_not_for_it_is_ignored() {
     let desk = Desk::open().await;
     let data = NotificationQueued {
-        notification_id: NotificationId::generate(),
-        user_id: UserId::generate(),
+        notification_id: testkit::new_id::<NotificationId>(),
+        user_id: testkit::new_id::<UserId>(),
         channel: Channel::Email,
     };
     let batch = [
         event(&data, at(0)),
-        registered(UserId::generate()),
-        confirmed(UserId::generate()),
+        registered(testkit::new_id::<UserId>()),
+        confirmed(testkit::new_id::<UserId>()),
     ];
     assert_eq!(testkit::deliver(&desk.courier, &batch).await, [0]);
     assert!(desk.table.items().await.is_empty());

@@ -16,7 +16,7 @@ use kernel::{Actor, Cause, Clock, Currency, Money, OrderId, PaymentId, ProductId
 use notifications::{
     events::{compose_notifications, deliver_email},
     mail::{Mail, Mailer, Renderer, SendMailError},
-    store::{SHAPE, Store},
+    store::{SCHEMA, Store},
 };
 use runtime::{BoxFuture, Handler, SealKey, SecretVersions};
 use serde_json::Value;
@@ -77,7 +77,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) async fn open() -> Self {
-        let table = TestTable::create(&SHAPE).await;
+        let table = TestTable::create(&SCHEMA).await;
         let store = Store::new(table.table());
         let clock = Clock::manual(at(0));
         let mailer = Arc::new(RecordingMailer::default());
@@ -205,15 +205,15 @@ pub(crate) fn dollars(minor: i64) -> Money {
 
 pub(crate) fn confirmed(user_id: UserId) -> Envelope {
     let line = |name: &str, quantity, minor| OrderLine {
-        product_id: ProductId::generate(),
+        product_id: testkit::new_id::<ProductId>(),
         name: name.into(),
         quantity,
         unit_price: dollars(minor),
     };
     let data = OrderConfirmed {
-        order_id: OrderId::generate(),
+        order_id: testkit::new_id::<OrderId>(),
         user_id,
-        payment_id: PaymentId::generate(),
+        payment_id: testkit::new_id::<PaymentId>(),
         lines: vec![
             line("Copper <kettle> & \"lid\"", 2, 4950),
             line("Tea", 1, 100),
@@ -225,9 +225,9 @@ pub(crate) fn confirmed(user_id: UserId) -> Envelope {
 
 pub(crate) fn payment_failed(user_id: UserId, reason: &str) -> Envelope {
     let data = OrderPaymentFailed {
-        order_id: OrderId::generate(),
+        order_id: testkit::new_id::<OrderId>(),
         user_id,
-        payment_id: PaymentId::generate(),
+        payment_id: testkit::new_id::<PaymentId>(),
         total: dollars(9999),
         reason: reason.into(),
     };

@@ -7,7 +7,7 @@ use contracts::{
 };
 use kernel::UserId;
 use notifications::{api::list_notifications, domain::Reach};
-use runtime::http::Role;
+use kernel::Role;
 use testkit::{Client, status::OK};
 
 use crate::desk::{Desk, EMAIL, at, confirmed, event, registered, updated};
@@ -27,7 +27,7 @@ fn erased(user_id: UserId) -> Envelope {
 #[tokio::test]
 async fn who_closes_an_account_is_told_until_when_and_who_is_back_that() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     let back = event(&UserReactivated { user_id }, at(30));
     let events = [
         registered(user_id),
@@ -69,7 +69,7 @@ async fn who_closes_an_account_is_told_until_when_and_who_is_back_that() {
 
 #[tokio::test]
 async fn nothing_is_left_of_who_was_erased_in_whatever_order_it_comes() {
-    let (user_id, other) = (UserId::generate(), UserId::generate());
+    let (user_id, other) = (testkit::new_id::<UserId>(), testkit::new_id::<UserId>());
     let desk = Desk::open().await;
     desk.compose(&[registered(other), registered(user_id)])
         .await;
@@ -121,7 +121,7 @@ async fn nothing_is_left_of_who_was_erased_in_whatever_order_it_comes() {
 #[tokio::test]
 async fn a_message_that_was_made_at_the_same_time_is_not_sent() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     desk.compose(&[registered(user_id), confirmed(user_id)])
         .await;
     // The person is erased between the look at how to reach them and the

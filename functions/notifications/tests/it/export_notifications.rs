@@ -25,7 +25,7 @@ async fn ask(
 async fn a_person_gets_all_that_was_said_and_where_to() {
     let desk = Desk::open().await;
     let handler = desk.table.start(&export_notifications::function()).await;
-    let (user_id, other) = (UserId::generate(), UserId::generate());
+    let (user_id, other) = (testkit::new_id::<UserId>(), testkit::new_id::<UserId>());
     desk.compose(&[registered(user_id), registered(other)])
         .await;
     for _ in 0..230 {
@@ -54,6 +54,6 @@ async fn a_person_gets_all_that_was_said_and_where_to() {
 async fn nobody_has_nothing() {
     let desk = Desk::open().await;
     let handler = desk.table.start(&export_notifications::function()).await;
-    let page = ask(&handler, UserId::generate(), None).await;
+    let page = ask(&handler, testkit::new_id::<UserId>(), None).await;
     assert!(page.contact.is_none() && page.notifications.is_empty() && page.next.is_none());
 }

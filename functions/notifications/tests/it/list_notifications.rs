@@ -1,6 +1,6 @@
 use kernel::UserId;
 use notifications::api::list_notifications::function;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::Value;
 use testkit::{
     Client,
@@ -23,7 +23,7 @@ fn types(body: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn people_see_what_they_were_told_newest_first_and_nobody_elses() {
     let desk = Desk::open().await;
-    let (ada, bo) = (UserId::generate(), UserId::generate());
+    let (ada, bo) = (testkit::new_id::<UserId>(), testkit::new_id::<UserId>());
     // Ids sort by the time they were made, so accounts are made first.
     let accounts = [registered(ada), registered(bo)];
     let order = confirmed(ada);
@@ -58,7 +58,7 @@ async fn people_see_what_they_were_told_newest_first_and_nobody_elses() {
     let reply = client.as_user(bo, Role::Admin);
     let reply = reply.get("/api/notifications", OK).await;
     assert_eq!(types(&reply.body), ["verify_email"]);
-    let reply = client.as_user(UserId::generate(), Role::User);
+    let reply = client.as_user(testkit::new_id::<UserId>(), Role::User);
     let reply = reply.get("/api/notifications", OK).await;
     assert!(types(&reply.body).is_empty());
 }
@@ -66,7 +66,7 @@ async fn people_see_what_they_were_told_newest_first_and_nobody_elses() {
 #[tokio::test]
 async fn pages_follow_each_other_and_end() {
     let desk = Desk::open().await;
-    let ada = UserId::generate();
+    let ada = testkit::new_id::<UserId>();
     let mut events = vec![registered(ada)];
     events.extend((0..4).map(|_| payment_failed(ada, "card_declined")));
     desk.compose(&events).await;
@@ -99,7 +99,7 @@ async fn pages_follow_each_other_and_end() {
 #[tokio::test]
 async fn a_cursor_is_good_for_its_owner_only() {
     let desk = Desk::open().await;
-    let ada = UserId::generate();
+    let ada = testkit::new_id::<UserId>();
     desk.compose(&[registered(ada), confirmed(ada)]).await;
     let client = client(&desk).await;
     let reply = client.as_user(ada, Role::User);
@@ -107,17 +107,17 @@ async fn a_cursor_is_good_for_its_owner_only() {
     let cursor = reply.body["meta"]["pagination"]["nextCursor"].as_str();
     let path = format!("/api/notifications?cursor={}", cursor.unwrap());
     client.as_user(ada, Role::User).get(&path, OK).await;
-    let other = client.as_user(UserId::generate(), Role::User);
+    let other = client.as_user(testkit::new_id::<UserId>(), Role::User);
     let reply = other.get(&path, UNPROCESSABLE_ENTITY).await;
     assert_eq!(reply.body["code"], "validation_failed");
-    assert_eq!(reply.refused_fields(), ["cursor"]);
+    assert_eq!(reply.invalid_fields(), ["cursor"]);
 }
 
 #[tokio::test]
 async fn a_query_that_is_wrong_names_what_is() {
     let desk = Desk::open().await;
     let client = client(&desk).await;
-    let client = client.as_user(UserId::generate(), Role::User);
+    let client = client.as_user(testkit::new_id::<UserId>(), Role::User);
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),
@@ -128,7 +128,7 @@ async fn a_query_that_is_wrong_names_what_is() {
         let path = format!("/api/notifications?{query}");
         let reply = client.get(&path, UNPROCESSABLE_ENTITY).await;
         assert_eq!(reply.body["code"], "validation_failed", "{query}");
-        assert_eq!(reply.refused_fields(), [field], "{query}");
+        assert_eq!(reply.invalid_fields(), [field], "{query}");
     }
 }
 

@@ -3,7 +3,7 @@
 use contracts::events::{UserPasswordChanged, UserPasswordResetRequested};
 use kernel::UserId;
 use notifications::api::list_notifications;
-use runtime::http::Role;
+use kernel::Role;
 use testkit::{Client, status::OK};
 
 use crate::desk::{
@@ -13,7 +13,7 @@ use crate::desk::{
 #[tokio::test]
 async fn whoever_wants_no_mails_is_told_in_the_list_alone() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     desk.compose(&[registered(user_id), wants_email(user_id, false, at(1))])
         .await;
     let orders = [confirmed(user_id), payment_failed(user_id, "card_declined")];
@@ -39,7 +39,7 @@ async fn whoever_wants_no_mails_is_told_in_the_list_alone() {
 #[tokio::test]
 async fn mails_about_the_account_go_out_all_the_same() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     desk.compose(&[registered(user_id), wants_email(user_id, false, at(1))])
         .await;
     let reset = UserPasswordResetRequested {
@@ -60,7 +60,7 @@ async fn mails_about_the_account_go_out_all_the_same() {
 #[tokio::test]
 async fn the_newest_wish_counts_and_what_was_decided_stays_decided() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     // Ids sort by the time they were made, so the account is made first.
     let account = registered(user_id);
     let (no, yes) = (
@@ -82,7 +82,7 @@ async fn the_newest_wish_counts_and_what_was_decided_stays_decided() {
 #[tokio::test]
 async fn who_never_said_gets_mails() {
     let desk = Desk::open().await;
-    let user_id = UserId::generate();
+    let user_id = testkit::new_id::<UserId>();
     desk.compose(&[registered(user_id), updated(user_id, EMAIL, at(1))])
         .await;
     desk.compose(&[confirmed(user_id)]).await;

@@ -2,7 +2,7 @@ use contracts::Envelope;
 use notifications::api::{export_notifications, list_notifications};
 use runtime::{Context, Handler, LambdaEvent};
 use serde_json::{Value, json, value::RawValue};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
 use crate::desk::Desk;
 
@@ -45,11 +45,11 @@ async fn the_samples_fit_together() {
     assert_eq!(failed["batchItemFailures"].as_array().unwrap().len(), 1);
     assert_eq!(desk.statuses().await, ["queued"]);
 
-    let topic = Peer::start(|_, _| {
+    let topic = StubServer::start(|_, _| {
         let taken = "<PublishBatchResponse><PublishBatchResult><Successful><member><Id>0</Id>\
             <MessageId>1</MessageId></member></Successful><Failed/></PublishBatchResult>\
             </PublishBatchResponse>";
-        Answer::Reply(200, taken.into())
+        StubReply::Reply(200, taken.into())
     })
     .await;
     desk.table.set("AWS_ENDPOINT_URL_SNS", &topic.url);

@@ -2,24 +2,24 @@
 
 use notifications::mail::{Mail, Mailer, SendMailError, SesMailer};
 use runtime::{Environment, aws::Aws};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
 const SENT: &str = "<SendEmailResponse><SendEmailResult><MessageId>ses-1</MessageId>\
     </SendEmailResult></SendEmailResponse>";
 
-fn refused(status: u16, code: &str, message: &str) -> Answer {
+fn refused(status: u16, code: &str, message: &str) -> StubReply {
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
          <Message>{message}</Message></Error></ErrorResponse>"
     );
-    Answer::Reply(status, body)
+    StubReply::Reply(status, body)
 }
 
-fn sent() -> Answer {
-    Answer::Reply(200, SENT.into())
+fn sent() -> StubReply {
+    StubReply::Reply(200, SENT.into())
 }
 
-async fn send(peer: &Peer) -> Result<String, SendMailError> {
+async fn send(peer: &StubServer) -> Result<String, SendMailError> {
     let environment: Environment = [
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -44,7 +44,7 @@ async fn send(peer: &Peer) -> Result<String, SendMailError> {
 
 #[tokio::test]
 async fn a_mail_goes_out_whole_with_its_chain_as_a_tag() {
-    let peer = Peer::start(|_, _| sent()).await;
+    let peer = StubServer::start(|_, _| sent()).await;
     assert_eq!(send(&peer).await.unwrap(), "ses-1");
     let bodies = peer.bodies();
     assert_eq!(bodies.len(), 1);
@@ -82,7 +82,7 @@ async fn what_ses_will_never_take_is_told_from_what_it_may_take_later() {
         (500, "InternalFailure", "ada@example.com", false),
         (503, "ServiceUnavailable", "ada@example.com", false),
     ] {
-        let peer = Peer::start(move |_, _| refused(status, code, message)).await;
+        let peer = StubServer::start(move |_, _| refused(status, code, message)).await;
         let error = send(&peer).await.unwrap_err();
         assert_eq!(
             matches!(&error, SendMailError::Refused { code: said } if said == code),
@@ -92,7 +92,7 @@ async fn what_ses_will_never_take_is_told_from_what_it_may_take_later() {
         // Nothing is repeated that may have been sent already.
         assert_eq!(peer.bodies().len(), 1, "{code}");
         // Nothing that is logged names the address.
-        let logged = format!("{} {error:?}", runtime::log::chain(&error));
+        let logged = format!("{} {error:?}", runtime::log::error_chain(&error));
         assert!(!logged.contains("ada@"), "{logged}");
         assert!(logged.contains(code), "{logged}");
     }
@@ -100,7 +100,7 @@ async fn what_ses_will_never_take_is_told_from_what_it_may_take_later() {
 
 #[tokio::test]
 async fn a_pace_that_is_too_fast_is_slowed() {
-    let peer = Peer::start(|_, before| match before {
+    let peer = StubServer::start(|_, before| match before {
         0 => refused(400, "Throttling", "Maximum sending rate exceeded."),
         _ => sent(),
     })
@@ -111,7 +111,7 @@ async fn a_pace_that_is_too_fast_is_slowed() {
 
 #[tokio::test]
 async fn a_pace_that_stays_too_fast_is_left_to_the_queue() {
-    let peer = Peer::start(|_, _| refused(400, "Throttling", "Maximum sending rate exceeded."));
+    let peer = StubServer::start(|_, _| refused(400, "Throttling", "Maximum sending rate exceeded."));
     let peer = peer.await;
     assert!(matches!(
         send(&peer).await.unwrap_err(),

@@ -1,7 +1,7 @@
 //! Where the service's errors become replies.
 
 use contracts::{calls::Shortage, events::Quantity};
-use kernel::input::{Refusal, Refusals};
+use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
 
 use super::place_order::PlaceOrderError;
@@ -27,12 +27,12 @@ impl From<PlaceOrderError> for ApiError {
 
 fn unacceptable(error: RefuseOrderError) -> ApiError {
     match error {
-        RefuseOrderError::MixedCurrencies { line } => ApiError::validation(Refusals::at(
+        RefuseOrderError::MixedCurrencies { line } => ApiError::validation(FieldErrors::at(
             format!("/items/{line}/productId"),
             "must have its price in the currency of the first item",
         )),
         RefuseOrderError::TooLarge => {
-            ApiError::validation(Refusals::at("/items", "come to more than an order may"))
+            ApiError::validation(FieldErrors::at("/items", "come to more than an order may"))
         }
         RefuseOrderError::OtherGoods => ApiError::internal(error),
     }
@@ -49,18 +49,18 @@ fn short(asked: &[Quantity], shortages: &[Shortage]) -> ApiError {
             Some((line, short.available))
         })
     };
-    let unknown: Vec<Refusal> = lines()
+    let unknown: Vec<FieldError> = lines()
         .filter(|(_, available)| available.is_none())
-        .map(|(line, _)| Refusal {
+        .map(|(line, _)| FieldError {
             field: format!("/items/{line}/productId"),
             message: "is not a product that can be ordered".into(),
         })
         .collect();
     if !unknown.is_empty() {
-        return ApiError::validation(Refusals(unknown));
+        return ApiError::validation(FieldErrors(unknown));
     }
     let errors = lines().filter_map(|(line, available)| {
-        Some(Refusal {
+        Some(FieldError {
             field: format!("/items/{line}/quantity"),
             message: format!("only {} available", available?),
         })

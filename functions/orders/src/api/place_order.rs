@@ -104,8 +104,8 @@ pub async fn place_order(
     request: Idempotent<PlaceOrder>,
 ) -> Result<StoredReply, ApiError> {
     let claim = match checkout.claim(person.user_id, &request).await? {
-        Claimed::Replay(reply) => return Ok(reply),
-        Claimed::Mine(claim) => claim,
+        Claimed::Completed(reply) => return Ok(reply),
+        Claimed::Granted(claim) => claim,
     };
     let order_id = OrderId::from(claim.subject);
     let held = match checkout.hold(order_id, &request.input, &cause).await {
@@ -157,7 +157,7 @@ impl Checkout {
         user_id: UserId,
         request: &Idempotent<PlaceOrder>,
     ) -> Result<Claimed, ClaimError> {
-        let (fresh, now) = (OrderId::generate(), self.clock.now());
+        let (fresh, now) = (testkit::new_id::<OrderId>(), self.clock.now());
         self.orders
             .claim(user_id, &request.key, &request.fingerprint, fresh, now)
             .await
@@ -198,7 +198,7 @@ impl Checkout {
         let placed = place(Placing {
             order_id,
             user_id,
-            payment_id: PaymentId::generate(),
+            payment_id: testkit::new_id::<PaymentId>(),
             payment_method: input.payment_method.as_str().to_owned(),
             asked: input.items.clone(),
             held: held.lines,
@@ -238,9 +238,9 @@ impl Checkout {
             // Somebody took the claim over, or it was we ourselves and the
             // answer was lost: either way the key tells what came of it. No
             // second order can come of asking.
-            Err(CommitError::Refused(_)) => match self.claim(user_id, request).await? {
-                Claimed::Replay(reply) => Ok(reply),
-                Claimed::Mine(claim) => Err(self.let_go(claim, ClaimError::Running.into()).await),
+            Err(CommitError::ConditionFailed(_)) => match self.claim(user_id, request).await? {
+                Claimed::Completed(reply) => Ok(reply),
+                Claimed::Granted(claim) => Err(self.let_go(claim, ClaimError::InProgress.into()).await),
             },
             // It may have been written all the same: then the key has its
             // reply, which this leaves alone.
@@ -263,7 +263,7 @@ impl Checkout {
             | PlaceOrderError::Reply(_) => self.orders.abandon(claim, self.clock.now()).await,
         };
         if let Err(error) = freed {
-            let error = runtime::log::chain(&error);
+            let error = runtime::log::error_chain(&error);
             tracing::warn!(error, "the claim was not let go and will run out");
         }
         error

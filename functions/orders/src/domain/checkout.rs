@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use contracts::events::Quantity;
 use kernel::{
     Address, ProductId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 
 /// Lines of an order: the catalog holds all of them in one transaction, which
@@ -40,7 +40,7 @@ impl PaymentMethod {
 }
 
 impl FromInput for PlaceOrder {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let items = fields.required_with("items", |value| {
             let items = value.list::<Item>(1..=ITEMS_MAX)?;
@@ -62,7 +62,7 @@ impl FromInput for PlaceOrder {
 struct Item(Quantity);
 
 impl FromInput for Item {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let product_id = fields.required::<ProductId>("productId");
         let quantity = fields.required_with("quantity", |v| v.whole_number(1..=QUANTITY_MAX));
@@ -75,7 +75,7 @@ impl FromInput for Item {
     }
 }
 
-fn each_product_once(items: Vec<Quantity>) -> Result<Vec<Quantity>, Refusals> {
+fn each_product_once(items: Vec<Quantity>) -> Result<Vec<Quantity>, FieldErrors> {
     let mut seen = HashSet::new();
     let again = items
         .iter()
@@ -83,18 +83,18 @@ fn each_product_once(items: Vec<Quantity>) -> Result<Vec<Quantity>, Refusals> {
         .filter(|(_, item)| !seen.insert(item.product_id));
     let refusals: Vec<_> = again
         .flat_map(|(index, _)| {
-            Refusals::at(format!("/{index}/productId"), "is in the order already").0
+            FieldErrors::at(format!("/{index}/productId"), "is in the order already").0
         })
         .collect();
     if refusals.is_empty() {
         Ok(items)
     } else {
-        Err(Refusals(refusals))
+        Err(FieldErrors(refusals))
     }
 }
 
 impl FromInput for PaymentMethod {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.text()?;
         let fits = |rest: &str| {
             (1..=PAYMENT_METHOD_LENGTH_MAX).contains(&rest.len())
@@ -103,7 +103,7 @@ impl FromInput for PaymentMethod {
         if text.strip_prefix("pm_").is_some_and(fits) {
             Ok(Self(text.into_owned()))
         } else {
-            Err(Refusals::here(
+            Err(FieldErrors::new(
                 "must be a payment method's token, such as pm_card_visa",
             ))
         }
@@ -201,7 +201,7 @@ mod tests {
 
         let lines = |n: usize| -> Vec<Json> {
             (0..n)
-                .map(|_| json!({"productId": ProductId::generate(), "quantity": 1}))
+                .map(|_| json!({"productId": testkit::new_id::<ProductId>(), "quantity": 1}))
                 .collect()
         };
         assert!(refused(&with("/items", json!(lines(50)))).is_empty());

@@ -20,12 +20,12 @@ fn cause() -> Cause {
 }
 
 static PLACED: LazyLock<OrderPlaced> = LazyLock::new(|| OrderPlaced {
-    order_id: OrderId::generate(),
-    user_id: UserId::generate(),
-    payment_id: PaymentId::generate(),
+    order_id: testkit::new_id::<OrderId>(),
+    user_id: testkit::new_id::<UserId>(),
+    payment_id: testkit::new_id::<PaymentId>(),
     payment_method: "pm_card_visa".into(),
     lines: vec![OrderLine {
-        product_id: ProductId::generate(),
+        product_id: testkit::new_id::<ProductId>(),
         name: "a thing".into(),
         quantity: 2,
         unit_price: money(500),
@@ -224,7 +224,7 @@ fn every_state_decides_every_event_as_the_table_says() {
 #[test]
 fn another_payment_or_another_amount_is_never_taken_for_the_orders_own() {
     let (order_id, payment_id, amount) = (PLACED.order_id, PLACED.payment_id, PLACED.total);
-    let (stranger, cheap) = (PaymentId::generate(), money(999));
+    let (stranger, cheap) = (testkit::new_id::<PaymentId>(), money(999));
     let wrong = [
         Input::PaymentAuthorized(PaymentAuthorized {
             payment_id: stranger,

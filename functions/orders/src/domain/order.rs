@@ -277,7 +277,7 @@ mod tests {
 
     fn line(minor: i64, currency: Currency, quantity: u32) -> OrderLine {
         OrderLine {
-            product_id: ProductId::generate(),
+            product_id: testkit::new_id::<ProductId>(),
             name: "a thing".into(),
             quantity,
             unit_price: Money::new(minor, currency).unwrap(),
@@ -290,9 +290,9 @@ mod tests {
             quantity: line.quantity,
         });
         Placing {
-            order_id: OrderId::generate(),
-            user_id: UserId::generate(),
-            payment_id: PaymentId::generate(),
+            order_id: testkit::new_id::<OrderId>(),
+            user_id: testkit::new_id::<UserId>(),
+            payment_id: testkit::new_id::<PaymentId>(),
             payment_method: "pm_card_visa".into(),
             asked: asked.collect(),
             held,
@@ -329,7 +329,7 @@ mod tests {
         let mut more = placing(lines());
         more.held[1].quantity = 2;
         let mut other = placing(lines());
-        other.held[0].product_id = ProductId::generate();
+        other.held[0].product_id = testkit::new_id::<ProductId>();
         for placing in [fewer, more, other] {
             assert_eq!(place(placing), Err(RefuseOrderError::OtherGoods));
         }

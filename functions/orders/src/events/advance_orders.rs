@@ -100,7 +100,7 @@ pub async fn advance_order(app: Arc<App>, event: Envelope) -> Result<(), Advance
             }
             // The order moved meanwhile; or it was we and the answer was lost,
             // which the next reading shows.
-            Err(CommitError::Refused(_)) => {}
+            Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }

@@ -14,7 +14,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use contracts::Envelope;
 use dynamo::{
-    CommitError, Expression, Index, IndexKey, Keep, Key, OutboxItem, Shape, StoreError, Table,
+    CommitError, Expression, Index, IndexKey, Keep, Key, OutboxItem, TableSchema, StoreError, Table,
     idempotency::{Claim, ClaimError, Claimed, abandon, claim, release},
 };
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ mod item;
 pub use item::StoredOrder;
 
 /// The table's indexes.
-pub const SHAPE: Shape = Shape {
+pub const SCHEMA: TableSchema = TableSchema {
     indexes: &[
         Index {
             name: BY_USER,
@@ -256,7 +256,7 @@ impl OrderStore {
         .value(":nobody", ANONYMOUS);
         let key = Key::new(partition(id), SNAPSHOT);
         match self.table.update::<IgnoredAny>(key, nobody).await {
-            Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+            Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

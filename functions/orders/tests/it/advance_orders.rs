@@ -75,7 +75,7 @@ fn said(shop: &Shop, order: &Order) -> Said {
 
 pub(crate) async fn opened() -> (Shop, Order, Said) {
     let shop = Shop::open().await;
-    let order = shop.order(UserId::generate()).await.order;
+    let order = shop.order(testkit::new_id::<UserId>()).await.order;
     let said = said(&shop, &order);
     (shop, order, said)
 }
@@ -283,12 +283,12 @@ async fn a_step_whose_answer_is_lost_is_one_step() {
         .await
         .unwrap();
     let again = store.append(&stored, &event, &next, &said.authorized).await;
-    assert!(matches!(again, Err(CommitError::Refused(_))));
+    assert!(matches!(again, Err(CommitError::ConditionFailed(_))));
     // Nor does it count once more from the state that it led to.
     let seen = shop.find(order.order_id).await;
     let next = seen.order.after(&step, event.time);
     let third = store.append(&seen, &event, &next, &said.authorized).await;
-    assert!(matches!(third, Err(CommitError::Refused(refused)) if refused.names("order")));
+    assert!(matches!(third, Err(CommitError::ConditionFailed(refused)) if refused.names("order")));
     tell(&shop, &[&said.authorized]).await;
     assert_eq!(
         shop.history_types(order.order_id).await,
@@ -299,7 +299,7 @@ async fn a_step_whose_answer_is_lost_is_one_step() {
 #[tokio::test]
 async fn an_expiry_of_goods_that_were_never_ordered_is_nothing() {
     let shop = Shop::open().await;
-    let order_id = OrderId::generate();
+    let order_id = testkit::new_id::<OrderId>();
     tell(&shop, &[&shop.says(&ReservationExpired { order_id })]).await;
     assert!(shop.table.items().await.is_empty());
     // Anything else about an order that is not there must not be lost.
@@ -311,7 +311,7 @@ async fn an_expiry_of_goods_that_were_never_ordered_is_nothing() {
 #[tokio::test]
 async fn what_cannot_be_true_goes_to_a_person_and_stops_nobody_else() {
     let (shop, order, said) = opened().await;
-    let other = shop.order(UserId::generate()).await.order;
+    let other = shop.order(testkit::new_id::<UserId>()).await.order;
     let (order_id, payment_id) = (order.order_id, order.payment_id);
     let cheap = kernel::Money::new(1, kernel::Currency::USD).unwrap();
     let wrong = shop.says(&PaymentAuthorized {
@@ -346,7 +346,7 @@ async fn what_cannot_be_true_goes_to_a_person_and_stops_nobody_else() {
 async fn what_says_nothing_to_orders_is_taken_and_forgotten() {
     let (shop, order, _) = opened().await;
     let category = CategoryCreated {
-        category_id: CategoryId::generate(),
+        category_id: testkit::new_id::<CategoryId>(),
         name: "lamps".into(),
         parent_id: None,
     };
@@ -363,7 +363,7 @@ async fn in_every_order_of_arrival_the_law_holds() {
     let shop = Shop::open().await;
     let app = std::sync::Arc::new(App::start(shop.table.environment()).await.unwrap());
     for round in 0..60_usize {
-        let order = shop.order(UserId::generate()).await.order;
+        let order = shop.order(testkit::new_id::<UserId>()).await.order;
         let said = said(&shop, &order);
         let mut events = vec![
             said.authorized,

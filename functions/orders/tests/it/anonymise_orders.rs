@@ -24,7 +24,7 @@ fn without_address(mut order: Value) -> Value {
 #[tokio::test]
 async fn the_person_goes_and_the_order_stays() {
     let shop = Shop::open().await;
-    let (ada, eve) = (UserId::generate(), UserId::generate());
+    let (ada, eve) = (testkit::new_id::<UserId>(), testkit::new_id::<UserId>());
     let (of_ada, of_eve) = (shop.order(ada).await, shop.order(eve).await);
     let before = shop.orders().await;
     let history = shop.history(of_ada.order.order_id).await;
@@ -58,7 +58,7 @@ async fn the_person_goes_and_the_order_stays() {
 #[tokio::test]
 async fn more_orders_than_a_page_are_all_done_and_none_twice() {
     let shop = Shop::open().await;
-    let ada = UserId::generate();
+    let ada = testkit::new_id::<UserId>();
     for _ in 0..103 {
         shop.order(ada).await;
     }
@@ -78,7 +78,7 @@ async fn more_orders_than_a_page_are_all_done_and_none_twice() {
 #[tokio::test]
 async fn an_order_that_moves_on_meanwhile_keeps_both() {
     let shop = Shop::open().await;
-    let ada = UserId::generate();
+    let ada = testkit::new_id::<UserId>();
     let placed = shop.order(ada).await;
     let id = placed.order.order_id;
     let authorized = shop.says(&contracts::events::PaymentAuthorized {

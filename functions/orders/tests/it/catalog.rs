@@ -85,7 +85,7 @@ impl Catalog {
     }
 
     pub(crate) fn stock_in(&self, currency: Currency, minor: i64, stock: u32) -> ProductId {
-        let id = ProductId::generate();
+        let id = testkit::new_id::<ProductId>();
         self.stock_as(id, Money::new(minor, currency).unwrap(), stock);
         id
     }

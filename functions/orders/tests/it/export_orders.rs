@@ -21,7 +21,7 @@ async fn ask(shop: &Shop, user_id: UserId, after: Option<OrderId>) -> ExportedOr
 #[tokio::test]
 async fn a_person_gets_every_order_with_its_steps_and_nobody_elses() {
     let shop = Shop::open().await;
-    let (ada, eve) = (UserId::generate(), UserId::generate());
+    let (ada, eve) = (testkit::new_id::<UserId>(), testkit::new_id::<UserId>());
     shop.order(eve).await;
     let mut placed = BTreeSet::new();
     for _ in 0..45 {
@@ -52,6 +52,6 @@ async fn a_person_gets_every_order_with_its_steps_and_nobody_elses() {
 #[tokio::test]
 async fn nobody_has_nothing() {
     let shop = Shop::open().await;
-    let page = ask(&shop, UserId::generate(), None).await;
+    let page = ask(&shop, testkit::new_id::<UserId>(), None).await;
     assert!(page.orders.is_empty() && page.payment_ids.is_empty() && page.next.is_none());
 }

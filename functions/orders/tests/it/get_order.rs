@@ -2,7 +2,7 @@
 
 use kernel::{OrderId, UserId};
 use orders::api::get_order;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::{Client, status::*};
 
@@ -15,7 +15,7 @@ async fn client(shop: &Shop) -> Client {
 #[tokio::test]
 async fn an_order_is_shown_to_whom_it_belongs() {
     let shop = Shop::open().await;
-    let user = UserId::generate();
+    let user = testkit::new_id::<UserId>();
     let order = shop.order(user).await.order;
     let path = format!("/api/orders/{}", order.order_id);
     let client = client(&shop).await;
@@ -36,7 +36,7 @@ async fn an_order_is_shown_to_whom_it_belongs() {
 
     for other in [Role::User, Role::Moderator, Role::Admin] {
         let reply = client
-            .as_user(UserId::generate(), other)
+            .as_user(testkit::new_id::<UserId>(), other)
             .get(&path, NOT_FOUND)
             .await;
         assert_eq!(reply.body["code"], "not_found");
@@ -48,8 +48,8 @@ async fn an_order_is_shown_to_whom_it_belongs() {
 #[tokio::test]
 async fn what_is_not_an_order_is_not_found() {
     let shop = Shop::open().await;
-    let client = client(&shop).await.as_user(UserId::generate(), Role::User);
-    let missing = OrderId::generate().to_string();
+    let client = client(&shop).await.as_user(testkit::new_id::<UserId>(), Role::User);
+    let missing = testkit::new_id::<OrderId>().to_string();
     for id in [
         &*missing,
         "1",

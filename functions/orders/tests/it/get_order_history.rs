@@ -3,7 +3,7 @@
 use contracts::events::PaymentDeclined;
 use kernel::UserId;
 use orders::api::get_order_history;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::{Client, deliver, status::*};
 
@@ -12,7 +12,7 @@ use crate::shop::Shop;
 #[tokio::test]
 async fn the_history_says_who_when_and_why() {
     let shop = Shop::open().await;
-    let user = UserId::generate();
+    let user = testkit::new_id::<UserId>();
     let order = shop.order(user).await.order;
     let declined = shop.says(&PaymentDeclined {
         payment_id: order.payment_id,
@@ -50,7 +50,7 @@ async fn the_history_says_who_when_and_why() {
     );
 
     client
-        .as_user(UserId::generate(), Role::Admin)
+        .as_user(testkit::new_id::<UserId>(), Role::Admin)
         .get(&path, NOT_FOUND)
         .await;
     client.get(&path, UNAUTHORIZED).await;

@@ -2,7 +2,7 @@
 
 use kernel::{OrderId, UserId};
 use orders::api::list_orders;
-use runtime::http::Role;
+use kernel::Role;
 use testkit::{Client, Reply, status::*};
 
 use crate::shop::Shop;
@@ -18,7 +18,7 @@ fn ids(reply: &Reply) -> Vec<OrderId> {
 #[tokio::test]
 async fn a_persons_orders_are_listed_newest_first_page_by_page() {
     let shop = Shop::open().await;
-    let (ada, bob) = (UserId::generate(), UserId::generate());
+    let (ada, bob) = (testkit::new_id::<UserId>(), testkit::new_id::<UserId>());
     let mut placed = Vec::new();
     for _ in 0..5 {
         placed.push(shop.order(ada).await.order.order_id);
@@ -55,7 +55,7 @@ async fn a_persons_orders_are_listed_newest_first_page_by_page() {
                 let refused = bob
                     .get(&format!("/api/orders{query}"), UNPROCESSABLE_ENTITY)
                     .await;
-                assert_eq!(refused.refused_fields(), ["cursor"]);
+                assert_eq!(refused.invalid_fields(), ["cursor"]);
             }
         }
         assert_eq!(seen, placed, "limit {limit}");
@@ -65,10 +65,10 @@ async fn a_persons_orders_are_listed_newest_first_page_by_page() {
 #[tokio::test]
 async fn whoever_has_no_orders_has_an_empty_list() {
     let shop = Shop::open().await;
-    shop.order(UserId::generate()).await;
+    shop.order(testkit::new_id::<UserId>()).await;
     let client = Client::new(shop.table.start(&list_orders::function()).await);
     let reply = client
-        .as_user(UserId::generate(), Role::Admin)
+        .as_user(testkit::new_id::<UserId>(), Role::Admin)
         .get("/api/orders", OK)
         .await;
     assert!(ids(&reply).is_empty());
@@ -80,7 +80,7 @@ async fn whoever_has_no_orders_has_an_empty_list() {
 async fn a_query_that_is_not_one_is_refused_by_field() {
     let shop = Shop::open().await;
     let client = Client::new(shop.table.start(&list_orders::function()).await);
-    let client = client.as_user(UserId::generate(), Role::User);
+    let client = client.as_user(testkit::new_id::<UserId>(), Role::User);
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),
@@ -91,6 +91,6 @@ async fn a_query_that_is_not_one_is_refused_by_field() {
         let reply = client
             .get(&format!("/api/orders?{query}"), UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), [field], "{query}");
+        assert_eq!(reply.invalid_fields(), [field], "{query}");
     }
 }

@@ -6,7 +6,7 @@ use orders::events::relay_order_events;
 use runtime::{Context, LambdaEvent};
 use serde_json::{json, value::to_raw_value};
 use testkit::{
-    Answer, Counted, Peer, deliver,
+    StubReply, RecordedMetrics, StubServer, deliver,
     status::{CONFLICT, CREATED, SERVICE_UNAVAILABLE},
 };
 
@@ -31,7 +31,7 @@ async fn tell_twice(shop: &Shop, events: &[&Envelope]) {
 #[tokio::test]
 async fn an_order_and_its_money_count_once_however_often_the_event_comes() {
     let (shop, _, said) = opened().await;
-    let counted = Counted::begin();
+    let counted = RecordedMetrics::begin();
     tell_twice(&shop, &[&said.authorized, &said.committed]).await;
     assert_eq!(counted.take_untimed(), []);
     tell_twice(&shop, &[&said.captured]).await;
@@ -53,7 +53,7 @@ async fn an_order_that_fails_counts_once_by_its_reason_and_brings_no_money() {
         (vec!["authorized", "committed", "failed"], "capture_failed"),
     ] {
         let (shop, _, said) = opened().await;
-        let counted = Counted::begin();
+        let counted = RecordedMetrics::begin();
         let events: Vec<&Envelope> = steps
             .iter()
             .map(|step| match *step {
@@ -75,8 +75,8 @@ async fn an_order_that_fails_counts_once_by_its_reason_and_brings_no_money() {
 async fn an_order_is_placed_once_for_its_key() {
     let shop = Shop::open().await;
     let product = shop.catalog.stock(1_000, 3);
-    let counted = Counted::begin();
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let counted = RecordedMetrics::begin();
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     for _ in 0..3 {
         client
             .post("/api/orders", &body(&[(product, 2)]), CREATED)
@@ -106,8 +106,8 @@ async fn an_order_is_placed_once_for_its_key() {
 async fn a_service_that_fails_is_counted() {
     let shop = Shop::open().await;
     let product = shop.catalog.stock(1_000, 3);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
-    let counted = Counted::begin();
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
+    let counted = RecordedMetrics::begin();
     shop.catalog.fail(Fault::FunctionError, 1);
     client
         .post("/api/orders", &body(&[(product, 2)]), SERVICE_UNAVAILABLE)
@@ -124,13 +124,13 @@ async fn orders_that_are_open_too_long_are_stuck_until_they_end() {
     let (mut shop, _, said) = opened().await;
     let published = "<PublishBatchResponse><PublishBatchResult><Successful/><Failed/>\
                      </PublishBatchResult></PublishBatchResponse>";
-    let sns = Peer::start(move |_, _| Answer::Reply(200, published.into())).await;
+    let sns = StubServer::start(move |_, _| StubReply::Reply(200, published.into())).await;
     shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     shop.table
         .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:orders");
     let function = relay_order_events::function_at(shop.clock.clone());
     let relay = shop.table.start(&function).await;
-    let counted = Counted::begin();
+    let counted = RecordedMetrics::begin();
     let stuck = async || {
         let payload = to_raw_value(&json!({"source": "aws.scheduler"})).unwrap();
         let sweep = relay(LambdaEvent::new(payload, Context::default()));
@@ -144,7 +144,7 @@ async fn orders_that_are_open_too_long_are_stuck_until_they_end() {
     assert_eq!(stuck().await, 1.0);
     let consumer = shop.advance_orders().await;
     deliver(&consumer, std::slice::from_ref(&said.authorized)).await;
-    shop.order(UserId::generate()).await;
+    shop.order(testkit::new_id::<UserId>()).await;
     assert_eq!(
         stuck().await,
         1.0,
@@ -159,13 +159,13 @@ async fn orders_that_are_open_too_long_are_stuck_until_they_end() {
 #[tokio::test]
 async fn a_topic_that_takes_nothing_is_counted() {
     let mut shop = Shop::open().await;
-    shop.order(UserId::generate()).await;
-    let sns = Peer::start(|_, _| Answer::Reply(403, "<ErrorResponse/>".into())).await;
+    shop.order(testkit::new_id::<UserId>()).await;
+    let sns = StubServer::start(|_, _| StubReply::Reply(403, "<ErrorResponse/>".into())).await;
     shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     shop.table
         .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:orders");
     let relay = shop.table.start(&relay_order_events::function()).await;
-    let counted = Counted::begin();
+    let counted = RecordedMetrics::begin();
     let payload = to_raw_value(&json!({"source": "aws.scheduler"})).unwrap();
     relay(LambdaEvent::new(payload, Context::default()))
         .await

@@ -3,7 +3,7 @@
 use contracts::events::OrderPlaced;
 use http::Method;
 use kernel::{Currency, PaymentId, ProductId, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::{Reply, status::*};
 
@@ -18,7 +18,7 @@ const PATH: &str = "/api/orders";
 async fn an_order_is_placed_held_and_announced() {
     let shop = Shop::open().await;
     let (lamp, pen) = (shop.catalog.stock(1_999, 5), shop.catalog.stock(5, 100));
-    let user = UserId::generate();
+    let user = testkit::new_id::<UserId>();
     let client =
         buyer(&shop.place_order().await, user, "first").with_header("x-correlation-id", "chain-7");
     let reply = client
@@ -62,7 +62,7 @@ async fn an_order_is_placed_held_and_announced() {
 #[tokio::test]
 async fn no_personal_data_is_in_an_event() {
     let shop = Shop::open().await;
-    shop.order(UserId::generate()).await;
+    shop.order(testkit::new_id::<UserId>()).await;
     let event = serde_json::to_string(&shop.table.events().await[0]).unwrap();
     for text in [
         "Lovelace",
@@ -92,7 +92,7 @@ async fn amounts_are_exact_in_every_currency() {
         (Currency::USD, 0, json!(0.0), json!(0.0)),
     ] {
         let product = shop.catalog.stock_in(currency, minor, 3);
-        let client = buyer(&client, UserId::generate(), currency.code());
+        let client = buyer(&client, testkit::new_id::<UserId>(), currency.code());
         let reply = client.post(PATH, &body(&[(product, 3)]), CREATED).await;
         assert_eq!(reply.body["data"]["items"][0]["unitPrice"], unit);
         assert_eq!(reply.body["data"]["totalAmount"], total);
@@ -103,7 +103,7 @@ async fn amounts_are_exact_in_every_currency() {
 async fn fifty_lines_are_one_order() {
     let shop = Shop::open().await;
     let items: Vec<_> = (0..50).map(|_| (shop.catalog.stock(100, 1), 1)).collect();
-    let client = buyer(&shop.place_order().await, UserId::generate(), "many");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "many");
     let reply = client.post(PATH, &body(&items), CREATED).await;
     assert_eq!(reply.body["data"]["totalAmount"], json!(50.0));
     shop.assert_snapshot_is_the_fold(id_of(&reply)).await;
@@ -125,7 +125,7 @@ async fn faults_are_refused_in_their_order_and_leave_nothing() {
     let nobody = shop
         .place_order()
         .await
-        .as_user(UserId::generate(), Role::User);
+        .as_user(testkit::new_id::<UserId>(), Role::User);
     let client = nobody.with_header("idempotency-key", "k");
     let code = |reply: Reply| reply.body["code"].as_str().unwrap().to_owned();
 
@@ -148,7 +148,7 @@ async fn faults_are_refused_in_their_order_and_leave_nothing() {
         .await;
     assert_eq!(code(reply), "malformed_json");
 
-    let product = ProductId::generate();
+    let product = testkit::new_id::<ProductId>();
     let mut wrong = body(&[(product, 0), (product, 1)]);
     wrong["shippingAddress"]["country"] = json!("Britain");
     wrong["paymentMethod"] = json!("4242 4242 4242 4242");
@@ -158,7 +158,7 @@ async fn faults_are_refused_in_their_order_and_leave_nothing() {
         "/shippingAddress/country",
         "/paymentMethod",
     ];
-    assert_eq!(reply.refused_fields(), expected);
+    assert_eq!(reply.invalid_fields(), expected);
     let reply = client
         .post(
             PATH,
@@ -166,7 +166,7 @@ async fn faults_are_refused_in_their_order_and_leave_nothing() {
             UNPROCESSABLE_ENTITY,
         )
         .await;
-    assert_eq!(reply.refused_fields(), ["/items/1/productId"]);
+    assert_eq!(reply.invalid_fields(), ["/items/1/productId"]);
     assert_eq!(code(reply), "validation_failed");
 
     assert!(shop.table.items().await.is_empty());
@@ -181,7 +181,7 @@ async fn short_stock_names_each_line_and_the_key_stays_free() {
         shop.catalog.stock(100, 0),
         shop.catalog.stock(100, 9),
     );
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     let wanted = body(&[(many, 9), (few, 4), (none, 1)]);
     let reply = client.post(PATH, &wanted, CONFLICT).await;
     assert_eq!(reply.body["code"], "insufficient_stock");
@@ -204,10 +204,10 @@ async fn short_stock_names_each_line_and_the_key_stays_free() {
 async fn a_product_that_is_not_there_is_a_fault_of_the_request() {
     let shop = Shop::open().await;
     let few = shop.catalog.stock(100, 1);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
-    let wanted = body(&[(few, 2), (ProductId::generate(), 1)]);
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
+    let wanted = body(&[(few, 2), (testkit::new_id::<ProductId>(), 1)]);
     let reply = client.post(PATH, &wanted, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/items/1/productId"]);
+    assert_eq!(reply.invalid_fields(), ["/items/1/productId"]);
     assert!(shop.table.items().await.is_empty());
 }
 
@@ -216,11 +216,11 @@ async fn one_order_is_in_one_currency() {
     let shop = Shop::open().await;
     let dollars = shop.catalog.stock(100, 1);
     let euros = shop.catalog.stock_in(Currency::EUR, 100, 1);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     let wanted = body(&[(dollars, 1), (euros, 1)]);
     for _ in 0..2 {
         let reply = client.post(PATH, &wanted, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/items/1/productId"]);
+        assert_eq!(reply.invalid_fields(), ["/items/1/productId"]);
     }
     assert!(shop.orders().await.is_empty());
     assert_eq!(shop.catalog.holds().len(), 1, "a retry does not hold more");
@@ -230,11 +230,11 @@ async fn one_order_is_in_one_currency() {
 async fn a_total_past_what_an_amount_can_be_is_refused() {
     let shop = Shop::open().await;
     let dear = shop.catalog.stock(60_000_000_000, 2);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     let reply = client
         .post(PATH, &body(&[(dear, 2)]), UNPROCESSABLE_ENTITY)
         .await;
-    assert_eq!(reply.refused_fields(), ["/items"]);
+    assert_eq!(reply.invalid_fields(), ["/items"]);
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn a_catalog_that_is_down_is_503_and_the_retry_finds_its_own_hold() {
     ] {
         let shop = Shop::open().await;
         let product = shop.catalog.stock(100, 5);
-        let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+        let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
         shop.catalog.fail(fault, calls);
         let reply = client
             .post(PATH, &body(&[(product, 2)]), SERVICE_UNAVAILABLE)
@@ -281,11 +281,11 @@ async fn a_catalog_that_cannot_be_reached_is_503() {
     let mut shop = Shop::open().await;
     shop.table
         .set("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:9");
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     let reply = client
         .post(
             PATH,
-            &body(&[(ProductId::generate(), 1)]),
+            &body(&[(testkit::new_id::<ProductId>(), 1)]),
             SERVICE_UNAVAILABLE,
         )
         .await;
@@ -297,7 +297,7 @@ async fn a_catalog_that_cannot_be_reached_is_503() {
 async fn a_lost_answer_of_the_catalog_is_asked_for_again() {
     let shop = Shop::open().await;
     let product = shop.catalog.stock(100, 5);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     shop.catalog.fail(Fault::ClosedAfter, 1);
     let reply = client.post(PATH, &body(&[(product, 2)]), CREATED).await;
     assert_eq!(shop.catalog.asked(), [id_of(&reply), id_of(&reply)]);
@@ -308,7 +308,7 @@ async fn a_lost_answer_of_the_catalog_is_asked_for_again() {
 async fn goods_other_than_asked_for_are_never_ordered() {
     let shop = Shop::open().await;
     let product = shop.catalog.stock(100, 5);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     shop.catalog.fail(Fault::OtherGoods, 1);
     let reply = client
         .post(

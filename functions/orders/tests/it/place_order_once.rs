@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use http::Method;
 use kernel::{
     Actor, Cause, Currency, Money, OrderId, PaymentId, ProductId, SignedDuration, UserId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use orders::{
     domain::{Order, Placing, place},
@@ -32,7 +32,7 @@ const PATH: &str = "/api/orders";
 async fn the_same_key_and_body_get_the_same_reply() {
     let shop = Shop::open().await;
     let product = shop.catalog.stock(100, 9);
-    let user = UserId::generate();
+    let user = testkit::new_id::<UserId>();
     let client = buyer(&shop.place_order().await, user, "k");
     let wanted = body(&[(product, 2)]);
     let first = client.post(PATH, &wanted, CREATED).await;
@@ -55,7 +55,7 @@ async fn the_same_key_and_body_get_the_same_reply() {
             .await,
     ));
     ids.push(id_of(
-        &buyer(&client, UserId::generate(), "k")
+        &buyer(&client, testkit::new_id::<UserId>(), "k")
             .post(PATH, &wanted, CREATED)
             .await,
     ));
@@ -73,7 +73,7 @@ async fn sixteen_posts_with_one_key_are_one_order() {
     for round in 0..5 {
         let shop = Shop::open().await;
         let product = shop.catalog.stock(100, 64);
-        let user = UserId::generate();
+        let user = testkit::new_id::<UserId>();
         // Each from a function of its own, as Lambda would run them.
         let clients = join_all((0..16).map(|_| shop.place_order())).await;
         let posts = clients.iter().map(|client| {
@@ -102,7 +102,7 @@ async fn sixteen_posts_with_one_key_are_one_order() {
 async fn a_death_between_hold_and_write_makes_the_same_order_later() {
     let shop = Shop::open().await;
     let product = shop.catalog.stock(100, 5);
-    let user = UserId::generate();
+    let user = testkit::new_id::<UserId>();
     let wanted = body(&[(product, 2)]);
     let client = buyer(&shop.place_order().await, user, "k");
     shop.catalog.fail(Fault::SilentAfter, 1);
@@ -133,7 +133,7 @@ async fn a_hold_that_ran_out_is_said_and_the_key_orders_anew() {
     let shop = Shop::open().await;
     let product = shop.catalog.stock(100, 5);
     let wanted = body(&[(product, 2)]);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+    let client = buyer(&shop.place_order().await, testkit::new_id::<UserId>(), "k");
     shop.catalog.fail(Fault::ClosedAfter, 3);
     client.post(PATH, &wanted, SERVICE_UNAVAILABLE).await;
     shop.catalog.expire_holds();
@@ -151,7 +151,7 @@ fn ready(user_id: UserId, order_id: OrderId) -> (StoredOrder, Envelope, StoredRe
     let placed = place(Placing {
         order_id,
         user_id,
-        payment_id: PaymentId::generate(),
+        payment_id: testkit::new_id::<PaymentId>(),
         payment_method: "pm_card_visa".into(),
         asked: vec![Quantity {
             product_id: ProductId::from(*order_id.as_uuid()),
@@ -186,14 +186,14 @@ fn ready(user_id: UserId, order_id: OrderId) -> (StoredOrder, Envelope, StoredRe
 async fn claim(shop: &Shop, user: UserId) -> Result<Claimed, ClaimError> {
     let key = key("k").await;
     shop.store()
-        .claim(user, &key, "print", OrderId::generate(), shop.clock.now())
+        .claim(user, &key, "print", testkit::new_id::<OrderId>(), shop.clock.now())
         .await
 }
 
 async fn mine(shop: &Shop, user: UserId) -> Claim {
     match claim(shop, user).await.unwrap() {
-        Claimed::Mine(claim) => claim,
-        Claimed::Replay(reply) => panic!("{reply:?}"),
+        Claimed::Granted(claim) => claim,
+        Claimed::Completed(reply) => panic!("{reply:?}"),
     }
 }
 
@@ -202,7 +202,7 @@ async fn key(text: &str) -> IdempotencyKey {
     use axum::extract::FromRequest;
     struct Anything;
     impl FromInput for Anything {
-        fn from_input(_: Value<'_>) -> Result<Self, Refusals> {
+        fn from_input(_: Value<'_>) -> Result<Self, FieldErrors> {
             Ok(Self)
         }
     }
@@ -220,7 +220,7 @@ async fn key(text: &str) -> IdempotencyKey {
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_is_one_order() {
     let shop = Shop::open().await;
-    let user = UserId::generate();
+    let user = testkit::new_id::<UserId>();
     let claimed = mine(&shop, user).await;
     let (stored, event, reply) = ready(user, OrderId::from(claimed.subject));
     shop.store()
@@ -228,10 +228,10 @@ async fn a_write_whose_answer_is_lost_is_one_order() {
         .await
         .unwrap();
     let again = shop.store().insert(&stored, &event, &claimed, &reply).await;
-    assert!(matches!(again, Err(CommitError::Refused(refused)) if refused.names("claim")));
+    assert!(matches!(again, Err(CommitError::ConditionFailed(refused)) if refused.names("claim")));
     match claim(&shop, user).await.unwrap() {
-        Claimed::Replay(kept) => assert_eq!(kept.body, reply.body),
-        Claimed::Mine(claim) => panic!("{claim:?}"),
+        Claimed::Completed(kept) => assert_eq!(kept.body, reply.body),
+        Claimed::Granted(claim) => panic!("{claim:?}"),
     }
     // Letting go after the write, as after an error that hid it, changes nothing.
     shop.store()
@@ -240,7 +240,7 @@ async fn a_write_whose_answer_is_lost_is_one_order() {
         .unwrap();
     assert!(matches!(
         claim(&shop, user).await.unwrap(),
-        Claimed::Replay(_)
+        Claimed::Completed(_)
     ));
     assert_eq!(shop.orders().await.len(), 1);
     assert_eq!(shop.table.event_types().await, ["order.placed"]);
@@ -249,7 +249,7 @@ async fn a_write_whose_answer_is_lost_is_one_order() {
 #[tokio::test]
 async fn a_request_that_was_taken_over_writes_nothing() {
     let shop = Shop::open().await;
-    let user = UserId::generate();
+    let user = testkit::new_id::<UserId>();
     let slow = mine(&shop, user).await;
     shop.clock.advance(SignedDuration::from_secs(15));
     let quick = mine(&shop, user).await;
@@ -258,11 +258,11 @@ async fn a_request_that_was_taken_over_writes_nothing() {
     let id = OrderId::from(slow.subject);
     let (stored, event, reply) = ready(user, id);
     let late = shop.store().insert(&stored, &event, &slow, &reply).await;
-    assert!(matches!(late, Err(CommitError::Refused(refused)) if refused.names("claim")));
+    assert!(matches!(late, Err(CommitError::ConditionFailed(refused)) if refused.names("claim")));
     assert!(shop.orders().await.is_empty());
     // Nor may it free the key that is not its own any more.
     shop.store().release(slow).await.unwrap();
-    assert!(matches!(claim(&shop, user).await, Err(ClaimError::Running)));
+    assert!(matches!(claim(&shop, user).await, Err(ClaimError::InProgress)));
 
     shop.store()
         .insert(&stored, &event, &quick, &reply)

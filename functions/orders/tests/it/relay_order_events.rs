@@ -5,7 +5,7 @@ use kernel::UserId;
 use orders::events::relay_order_events;
 use runtime::{Context, LambdaEvent};
 use serde_json::{json, value::to_raw_value};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
 use crate::shop::Shop;
 
@@ -16,8 +16,8 @@ const PUBLISHED: &str = "<PublishBatchResponse><PublishBatchResult><Successful><
 async fn the_sweep_publishes_an_order_that_the_stream_forgot_and_keeps_the_history() {
     let mut shop = Shop::open().await;
     // Placed by the manual clock, long before the machine's time.
-    let order = shop.order(UserId::generate()).await.order;
-    let sns = Peer::start(|_, _| Answer::Reply(200, PUBLISHED.into())).await;
+    let order = shop.order(testkit::new_id::<UserId>()).await.order;
+    let sns = StubServer::start(|_, _| StubReply::Reply(200, PUBLISHED.into())).await;
     shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     shop.table
         .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:orders");

@@ -6,7 +6,7 @@ use std::path::Path;
 use kernel::{Currency, Money, ProductId};
 use runtime::{Context, Function, LambdaEvent};
 use serde_json::{Value, value::RawValue};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
 use crate::shop::Shop;
 
@@ -25,7 +25,7 @@ async fn run(shop: &Shop, function: Function) -> Value {
 #[tokio::test]
 async fn every_function_has_a_sample_that_it_takes() {
     let mut shop = Shop::open().await;
-    let sns = Peer::start(|_, _| Answer::Reply(500, String::new())).await;
+    let sns = StubServer::start(|_, _| StubReply::Reply(500, String::new())).await;
     shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     shop.table
         .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:orders");

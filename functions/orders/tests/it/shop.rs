@@ -20,7 +20,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open() -> Self {
-        let mut table = TestTable::create(&orders::store::SHAPE).await;
+        let mut table = TestTable::create(&orders::store::SCHEMA).await;
         let catalog = Catalog::open().await;
         table.set("AWS_ENDPOINT_URL_LAMBDA", &catalog.url);
         table.set("RESERVE_STOCK_FUNCTION", "reserve-stock");
@@ -54,7 +54,7 @@ impl Shop {
         let client = buyer(
             &self.place_order().await,
             user,
-            &OrderId::generate().to_string(),
+            &testkit::new_id::<OrderId>().to_string(),
         );
         let reply = client
             .post("/api/orders", &body(&[(product, 2)]), CREATED)

@@ -5,9 +5,9 @@ use kernel::{Currency, Timestamp};
 use super::*;
 
 static PLACED: LazyLock<OrderPlaced> = LazyLock::new(|| OrderPlaced {
-    order_id: OrderId::generate(),
-    user_id: UserId::generate(),
-    payment_id: PaymentId::generate(),
+    order_id: testkit::new_id::<OrderId>(),
+    user_id: testkit::new_id::<UserId>(),
+    payment_id: testkit::new_id::<PaymentId>(),
     payment_method: "pm_card_visa".into(),
     lines: vec![],
     total: Money::new(1_000, Currency::USD).unwrap(),
@@ -116,11 +116,11 @@ fn another_order_or_another_amount_never_touches_the_payment() {
             ..committed()
         }),
         Input::Committed(OrderCommitted {
-            order_id: OrderId::generate(),
+            order_id: testkit::new_id::<OrderId>(),
             ..committed()
         }),
         Input::Over(Over {
-            order_id: OrderId::generate(),
+            order_id: testkit::new_id::<OrderId>(),
             ..over()
         }),
         Input::Placed(OrderPlaced {

@@ -346,7 +346,7 @@ fn answered<T>(answer: Result<T, ProviderError>) -> Result<T, ProviderError> {
 fn tried(outcome: Result<(), CommitError>) -> Result<Tried, ProcessPaymentError> {
     match outcome {
         Ok(()) => Ok(Tried::Done),
-        Err(CommitError::Refused(_)) => Ok(Tried::Again),
+        Err(CommitError::ConditionFailed(_)) => Ok(Tried::Again),
         Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_key_names_one_operation_on_one_payment() {
-        let payment_id = PaymentId::generate();
+        let payment_id = testkit::new_id::<PaymentId>();
         let key = |operation| {
             OperationKey {
                 payment_id,

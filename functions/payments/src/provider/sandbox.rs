@@ -74,7 +74,7 @@ mod tests {
 
     async fn authorize(token: &str) -> Authorized {
         let key = OperationKey {
-            payment_id: PaymentId::generate(),
+            payment_id: testkit::new_id::<PaymentId>(),
             operation: Operation::Authorize,
         };
         let authorization = Authorization {
@@ -93,7 +93,7 @@ mod tests {
             Authorized::Declined { reason } => return reason,
         };
         let key = OperationKey {
-            payment_id: PaymentId::generate(),
+            payment_id: testkit::new_id::<PaymentId>(),
             operation: Operation::Capture,
         };
         let amount = Money::new(100, Currency::USD).unwrap();

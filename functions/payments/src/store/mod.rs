@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Keep, Key, Shape, StoreError, Table, Transaction};
+use dynamo::{CommitError, Expression, Keep, Key, TableSchema, StoreError, Table, Transaction};
 use kernel::PaymentId;
 use runtime::Environment;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Intent, Payment, Status};
 
 /// The table's indexes: none of its own.
-pub const SHAPE: Shape = Shape { indexes: &[] };
+pub const SCHEMA: TableSchema = TableSchema { indexes: &[] };
 
 const RECORD: &str = "PAYMENT";
 

@@ -2,7 +2,7 @@
 
 use kernel::{PaymentId, UserId};
 use payments::api::get_payment;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::{Client, status::*};
 
@@ -39,14 +39,14 @@ async fn a_payment_is_shown_to_whom_it_belongs() {
 
     for role in [Role::User, Role::Moderator, Role::Admin] {
         client
-            .as_user(UserId::generate(), role)
+            .as_user(testkit::new_id::<UserId>(), role)
             .get(&path, NOT_FOUND)
             .await;
     }
     client.get(&path, UNAUTHORIZED).await;
     client.as_internal().get(&path, FORBIDDEN).await;
     for id in [
-        PaymentId::generate().to_string(),
+        testkit::new_id::<PaymentId>().to_string(),
         "x".into(),
         "PAYMENT".into(),
     ] {

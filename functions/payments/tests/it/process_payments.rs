@@ -113,7 +113,7 @@ async fn each_event_counts_once_however_often_it_comes() {
         for event in events.iter().map(named) {
             // The same again, and the same fact under a new id.
             let mut again = event.clone();
-            again.id = kernel::EventId::generate();
+            again.id = kernel::testkit::new_id::<EventId>();
             till.tell(&[event, event, &again]).await;
         }
         assert_eq!(till.status(said.payment_id).await, status, "{events:?}");
@@ -259,7 +259,7 @@ async fn a_write_whose_answer_is_lost_is_one_write() {
     let said = said("pm_card_visa");
     till.tell(&[&said.placed]).await;
     let (store, payment) = (till.store(), till.payment(said.payment_id).await);
-    let refused = |outcome| matches!(outcome, Err(CommitError::Refused(_)));
+    let refused = |outcome| matches!(outcome, Err(CommitError::ConditionFailed(_)));
     assert!(refused(store.insert(&payment, None, &said.placed).await));
 
     store.begin(said.payment_id, Intent::Capture).await.unwrap();

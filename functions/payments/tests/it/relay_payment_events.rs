@@ -4,7 +4,7 @@
 use payments::events::relay_payment_events;
 use runtime::{Context, LambdaEvent};
 use serde_json::{json, value::to_raw_value};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
 use crate::till::{Till, said};
 
@@ -16,7 +16,7 @@ async fn the_sweep_publishes_a_payment_that_the_stream_forgot_and_keeps_its_hist
     let mut till = Till::open().await;
     let said = said("pm_card_visa");
     till.tell(&[&said.placed]).await;
-    let sns = Peer::start(|_, _| Answer::Reply(200, PUBLISHED.into())).await;
+    let sns = StubServer::start(|_, _| StubReply::Reply(200, PUBLISHED.into())).await;
     till.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     till.table.set(
         "TOPIC_ARN",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use runtime::{Context, Function, LambdaEvent};
 use serde_json::{Value, value::RawValue};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
 use crate::till::Till;
 
@@ -24,7 +24,7 @@ async fn run(till: &Till, function: Function) -> Value {
 #[tokio::test]
 async fn every_function_has_a_sample_that_it_takes() {
     let mut till = Till::open().await;
-    let sns = Peer::start(|_, _| Answer::Reply(500, String::new())).await;
+    let sns = StubServer::start(|_, _| StubReply::Reply(500, String::new())).await;
     till.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     till.table.set(
         "TOPIC_ARN",

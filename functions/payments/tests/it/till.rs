@@ -31,7 +31,7 @@ impl Till {
     }
 
     pub(crate) async fn open_with(ledger: Ledger) -> Self {
-        let table = TestTable::create(&payments::store::SHAPE).await;
+        let table = TestTable::create(&payments::store::SCHEMA).await;
         let clock = Clock::manual("2026-01-05T12:00:00Z".parse().unwrap());
         let store = PaymentStore::new(table.table());
         let processor = Arc::new(Processor::new(store, Arc::new(ledger.clone()), clock));
@@ -84,13 +84,13 @@ pub(crate) struct Said {
 
 pub(crate) fn said(payment_method: &str) -> Said {
     let (order_id, user_id, payment_id) = (
-        OrderId::generate(),
-        UserId::generate(),
-        PaymentId::generate(),
+        testkit::new_id::<OrderId>(),
+        testkit::new_id::<UserId>(),
+        testkit::new_id::<PaymentId>(),
     );
     let total = Money::new(3_998, Currency::USD).unwrap();
     let line = OrderLine {
-        product_id: ProductId::generate(),
+        product_id: testkit::new_id::<ProductId>(),
         name: "a thing".into(),
         quantity: 2,
         unit_price: Money::new(1_999, Currency::USD).unwrap(),

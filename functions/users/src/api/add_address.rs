@@ -36,7 +36,7 @@ pub async fn add_address(
     person: SignedIn,
     Json(input): Json<AddressInput>,
 ) -> Result<Reply, ApiError> {
-    let id = AddressId::generate();
+    let id = testkit::new_id::<AddressId>();
     let book = change(&app, person.user_id, |book| book.with(id, &input)).await?;
     let entry = book.like(&input);
     if let Some(there) = entry.filter(|entry| entry.id != id) {

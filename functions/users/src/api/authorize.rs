@@ -86,7 +86,7 @@ async fn answer(
             Ok(to_raw_value(&reply)?)
         }
         Err(error) => {
-            let text = log::chain(&error);
+            let text = log::error_chain(&error);
             tracing::error!(
                 function = NAME,
                 request_id,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserPasswordChanged};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
@@ -38,7 +38,7 @@ pub struct ChangePassword {
 }
 
 impl FromInput for ChangePassword {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let current = fields.required_with("currentPassword", Password::attempt);
         let new = fields.required("newPassword");
@@ -69,7 +69,7 @@ pub async fn change_password(
     let now = app.clock.now();
     current_password::require(&app.store, &user, Some(input.current), now).await?;
     if same {
-        let wrong = Refusals::at("/newPassword", "must be another one than now");
+        let wrong = FieldErrors::at("/newPassword", "must be another one than now");
         return Err(wrong.into());
     }
     let changed = user.with_password(passwords::hash(new).await?);

@@ -6,7 +6,7 @@ use contracts::{Envelope, events::UserDeactivated};
 use dynamo::Table;
 use kernel::{
     Clock, SignedDuration, Timestamp,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use runtime::{
     Environment, Error, Function, Grant, grant,
@@ -77,7 +77,7 @@ pub struct CloseAccount {
 }
 
 impl FromInput for CloseAccount {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let current = fields.required_with("currentPassword", Password::attempt);
         fields.finish(|| Some(Self { current: current? }))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserMfaEnabled};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
@@ -43,7 +43,7 @@ pub struct ConfirmMfa {
 }
 
 impl FromInput for ConfirmMfa {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let code = fields.required_with("code", Otp::code);
         fields.finish(|| Some(Self { code: code? }))

@@ -1,7 +1,7 @@
 //! Asking somebody who is signed in for the password, before what cannot be
 //! undone or gives the account away.
 
-use kernel::{Timestamp, input::Refusals};
+use kernel::{Timestamp, input::FieldErrors};
 use runtime::http::ApiError;
 
 use crate::{
@@ -23,7 +23,7 @@ pub(super) async fn require(
     password: Option<Password>,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    let refused = || Refusals::at("/currentPassword", "is not your password");
+    let refused = || FieldErrors::at("/currentPassword", "is not your password");
     let password = password.ok_or_else(refused)?;
     let email = user.email.as_str();
     let counted = store.begin_try(email, now).await?;

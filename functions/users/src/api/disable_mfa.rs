@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserMfaDisabled};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
@@ -46,7 +46,7 @@ pub struct DisableMfa {
 }
 
 impl FromInput for DisableMfa {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let code = fields.required("code");
         fields.finish(|| Some(Self { code: code? }))

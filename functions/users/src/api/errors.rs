@@ -1,7 +1,7 @@
 //! Where the service's errors become HTTP.
 
 use http::{HeaderValue, StatusCode, header};
-use kernel::input::Refusals;
+use kernel::input::FieldErrors;
 use runtime::{SealedError, http::ApiError};
 
 use crate::{
@@ -51,7 +51,7 @@ pub(super) fn mfa_not_enrolled() -> ApiError {
 /// while the address is locked.
 pub(super) fn wrong_code() -> ApiError {
     let detail = "is wrong, or was used before; after too many wrong ones, wait 15 minutes";
-    Refusals::at("/code", detail).into()
+    FieldErrors::at("/code", detail).into()
 }
 
 /// 401, the same for whatever is wrong with a refresh token.
@@ -71,7 +71,7 @@ fn unauthorized(code: &'static str, detail: &'static str) -> ApiError {
 pub(super) fn invalid_mail_token() -> ApiError {
     let detail = "the token was used, is too old, or is none of ours; ask for a new mail";
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", detail)
-        .with_errors(Refusals::at("/token", "is not good (any more)").0)
+        .with_errors(FieldErrors::at("/token", "is not good (any more)").0)
 }
 
 impl From<UseProofError> for ApiError {

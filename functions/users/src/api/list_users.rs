@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dynamo::{CursorKey, Table};
 use kernel::{
     Limit, Page,
-    input::{Fields, Refusals},
+    input::{Fields, FieldErrors},
 };
 use runtime::{
     Environment, Error, Function, Grant, grant,
@@ -62,7 +62,7 @@ pub struct ListUsers {
 }
 
 impl FromQuery for ListUsers {
-    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
+    fn from_query(mut fields: Fields<'_>) -> Result<Self, FieldErrors> {
         let filter = UserFilter {
             status: fields.optional("status"),
             role: fields.optional_with("role", role_of),

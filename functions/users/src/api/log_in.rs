@@ -6,7 +6,7 @@ use contracts::{Envelope, events::UserReactivated};
 use http::{HeaderMap, header};
 use kernel::{
     Cause, Timestamp,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use runtime::{
     Function, Grant, grant,
@@ -67,7 +67,7 @@ pub struct Credentials {
 }
 
 impl FromInput for Credentials {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let email = fields.required_with("email", |value| {
             let text = value.trimmed(1..=EMAIL_LENGTH_MAX)?;

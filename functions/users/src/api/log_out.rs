@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, SignedIn, State},
@@ -32,7 +32,7 @@ pub struct LogOut {
 }
 
 impl FromInput for LogOut {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let token = fields.optional_with("refreshToken", |value| {
             Ok(RefreshToken::parse(&value.text()?))

@@ -6,7 +6,7 @@ use std::time::Instant;
 use contracts::{Envelope, EventData};
 use kernel::{
     Cause, Timestamp, UserId,
-    input::{Fields, FromInput, Refusals, Value},
+    input::{Fields, FromInput, FieldErrors, Value},
 };
 use runtime::http::{ApiError, Reply, StatusCode};
 
@@ -26,7 +26,7 @@ pub struct MailRequest {
 }
 
 impl FromInput for MailRequest {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let email = fields.required_with("email", |value| {
             let text = value.trimmed(1..=EMAIL_LENGTH_MAX)?;
@@ -82,7 +82,7 @@ impl<E: EventData> TokenMail<E> {
         // Who gets too many mails gets no more; the reply does not tell.
         let quota = app.store.take(&MAILS, &input.email, now).await?;
         let known = user.is_some() && quota.admitted;
-        let user = user.unwrap_or_else(|| User::nobody(UserId::generate(), now));
+        let user = user.unwrap_or_else(|| User::nobody(testkit::new_id::<UserId>(), now));
         let token = MailToken::generate()?;
         let sealed_token = app.mail_key.seal(token.reveal()).map_err(not_sealed)?;
         let requested = Envelope::new(&(self.requested)(&user, sealed_token), now, cause);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contracts::{Envelope, events::UserRegistered};
 use kernel::{
     Timestamp, UserId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use runtime::{
     Function, Grant, grant,
@@ -51,7 +51,7 @@ pub struct RegisterUser {
 }
 
 impl FromInput for RegisterUser {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let email: Option<Email> = fields.required("email");
         let name: Option<PersonName> = fields.required("name");
@@ -74,7 +74,7 @@ impl FromInput for RegisterUser {
 impl RegisterUser {
     fn into_user(self, password_hash: PasswordHash, now: Timestamp) -> User {
         let who = (self.email, self.name, self.phone);
-        User::open(UserId::generate(), who, password_hash, now)
+        User::open(testkit::new_id::<UserId>(), who, password_hash, now)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserPasswordChanged};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
@@ -46,7 +46,7 @@ pub struct ResetPassword {
 }
 
 impl FromInput for ResetPassword {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let token = mail_token(&mut fields);
         let password = fields.required("password");

@@ -8,7 +8,7 @@ use contracts::{
 };
 use kernel::{
     Cause, Timestamp,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use runtime::{
     Function, Grant, grant,
@@ -51,7 +51,7 @@ pub struct VerifyEmail {
 }
 
 impl FromInput for VerifyEmail {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let token = mail_token(&mut fields);
         fields.finish(|| Some(Self { token: token? }))

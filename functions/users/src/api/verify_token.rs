@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kernel::{
     SessionId, Timestamp, UserId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use runtime::{
     Function, Grant, grant,
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Secret {
 }
 
 impl FromInput for VerifyToken {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let token = fields.required_with("token", |value| Ok(Secret(value.text()?.into_owned())));
         fields.finish(|| Some(Self { token: token? }))

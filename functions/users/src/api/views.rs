@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kernel::{Timestamp, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde::Serialize;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use kernel::{
     Address, AddressId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ pub struct AddressInput {
 }
 
 impl FromInput for AddressInput {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let address = Address::from_fields(&mut fields);
         let is_default = fields.optional_with("isDefault", Value::boolean);
@@ -181,36 +181,36 @@ mod tests {
         let mut book = AddressBook::default();
         for n in 0..ADDRESSES_MAX {
             let input = input(&format!("{n} Lamp Street"), None);
-            book = book.with(AddressId::generate(), &input).unwrap();
+            book = book.with(testkit::new_id::<AddressId>(), &input).unwrap();
         }
-        let full = book.with(AddressId::generate(), &input("another", None));
+        let full = book.with(testkit::new_id::<AddressId>(), &input("another", None));
         assert_eq!(full, Err(ChangeAddressesError::Full));
         // An address that is there already, as after a lost reply, is no more.
         let again = input("3 Lamp Street", None);
-        assert_eq!(book.with(AddressId::generate(), &again), Ok(book.clone()));
+        assert_eq!(book.with(testkit::new_id::<AddressId>(), &again), Ok(book.clone()));
     }
 
     #[test]
     fn an_equal_address_is_there_once_and_can_become_the_default() {
-        let (one, two) = (AddressId::generate(), AddressId::generate());
+        let (one, two) = (testkit::new_id::<AddressId>(), testkit::new_id::<AddressId>());
         let book = AddressBook::default().with(one, &input("1", None)).unwrap();
         let book = book.with(two, &input("2", None)).unwrap();
         for is_default in [None, Some(false)] {
-            let again = book.with(AddressId::generate(), &input("2", is_default));
+            let again = book.with(testkit::new_id::<AddressId>(), &input("2", is_default));
             assert_eq!(again, Ok(book.clone()));
         }
-        let next = book.with(AddressId::generate(), &input("2", Some(true)));
+        let next = book.with(testkit::new_id::<AddressId>(), &input("2", Some(true)));
         let next = next.unwrap();
         assert_eq!(next.version, book.version + 1);
         assert_eq!(next.like(&input("2", None)).unwrap().id, two);
         assert!(next.find(two).unwrap().is_default && !next.find(one).unwrap().is_default);
-        let again = next.with(AddressId::generate(), &input("2", Some(true)));
+        let again = next.with(testkit::new_id::<AddressId>(), &input("2", Some(true)));
         assert_eq!(again, Ok(next));
     }
 
     #[test]
     fn a_new_default_takes_the_place_of_the_old() {
-        let (one, two) = (AddressId::generate(), AddressId::generate());
+        let (one, two) = (testkit::new_id::<AddressId>(), testkit::new_id::<AddressId>());
         let book = AddressBook::default()
             .with(one, &input("1", Some(false)))
             .unwrap();
@@ -239,7 +239,7 @@ mod tests {
                 let id = known.map_or_else(AddressId::generate, |entry| entry.id);
                 let input = input(&format!("{}", at % (2 * ADDRESSES_MAX)), is_default);
                 let next = match step {
-                    0 => book.with(AddressId::generate(), &input),
+                    0 => book.with(testkit::new_id::<AddressId>(), &input),
                     1 => book.changed(id, &input),
                     _ => book.without(id),
                 };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use email_address::{EmailAddress, Options};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use serde::{Deserialize, Serialize};
 
 /// Characters in an address: what fits into an SMTP path (RFC 5321, 4.5.3.1.3).
@@ -42,7 +42,7 @@ impl FromInput for Email {
     /// Takes plain addresses at a domain of the public DNS. Others may be
     /// addresses by the standards, but no mail of ours reaches them: SES takes
     /// ASCII only.
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.trimmed(1..=EMAIL_LENGTH_MAX)?.to_lowercase();
         let options = Options::default()
             .with_required_tld()
@@ -51,7 +51,7 @@ impl FromInput for Email {
         if text.is_ascii() && EmailAddress::parse_with_options(&text, options).is_ok() {
             Ok(Self(text))
         } else {
-            Err(Refusals::here("must be an e-mail address"))
+            Err(FieldErrors::new("must be an e-mail address"))
         }
     }
 }

@@ -176,7 +176,7 @@ mod tests {
             role: Role::Admin,
             ..ada()
         };
-        let session = Session::begin(SessionId::generate(), &user, String::new(), now);
+        let session = Session::begin(testkit::new_id::<SessionId>(), &user, String::new(), now);
         let admitted = admit(Some(&session), Some(&user), now).unwrap();
         assert_eq!(
             (admitted.user_id, admitted.session_id, admitted.role),
@@ -210,7 +210,7 @@ mod tests {
                 mfa_enabled: enabled,
                 ..ada()
             };
-            let session = Session::begin(SessionId::generate(), &user, String::new(), now);
+            let session = Session::begin(testkit::new_id::<SessionId>(), &user, String::new(), now);
             let session = Session { mfa, ..session };
             let person = super::admit(Some(&session), Some(&user), admin_mfa, now).unwrap();
             (person.role, person.withheld)

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt, sync::LazyLock};
 
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use serde::{Deserialize, Serialize};
 use zxcvbn::{Score, zxcvbn};
 
@@ -38,10 +38,10 @@ impl Password {
     ///
     /// # Errors
     /// What is wrong with it, and what would help.
-    pub fn strong(self, about: &[&str]) -> Result<Self, Refusals> {
+    pub fn strong(self, about: &[&str]) -> Result<Self, FieldErrors> {
         if COMMON.contains(&*self.0.to_lowercase()) {
             let message = "is too easy to guess. It is on lists of common passwords.";
-            return Err(Refusals::here(message));
+            return Err(FieldErrors::new(message));
         }
         let entropy = zxcvbn(&self.0, about);
         if entropy.score() >= SCORE_MIN {
@@ -56,7 +56,7 @@ impl Password {
                 message.push_str(&sentence);
             }
         }
-        Err(Refusals::here(message))
+        Err(FieldErrors::new(message))
     }
 
     /// The same for a password that was read before anything was known of the
@@ -64,7 +64,7 @@ impl Password {
     ///
     /// # Errors
     /// What is wrong with it, and what would help.
-    pub fn strong_at(self, field: &str, about: &[&str]) -> Result<Self, Refusals> {
+    pub fn strong_at(self, field: &str, about: &[&str]) -> Result<Self, FieldErrors> {
         self.strong(about).map_err(|mut refusals| {
             for refusal in &mut refusals.0 {
                 field.clone_into(&mut refusal.field);
@@ -84,16 +84,16 @@ impl Password {
     ///
     /// # Errors
     /// When it is not a string, empty, or too long.
-    pub fn attempt(value: Value<'_>) -> Result<Self, Refusals> {
+    pub fn attempt(value: Value<'_>) -> Result<Self, FieldErrors> {
         Self::read(value, 1)
     }
 
-    fn read(value: Value<'_>, least: usize) -> Result<Self, Refusals> {
+    fn read(value: Value<'_>, least: usize) -> Result<Self, FieldErrors> {
         let text = value.text()?.into_owned();
         if (least..=PASSWORD_LENGTH_MAX).contains(&text.chars().count()) {
             Ok(Self(text))
         } else {
-            Err(Refusals::here(format!(
+            Err(FieldErrors::new(format!(
                 "must have {least} to {PASSWORD_LENGTH_MAX} characters"
             )))
         }
@@ -107,7 +107,7 @@ impl fmt::Debug for Password {
 }
 
 impl FromInput for Password {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         Self::read(value, PASSWORD_LENGTH_MIN)
     }
 }

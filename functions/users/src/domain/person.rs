@@ -1,6 +1,6 @@
 //! What a person says of themselves.
 
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use serde::{Deserialize, Serialize};
 
 /// Characters in a name at least and at most: the longest name known to a
@@ -28,10 +28,10 @@ impl PersonName {
 }
 
 impl FromInput for PersonName {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let name = value.trimmed(NAME_LENGTH)?;
         if name.contains(['\n', '\r', '\t']) {
-            return Err(Refusals::here("must be on one line"));
+            return Err(FieldErrors::new("must be on one line"));
         }
         Ok(Self(name))
     }
@@ -43,7 +43,7 @@ impl FromInput for PersonName {
 pub struct Phone(String);
 
 impl FromInput for Phone {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.text()?;
         let text = text.trim();
         let digits = text.strip_prefix('+').unwrap_or_default();
@@ -53,7 +53,7 @@ impl FromInput for Phone {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Refusals::here(
+            Err(FieldErrors::new(
                 "must be an E.164 number, such as +4930123456",
             ))
         }

@@ -1,7 +1,7 @@
 //! What a person may say of themselves beside name and address.
 
 use jiff::civil::Date;
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FromInput, FieldErrors, Value};
 use serde::{Deserialize, Serialize};
 
 use super::{Email, Password, PersonName, Phone, User};
@@ -94,7 +94,7 @@ impl BirthDate {
 }
 
 impl FromInput for Bio {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         value.trimmed(0..=BIO_LENGTH_MAX).map(Self)
     }
 }
@@ -102,9 +102,9 @@ impl FromInput for Bio {
 impl FromInput for Avatar {
     /// Takes `https` only: a page of the shop that showed a picture from
     /// elsewhere by `http` would not be safe, and `javascript:` is no picture.
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.trimmed(1..=AVATAR_LENGTH_MAX)?;
-        let refused = || Refusals::here("must be an https URL");
+        let refused = || FieldErrors::new("must be an https URL");
         let host = text.strip_prefix("https://").ok_or_else(refused)?;
         let host = host.split(['/', '?', '#']).next().unwrap_or_default();
         let plain = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
@@ -116,15 +116,15 @@ impl FromInput for Avatar {
 }
 
 impl FromInput for BirthDate {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.text()?;
-        let refused = || Refusals::here("must be a date such as 1815-12-10");
+        let refused = || FieldErrors::new("must be a date such as 1815-12-10");
         let date: Date = text.parse().map_err(|_| refused())?;
         if text.len() != "1815-12-10".len() {
             return Err(refused());
         }
         if date.year() < BIRTH_YEAR_MIN {
-            return Err(Refusals::here(format!(
+            return Err(FieldErrors::new(format!(
                 "must not be before {BIRTH_YEAR_MIN}"
             )));
         }
@@ -133,13 +133,13 @@ impl FromInput for BirthDate {
 }
 
 impl FromInput for Gender {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         match &*value.text()? {
             "male" => Ok(Self::Male),
             "female" => Ok(Self::Female),
             "other" => Ok(Self::Other),
             "prefer_not_to_say" => Ok(Self::PreferNotToSay),
-            _ => Err(Refusals::here(
+            _ => Err(FieldErrors::new(
                 "must be male, female, other or prefer_not_to_say",
             )),
         }
@@ -156,7 +156,7 @@ struct PreferencesChange {
 }
 
 impl FromInput for PreferencesChange {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let mut flag = |name| fields.optional_with(name, Value::boolean);
         let change = Self {
@@ -186,10 +186,10 @@ pub struct ProfileChange {
 }
 
 impl FromInput for ProfileChange {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let name = match fields.change("name") {
-            Some(None) => fields.keep("name", Err(Refusals::here("is required"))),
+            Some(None) => fields.keep("name", Err(FieldErrors::new("is required"))),
             name => name.flatten(),
         };
         let change = Self {
@@ -204,7 +204,7 @@ impl FromInput for ProfileChange {
             current_password: fields.optional_with("currentPassword", Password::attempt),
         };
         if change.email.is_some() && change.current_password.is_none() {
-            let missing = Refusals::here("is required to change the e-mail address");
+            let missing = FieldErrors::new("is required to change the e-mail address");
             fields.keep::<()>("currentPassword", Err(missing));
         }
         fields.finish(|| Some(change))
@@ -221,11 +221,11 @@ impl User {
         &self,
         change: &ProfileChange,
         today: Date,
-    ) -> Result<Option<Self>, Refusals> {
+    ) -> Result<Option<Self>, FieldErrors> {
         if let Some(Some(date)) = change.birth_date
             && !date.is_past(today)
         {
-            return Err(Refusals::at("/birthDate", "must not be in the future"));
+            return Err(FieldErrors::at("/birthDate", "must not be in the future"));
         }
         let mut changed = self.clone();
         if let Some(name) = &change.name {

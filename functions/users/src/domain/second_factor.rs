@@ -5,7 +5,7 @@ use std::fmt;
 
 use kernel::{
     SignedDuration, Timestamp,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
 use serde::{Deserialize, Serialize};
 
@@ -118,14 +118,14 @@ impl Otp {
     ///
     /// # Errors
     /// When it is not six digits.
-    pub fn code(value: Value<'_>) -> Result<Self, Refusals> {
+    pub fn code(value: Value<'_>) -> Result<Self, FieldErrors> {
         match Self::of(value)? {
             Some(code @ Self::Code(_)) => Ok(code),
-            _ => Err(Refusals::here("must be the 6 digits that the app shows")),
+            _ => Err(FieldErrors::new("must be the 6 digits that the app shows")),
         }
     }
 
-    fn of(value: Value<'_>) -> Result<Option<Self>, Refusals> {
+    fn of(value: Value<'_>) -> Result<Option<Self>, FieldErrors> {
         let typed = value.trimmed(1..=TYPED_LENGTH_MAX)?;
         let plain = typed.chars().filter(|c| !matches!(c, ' ' | '-'));
         let plain = plain.collect::<String>().to_ascii_uppercase();
@@ -139,9 +139,9 @@ impl Otp {
 }
 
 impl FromInput for Otp {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let refused =
-            || Refusals::here("must be the 6 digits that the app shows, or a recovery code");
+            || FieldErrors::new("must be the 6 digits that the app shows, or a recovery code");
         Self::of(value)?.ok_or_else(refused)
     }
 }

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_session_ends_after_14_idle_days() {
         let user = ada();
-        let session = Session::begin(SessionId::generate(), &user, "a".into(), days(0));
+        let session = Session::begin(testkit::new_id::<SessionId>(), &user, "a".into(), days(0));
         let last = days(14) - SignedDuration::from_millis(1);
         assert!(session.is_live(&user, last));
         assert!(!session.is_live(&user, days(14)));
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_session_ends_after_30_days_however_it_is_used() {
         let user = ada();
-        let mut session = Session::begin(SessionId::generate(), &user, "a".into(), days(0));
+        let mut session = Session::begin(testkit::new_id::<SessionId>(), &user, "a".into(), days(0));
         for day in 1..30 {
             assert!(session.is_live(&user, days(day)), "day {day}");
             session = session.refreshed(day.to_string(), days(day));
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_session_of_another_person_or_epoch_is_not_live() {
         let user = ada();
-        let session = Session::begin(SessionId::generate(), &user, "a".into(), days(0));
+        let session = Session::begin(testkit::new_id::<SessionId>(), &user, "a".into(), days(0));
         assert!(!session.is_live(&ada(), days(0)));
         let later = User {
             session_epoch: 1,
@@ -161,21 +161,21 @@ mod tests {
         let user = ada();
         let begun = |minute: i64| {
             let at = days(20) + SignedDuration::from_mins(minute);
-            Session::begin(SessionId::generate(), &user, "a".into(), at)
+            Session::begin(testkit::new_id::<SessionId>(), &user, "a".into(), at)
         };
         let mut sessions: Vec<Session> = (0..19).map(begun).collect();
         assert_eq!(superseded(&sessions, &user, days(21)), []);
         sessions.insert(0, begun(19));
         let oldest = sessions[1].id;
         assert_eq!(superseded(&sessions, &user, days(21)), [oldest]);
-        let idle = Session::begin(SessionId::generate(), &user, "a".into(), days(1));
+        let idle = Session::begin(testkit::new_id::<SessionId>(), &user, "a".into(), days(1));
         sessions.push(idle.clone());
         assert_eq!(superseded(&sessions, &user, days(21)), [oldest, idle.id]);
     }
 
     #[test]
     fn a_device_is_a_line_of_bounded_length() {
-        let session = Session::begin(SessionId::generate(), &ada(), "a".into(), days(0));
+        let session = Session::begin(testkit::new_id::<SessionId>(), &ada(), "a".into(), days(0));
         let named = |device: Option<&str>| session.clone().begun_from(None, device).device;
         assert_eq!(named(Some("Fire\nfox/1")), Some("Firefox/1".into()));
         assert_eq!(named(Some(&"x".repeat(999))).unwrap().len(), 200);

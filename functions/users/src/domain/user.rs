@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use jiff::fmt::serde::timestamp::millisecond::optional as millisecond;
 use kernel::{
     Timestamp, UserId,
-    input::{FromInput, Refusals, Value},
+    input::{FromInput, FieldErrors, Value},
 };
-use runtime::http::Role;
+use kernel::Role;
 use serde::{Deserialize, Serialize};
 
 use super::{Email, PasswordHash, PersonName, Phone, Profile};
@@ -220,10 +220,10 @@ pub fn known_words<'a>(email: Option<&'a Email>, name: Option<&'a PersonName>) -
 }
 
 impl FromInput for Status {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let name = value.text()?;
         let found = Self::ALL.into_iter().find(|status| status.as_str() == name);
-        found.ok_or_else(|| Refusals::here("must be active, inactive, suspended or pending"))
+        found.ok_or_else(|| FieldErrors::new("must be active, inactive, suspended or pending"))
     }
 }
 
@@ -231,19 +231,19 @@ impl FromInput for Status {
 ///
 /// # Errors
 /// When there is no such role.
-pub fn role_of(value: Value<'_>) -> Result<Role, Refusals> {
+pub fn role_of(value: Value<'_>) -> Result<Role, FieldErrors> {
     Role::from_name(&value.text()?)
-        .ok_or_else(|| Refusals::here("must be user, moderator or admin"))
+        .ok_or_else(|| FieldErrors::new("must be user, moderator or admin"))
 }
 
 impl FromInput for UserChange {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let role = fields.optional_with("role", role_of);
         let status = fields.optional("status");
         let change = fields.finish(|| Some(Self { role, status }))?;
         if change.role.is_none() && change.status.is_none() {
-            return Err(Refusals::here("must have role or status"));
+            return Err(FieldErrors::new("must have role or status"));
         }
         Ok(change)
     }
@@ -257,7 +257,7 @@ pub(crate) mod tests {
         let email = Email::from_input(Value::Text("ada@example.com")).unwrap();
         let name = PersonName::from_input(Value::Text("Ada")).unwrap();
         let hash = PasswordHash(String::new());
-        let id = UserId::generate();
+        let id = testkit::new_id::<UserId>();
         User::open(id, (email, name, None), hash, Timestamp::UNIX_EPOCH)
     }
 

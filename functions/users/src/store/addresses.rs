@@ -45,7 +45,7 @@ impl Store {
         match self.table.put(&row, next).await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Refused(refused)) => match refused.item::<AddressBook>("item")? {
+            Err(CommitError::ConditionFailed(refused)) => match refused.item::<AddressBook>("item")? {
                 // The reply to this very put was lost, and the SDK repeated it.
                 Some(found) if found == *book => Ok(()),
                 _ => Err(StoreAddressesError::Conflict),

@@ -85,7 +85,7 @@ impl Store {
             .update::<IgnoredAny>(attempts_key(email), expression)
             .await
         {
-            Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+            Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
@@ -117,7 +117,7 @@ impl Store {
         {
             Ok(_) => Ok(Added::Yes),
             Err(CommitError::Store(error)) => Err(error),
-            Err(CommitError::Refused(refused)) => {
+            Err(CommitError::ConditionFailed(refused)) => {
                 let found: Option<Attempts> = refused.item("item")?;
                 let over = found.filter(|attempts| !attempts.is_open(now));
                 Ok(over.map_or(Added::Full, |over| Added::Over(over.window_ends)))
@@ -147,7 +147,7 @@ impl Store {
             .await
         {
             Ok(_) => Ok(true),
-            Err(CommitError::Refused(_)) => Ok(false),
+            Err(CommitError::ConditionFailed(_)) => Ok(false),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

@@ -120,8 +120,8 @@ impl Store {
             Err(CommitError::Store(error)) => Err(error.into()),
             // The event has an id of its own: when it is there, this very
             // transaction happened, and its reply was lost.
-            Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(_)) => Err(ForgetUserError::Conflict),
+            Err(CommitError::ConditionFailed(refused)) if refused.names("event") => Ok(()),
+            Err(CommitError::ConditionFailed(_)) => Err(ForgetUserError::Conflict),
         }
     }
 
@@ -140,7 +140,7 @@ impl Store {
         let erasing = Expression::when("erasing = :yes").value(":yes", true);
         match self.table.delete(user_key(id), erasing).await {
             // Refused: somebody else has done it.
-            Ok(()) | Err(CommitError::Refused(_)) => Ok(true),
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(true),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

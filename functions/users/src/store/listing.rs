@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use dynamo::{Expression, Key, StoreError, Transaction};
 use futures_util::future::try_join_all;
 use kernel::{Limit, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -214,11 +214,11 @@ impl Store {
             Err(CommitError::Store(error)) => Err(error.into()),
             // The session's id is new: when it is there, this very transaction
             // happened, and its reply was lost.
-            Err(CommitError::Refused(refused)) if refused.names("session") => Ok(()),
-            Err(CommitError::Refused(refused)) if refused.names("attempts") => {
+            Err(CommitError::ConditionFailed(refused)) if refused.names("session") => Ok(()),
+            Err(CommitError::ConditionFailed(refused)) if refused.names("attempts") => {
                 Err(StoreLogInError::Locked)
             }
-            Err(CommitError::Refused(_)) => Err(StoreLogInError::Changed),
+            Err(CommitError::ConditionFailed(_)) => Err(StoreLogInError::Changed),
         }
     }
 }

@@ -36,11 +36,11 @@ pub use second_factors::{Confirmation, EnrolFactorError, RemoveFactorError};
 pub use sessions::RefreshSessionError;
 pub use users::{NewUser, RegisterUserError, UpdateUserError};
 
-use dynamo::{Index, IndexKey, Quota, RateLimit, Shape, StoreError, Table};
+use dynamo::{Index, IndexKey, Quota, RateLimit, TableSchema, StoreError, Table};
 use kernel::Timestamp;
 
 /// The shape of the table.
-pub const SHAPE: Shape = Shape {
+pub const SCHEMA: TableSchema = TableSchema {
     indexes: &[
         Index {
             name: listing::BY_EMAIL,

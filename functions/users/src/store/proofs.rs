@@ -2,7 +2,7 @@
 //! its token, for one use.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Keep, Key, Refused, StoreError, Transaction};
+use dynamo::{CommitError, Expression, Keep, Key, ConditionFailed, StoreError, Transaction};
 use kernel::{SessionId, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
@@ -228,11 +228,11 @@ impl Store {
         match self.announcing(transaction, changed, events).commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(refused)) if refused.names("user") => {
+            Err(CommitError::ConditionFailed(refused)) if refused.names("event") => Ok(()),
+            Err(CommitError::ConditionFailed(refused)) if refused.names("user") => {
                 Err(ChangePasswordError::Conflict)
             }
-            Err(CommitError::Refused(_)) => Err(ChangePasswordError::SessionEnded),
+            Err(CommitError::ConditionFailed(_)) => Err(ChangePasswordError::SessionEnded),
         }
     }
 
@@ -289,16 +289,16 @@ fn changed_password(changed: &User) -> Expression {
 /// What writes only new items cannot be refused but by themselves.
 fn settled(outcome: Result<(), CommitError>) -> Result<(), StoreError> {
     match outcome {
-        Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+        Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
     }
 }
 
 fn used(outcome: Result<(), CommitError>) -> Result<(), UseProofError> {
-    let refused: Refused = match outcome {
+    let refused: ConditionFailed = match outcome {
         Ok(()) => return Ok(()),
         Err(CommitError::Store(error)) => return Err(error.into()),
-        Err(CommitError::Refused(refused)) => refused,
+        Err(CommitError::ConditionFailed(refused)) => refused,
     };
     // The events have ids of their own: when they are there, this very
     // transaction happened, and its reply was lost.

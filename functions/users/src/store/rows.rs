@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use contracts::Envelope;
 use dynamo::Key;
 use kernel::{SessionId, SignedDuration, Timestamp, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -83,7 +83,7 @@ impl Store {
         let none_on = Expression::when("attribute_not_exists(confirmed_at)");
         match self.table.put(&row, none_on).await {
             Ok(()) => Ok(()),
-            Err(CommitError::Refused(_)) => Err(EnrolFactorError::AlreadyOn),
+            Err(CommitError::ConditionFailed(_)) => Err(EnrolFactorError::AlreadyOn),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }
@@ -125,18 +125,18 @@ impl Store {
             // The event has an id of its own: when it is there, this very
             // transaction happened, and its reply was lost. So the codes that
             // are shown are those that are kept.
-            Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(refused)) if refused.names("factor") => {
+            Err(CommitError::ConditionFailed(refused)) if refused.names("event") => Ok(()),
+            Err(CommitError::ConditionFailed(refused)) if refused.names("factor") => {
                 let found: Option<SecondFactor> = refused.item("factor")?;
                 Err(match found.is_some_and(|found| found.is_on()) {
                     true => EnrolFactorError::AlreadyOn,
                     false => EnrolFactorError::Changed,
                 })
             }
-            Err(CommitError::Refused(refused)) if refused.names("session") => {
+            Err(CommitError::ConditionFailed(refused)) if refused.names("session") => {
                 Err(EnrolFactorError::SessionEnded)
             }
-            Err(CommitError::Refused(_)) => Err(EnrolFactorError::Changed),
+            Err(CommitError::ConditionFailed(_)) => Err(EnrolFactorError::Changed),
         }
     }
 
@@ -240,10 +240,10 @@ fn removed(outcome: Result<(), CommitError>) -> Result<(), RemoveFactorError> {
         Ok(()) => Ok(()),
         Err(CommitError::Store(error)) => Err(error.into()),
         // This very transaction happened, and its reply was lost.
-        Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-        Err(CommitError::Refused(refused)) if refused.names("attempts") => {
+        Err(CommitError::ConditionFailed(refused)) if refused.names("event") => Ok(()),
+        Err(CommitError::ConditionFailed(refused)) if refused.names("attempts") => {
             Err(RemoveFactorError::Locked)
         }
-        Err(CommitError::Refused(_)) => Err(RemoveFactorError::Changed),
+        Err(CommitError::ConditionFailed(_)) => Err(RemoveFactorError::Changed),
     }
 }

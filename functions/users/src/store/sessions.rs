@@ -135,7 +135,7 @@ impl Store {
         {
             Ok(_) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Refused(refused)) => match refused.item::<Session>("item")? {
+            Err(CommitError::ConditionFailed(refused)) => match refused.item::<Session>("item")? {
                 // The reply to this very update was lost, and the SDK repeated it.
                 Some(found) if found.refresh_hash == next.refresh_hash => Ok(()),
                 _ => Err(RefreshSessionError::Superseded),
@@ -173,7 +173,7 @@ impl Store {
         condition: Expression,
     ) -> Result<(), StoreError> {
         match self.table.delete(session_key(user_id, id), condition).await {
-            Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

@@ -87,7 +87,7 @@ impl Store {
         match outcome {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Refused(refused)) => match refused.item::<EmailOwner>("email")? {
+            Err(CommitError::ConditionFailed(refused)) => match refused.item::<EmailOwner>("email")? {
                 // The reply to this very transaction was lost.
                 Some(owner) if owner.user_id == user.id => Ok(()),
                 _ => Err(RegisterUserError::EmailTaken),
@@ -142,11 +142,11 @@ impl Store {
             Err(CommitError::Store(error)) => Err(error.into()),
             // The event has an id of its own: when it is there, this very
             // transaction happened, and its reply was lost.
-            Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(refused)) if refused.names("user") => {
+            Err(CommitError::ConditionFailed(refused)) if refused.names("event") => Ok(()),
+            Err(CommitError::ConditionFailed(refused)) if refused.names("user") => {
                 Err(UpdateUserError::Conflict)
             }
-            Err(CommitError::Refused(_)) => Err(UpdateUserError::LastAdmin),
+            Err(CommitError::ConditionFailed(_)) => Err(UpdateUserError::LastAdmin),
         }
     }
 

@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_token_reads_back_and_matches_only_its_own_hash() {
-        let token = RefreshToken::generate(UserId::generate(), SessionId::generate()).unwrap();
+        let token = RefreshToken::generate(testkit::new_id::<UserId>(), testkit::new_id::<SessionId>()).unwrap();
         let read = RefreshToken::parse(&token.reveal()).unwrap();
         assert!(read == token && read.matches(&token.hash()));
         let other = RefreshToken::generate(token.user_id, token.session_id).unwrap();
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_token_does_not_read() {
-        let token = RefreshToken::generate(UserId::generate(), SessionId::generate())
+        let token = RefreshToken::generate(testkit::new_id::<UserId>(), testkit::new_id::<SessionId>())
             .unwrap()
             .reveal();
         let simple = token.replace('-', "");
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_token_does_not_show_itself() {
-        let token = RefreshToken::generate(UserId::generate(), SessionId::generate()).unwrap();
+        let token = RefreshToken::generate(testkit::new_id::<UserId>(), testkit::new_id::<SessionId>()).unwrap();
         assert!(!format!("{token:?}").contains(&token.secret));
     }
 }

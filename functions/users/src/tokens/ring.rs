@@ -106,7 +106,7 @@ impl KeyRing {
             }
             // The keys that there are stay good.
             Err(error) => {
-                let error = log::chain(error.as_ref());
+                let error = log::error_chain(error.as_ref());
                 tracing::warn!(error, "the secret cannot be read again");
             }
         }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn issue(tokens: &AccessTokens, now: Timestamp) -> String {
-        let ids = (UserId::generate(), SessionId::generate());
+        let ids = (testkit::new_id::<UserId>(), testkit::new_id::<SessionId>());
         tokens.issue(ids.0, ids.1, Role::User, now).unwrap()
     }
 

@@ -138,7 +138,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
         json!({"name": "", "line1": "a\nb", "country": "XX", "isDefault": 1, "planet": "Earth"});
     let client = ada.client(&shop.add_address);
     let reply = client.post(PATH, &body, UNPROCESSABLE_ENTITY).await;
-    let mut fields = reply.refused_fields();
+    let mut fields = reply.invalid_fields();
     fields.sort_unstable();
     assert_eq!(
         fields,

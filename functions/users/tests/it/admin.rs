@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use kernel::UserId;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::{Value, json};
 use testkit::{Reply, status::*};
 
@@ -99,7 +99,7 @@ async fn users_are_listed_by_address_with_filters_pages_and_totals() {
         .as_internal()
         .get(path, UNPROCESSABLE_ENTITY)
         .await;
-    let mut fields = reply.refused_fields();
+    let mut fields = reply.invalid_fields();
     fields.sort_unstable();
     assert_eq!(fields, ["limit", "page", "role", "status"]);
 }
@@ -124,7 +124,7 @@ async fn an_account_shows_who_and_when_but_no_hash() {
         .await;
     ada.client(&shop.delete_user).delete(&path, FORBIDDEN).await;
     shop.get_user.get(&path, UNAUTHORIZED).await;
-    let nobody = format!("/api/users/{}", UserId::generate());
+    let nobody = format!("/api/users/{}", testkit::new_id::<UserId>());
     shop.get_user.as_internal().get(&nobody, NOT_FOUND).await;
     shop.delete_user
         .as_internal()

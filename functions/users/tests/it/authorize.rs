@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use kernel::{SessionId, UserId};
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::TestTable;
 use users::{
     app::Authorizer,
     internal_key::InternalKey,
-    store::{SHAPE, Store},
+    store::{SCHEMA, Store},
 };
 
 use crate::shop::{INTERNAL_KEY, OLD_INTERNAL_KEY, Shop, ask, tokens, versions};
@@ -56,11 +56,11 @@ async fn a_good_signature_without_a_good_session_is_nobody() {
             .issue(user, session, Role::Admin, shop.clock.now())
             .unwrap()
     };
-    let never = token(ada.id, SessionId::generate());
+    let never = token(ada.id, testkit::new_id::<SessionId>());
     assert_eq!(shop.verdict(&never).await, "session_ended");
     let of_another = token(bob.id, ada.session_id());
     assert_eq!(shop.verdict(&of_another).await, "session_ended");
-    let nobody = token(UserId::generate(), ada.session_id());
+    let nobody = token(testkit::new_id::<UserId>(), ada.session_id());
     assert_eq!(shop.verdict(&nobody).await, "session_ended");
     // The role is the account's, not the token's.
     let claims_admin = token(ada.id, ada.session_id());
@@ -95,7 +95,7 @@ async fn a_machine_has_the_internal_key_of_now_or_before() {
 async fn without_its_store_it_lets_nobody_in() {
     let shop = Shop::open().await;
     let ada = shop.register("ada@example.com").await;
-    let elsewhere = TestTable::create(&SHAPE).await;
+    let elsewhere = TestTable::create(&SCHEMA).await;
     let missing = dynamo::Table::new(elsewhere.table().client().clone(), "no-such-table");
     let authorizer = users::api::authorize::handler(Arc::new(Authorizer {
         store: Store::new(missing),

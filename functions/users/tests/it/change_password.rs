@@ -35,11 +35,11 @@ async fn a_wrong_current_password_is_a_failure_like_any_other() {
     let ada = shop.register("ada@example.com").await;
     for _ in 0..5 {
         let reply = change(&shop, &ada, NEW, NEW, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+        assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     }
     // The address is locked: the right one gets the same reply, here and there.
     let reply = change(&shop, &ada, PASSWORD, NEW, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
     assert_eq!(shop.verdict(&ada.token).await, "user", "still signed in");
 }
@@ -56,13 +56,13 @@ async fn the_new_one_must_be_good_and_new() {
         &"x".repeat(129),
     ] {
         let reply = change(&shop, &ada, PASSWORD, weak, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/newPassword"], "{weak}");
+        assert_eq!(reply.invalid_fields(), ["/newPassword"], "{weak}");
     }
     let client = ada.client(&shop.change_password);
     let reply = client
         .put("/api/users/password", &json!({}), UNPROCESSABLE_ENTITY)
         .await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword", "/newPassword"]);
+    assert_eq!(reply.invalid_fields(), ["/currentPassword", "/newPassword"]);
     let body = json!({"currentPassword": PASSWORD, "newPassword": NEW});
     shop.change_password
         .put("/api/users/password", &body, UNAUTHORIZED)

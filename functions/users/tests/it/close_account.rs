@@ -121,14 +121,14 @@ async fn it_takes_the_password() {
     let ada = shop.register("ada@example.com").await;
     for _ in 0..5 {
         let reply = close(&shop, &ada, "not the password", UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+        assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     }
     // Guessing here locks the address like guessing at log-in.
     close(&shop, &ada, PASSWORD, UNPROCESSABLE_ENTITY).await;
     shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
     let client = ada.client(&shop.close);
     let reply = client.post(PATH, &json!({}), UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     let body = json!({ "currentPassword": PASSWORD });
     shop.close.post(PATH, &body, UNAUTHORIZED).await;
 }
@@ -195,7 +195,7 @@ async fn a_return_decided_before_the_shop_shut_the_account_is_refused() {
     let user = store.user(ada.id).await.unwrap().unwrap();
     let returned = user.returned();
     let now = shop.clock.now();
-    let session = Session::begin(SessionId::generate(), &user, "x".into(), now);
+    let session = Session::begin(testkit::new_id::<SessionId>(), &user, "x".into(), now);
     let log_in = || LogIn {
         user: &user,
         returned: Some(Returned {

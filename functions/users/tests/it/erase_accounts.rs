@@ -170,6 +170,6 @@ async fn a_round_with_nothing_to_do_does_nothing() {
     let before = everything(&shop).await;
     assert_eq!(erase(&shop).await, 0);
     assert_eq!(everything(&shop).await, before);
-    let nobody = UserId::generate().to_string();
+    let nobody = testkit::new_id::<UserId>().to_string();
     assert!(!before.contains(&nobody));
 }

@@ -1,5 +1,5 @@
 use kernel::UserId;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::json;
 use testkit::status::*;
 
@@ -32,7 +32,7 @@ async fn it_needs_a_session_of_somebody_who_is_there() {
     let shop = Shop::open().await;
     shop.me.get("/api/auth/me", UNAUTHORIZED).await;
     shop.me.as_internal().get("/api/auth/me", FORBIDDEN).await;
-    let nobody = shop.me.as_user(UserId::generate(), Role::User);
+    let nobody = shop.me.as_user(testkit::new_id::<UserId>(), Role::User);
     let reply = nobody.get("/api/auth/me", NOT_FOUND).await;
     assert_eq!(reply.body["code"], "not_found");
 }

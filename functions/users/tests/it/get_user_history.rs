@@ -1,7 +1,7 @@
 //! `GET /api/users/{id}/history`.
 
 use kernel::UserId;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::{Value, json};
 use testkit::status::*;
 
@@ -126,7 +126,7 @@ async fn it_is_for_those_who_run_the_shop() {
         .history
         .as_session(ada.id, ada.session_id(), Role::Admin);
     admin.get(&path(&ada), OK).await;
-    let nobody = format!("/api/users/{}/history", UserId::generate());
+    let nobody = format!("/api/users/{}/history", testkit::new_id::<UserId>());
     admin.get(&nobody, NOT_FOUND).await;
     admin.get("/api/users/x/history", NOT_FOUND).await;
 }

@@ -150,7 +150,7 @@ async fn a_right_guess_that_was_read_before_the_lock_does_not_get_past_it() {
         store.count_failure("ada@example.com", now).await.unwrap();
     }
     let session =
-        users::domain::Session::begin(kernel::SessionId::generate(), &user, "x".into(), now);
+        users::domain::Session::begin(kernel::testkit::new_id::<SessionId>(), &user, "x".into(), now);
     let log_in = || LogIn {
         user: &user,
         returned: None,
@@ -195,7 +195,7 @@ async fn a_log_in_decided_on_an_account_that_changed_is_refused() {
     shop.update(ada.id, &json!({"status": "suspended"}), OK)
         .await;
     let session = users::domain::Session::begin(
-        kernel::SessionId::generate(),
+        kernel::testkit::new_id::<SessionId>(),
         &user,
         "x".into(),
         shop.clock.now(),
@@ -286,7 +286,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
             .log_in
             .post("/api/auth/login", &body, UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), fields);
+        assert_eq!(reply.invalid_fields(), fields);
     }
 }
 

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 use kernel::SignedDuration;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::{Value, json};
-use testkit::{Losses, TestTable, status::*};
-use users::{app::App, events::erase_accounts::erase_accounts, store::SHAPE};
+use testkit::{LostReplies, TestTable, status::*};
+use users::{app::App, events::erase_accounts::erase_accounts, store::SCHEMA};
 
 use crate::{
     mfa::code,
@@ -31,8 +31,8 @@ type Rest = BTreeMap<String, usize>;
 
 /// Every write that the service makes for a person, one after the other; each
 /// reply is the same whatever gets lost.
-async fn life(losses: &Losses) -> Vec<Rest> {
-    let shop = Shop::open_on(TestTable::create(&SHAPE).await.losing(losses)).await;
+async fn life(losses: &LostReplies) -> Vec<Rest> {
+    let shop = Shop::open_on(TestTable::create(&SCHEMA).await.losing(losses)).await;
     let mut rests = Vec::new();
     let ada = shop.register(ADA).await;
     verify(&shop, "user.registered").await;
@@ -147,12 +147,12 @@ async fn rest(shop: &Shop) -> Rest {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_life_with_any_reply_lost_is_the_same_life() {
-    let none = Losses::default().but(LIMITS);
+    let none = LostReplies::default().but(LIMITS);
     let expected = &life(&none).await;
     let writes = none.writes();
     assert!(writes > 30, "{writes}");
     let lives = (0..EVERY).map(|first| async move {
-        let losses = Losses::every(EVERY, first).but(LIMITS);
+        let losses = LostReplies::every(EVERY, first).but(LIMITS);
         let found = life(&losses).await;
         assert_eq!(losses.writes(), writes, "from {first} on");
         for (at, (found, expected)) in found.iter().zip(expected).enumerate() {

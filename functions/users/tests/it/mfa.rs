@@ -150,7 +150,7 @@ async fn another_offer_takes_the_place_of_the_first_and_each_waits_an_hour() {
     let second = shop.enroll(&ada).await;
     let of_first = code(&first, &shop.clock, 0);
     let reply = shop.confirm(&ada, &of_first, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/code"]);
+    assert_eq!(reply.invalid_fields(), ["/code"]);
     shop.clock.advance(SignedDuration::from_hours(1));
     let too_late = code(&second, &shop.clock, 0);
     let reply = shop.confirm(&ada, &too_late, CONFLICT).await;
@@ -168,12 +168,12 @@ async fn a_wrong_code_is_a_failure_like_any_other() {
     for _ in 0..5 {
         let old = code(&secret, &shop.clock, -2);
         let reply = shop.confirm(&ada, &old, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/code"]);
+        assert_eq!(reply.invalid_fields(), ["/code"]);
     }
     // The address is locked: the right one gets the same reply, here and there.
     let now = code(&secret, &shop.clock, 0);
     let reply = shop.confirm(&ada, &now, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/code"]);
+    assert_eq!(reply.invalid_fields(), ["/code"]);
     shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
     assert!(!shop.mfa_enabled(&ada).await);
     shop.clock.advance(SignedDuration::from_mins(15));
@@ -196,7 +196,7 @@ async fn what_is_no_code_at_all_names_its_field_and_counts_nothing() {
         ] {
             let client = ada.person.client(client);
             let reply = client.post(path, &body, UNPROCESSABLE_ENTITY).await;
-            assert_eq!(reply.refused_fields(), ["/code"], "{body}");
+            assert_eq!(reply.invalid_fields(), ["/code"], "{body}");
         }
     }
     // A recovery code confirms nothing.
@@ -204,7 +204,7 @@ async fn what_is_no_code_at_all_names_its_field_and_counts_nothing() {
     let reply = shop
         .confirm(&ada.person, recovery, UNPROCESSABLE_ENTITY)
         .await;
-    assert_eq!(reply.refused_fields(), ["/code"]);
+    assert_eq!(reply.invalid_fields(), ["/code"]);
     let counted: Vec<Value> = shop.table.items_of("ATTEMPTS#", "ATTEMPTS").await;
     assert!(counted.is_empty(), "{counted:?}");
 }
@@ -301,7 +301,7 @@ async fn it_is_turned_off_with_a_code_or_a_recovery_code_that_was_not_used() {
     // The code that confirmed it is used up.
     let used = code(&ada.secret, &shop.clock, -1);
     let reply = shop.disable(&ada.person, &used, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/code"]);
+    assert_eq!(reply.invalid_fields(), ["/code"]);
     let now = code(&ada.secret, &shop.clock, 0);
     shop.disable(&ada.person, &now, OK).await;
     assert!(shop.factors().await.is_empty());

@@ -193,7 +193,7 @@ async fn a_factor_that_was_turned_on_meanwhile_is_not_got_around() {
     let user = admitted.expect("the password is right").user;
     let secret = shop.enroll(&ada).await;
     shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
-    let id = kernel::SessionId::generate();
+    let id = kernel::testkit::new_id::<SessionId>();
     let session = users::domain::Session::begin(id, &user, "x".into(), now);
     let refused = store
         .log_in(LogIn {
@@ -237,7 +237,7 @@ async fn what_was_shown_is_used_up_by_whoever_is_first() {
         shop.log_in_with(ADA, &typed, OK).await;
 
         let user = store.user(ada.person.id).await.unwrap().unwrap();
-        let id = kernel::SessionId::generate();
+        let id = kernel::testkit::new_id::<SessionId>();
         let session = users::domain::Session::begin(id, &user, "x".into(), now);
         let log_in = LogIn {
             user: &user,
@@ -294,7 +294,7 @@ async fn a_log_in_that_is_written_again_is_the_same() {
     let otp = Otp::Code(code(&ada.secret, &shop.clock, 0));
     let factors = Factors::new(versions(MFA_SECRET, None));
     let shown = factors.shown(&factor, &otp, now).unwrap().unwrap();
-    let id = kernel::SessionId::generate();
+    let id = kernel::testkit::new_id::<SessionId>();
     let session = users::domain::Session::begin(id, &admitted.user, "x".into(), now);
     for _ in 0..2 {
         let log_in = LogIn {

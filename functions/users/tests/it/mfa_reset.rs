@@ -1,7 +1,7 @@
 //! Taking second factors from those who have lost them.
 
 use kernel::UserId;
-use runtime::http::Role;
+use kernel::Role;
 use testkit::{Reply, status::*};
 
 use crate::shop::{PASSWORD, Person, Shop};
@@ -33,7 +33,7 @@ async fn a_reset_takes_the_factor_and_ends_the_sessions_of_whoever_lost_it() {
         types,
         ["user.registered", "user.mfa_enabled", "user.mfa_disabled"]
     );
-    shop.reset_mfa(UserId::generate(), NOT_FOUND).await;
+    shop.reset_mfa(testkit::new_id::<UserId>(), NOT_FOUND).await;
 }
 
 #[tokio::test]
@@ -44,14 +44,14 @@ async fn a_reset_is_for_admins_and_not_of_their_own() {
     let client = &shop.reset_mfa;
     client.delete(&path, UNAUTHORIZED).await;
     for role in [Role::User, Role::Moderator] {
-        let somebody = client.as_user(UserId::generate(), role);
+        let somebody = client.as_user(testkit::new_id::<UserId>(), role);
         somebody.delete(&path, FORBIDDEN).await;
     }
     let herself = client.as_user(ada.person.id, Role::Admin);
     let reply = herself.delete(&path, FORBIDDEN).await;
     assert_eq!(reply.body["code"], "own_mfa");
     assert!(shop.mfa_enabled(&ada.person).await);
-    let another = client.as_user(UserId::generate(), Role::Admin);
+    let another = client.as_user(testkit::new_id::<UserId>(), Role::Admin);
     another.delete(&path, OK).await;
     assert!(shop.factors().await.is_empty());
 }

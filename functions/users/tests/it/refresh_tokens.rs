@@ -134,7 +134,7 @@ async fn what_is_no_token_is_refused_and_ends_nothing() {
     let shop = Shop::open().await;
     let ada = shop.register("ada@example.com").await;
     let secret = ada.refresh.split_once('.').unwrap().1;
-    let unknown = format!("{}.{secret}", SessionId::generate());
+    let unknown = format!("{}.{secret}", testkit::new_id::<SessionId>());
     for token in [
         "",
         "x",
@@ -155,7 +155,7 @@ async fn what_is_no_token_is_refused_and_ends_nothing() {
             .refresh
             .post("/api/auth/refresh", &body, UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), [field]);
+        assert_eq!(reply.invalid_fields(), [field]);
     }
     shop.refresh(&ada.refresh, OK).await;
 }

@@ -151,7 +151,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
             .post("/api/auth/register", &body, UNPROCESSABLE_ENTITY)
             .await;
         assert_eq!(reply.body["code"], "validation_failed");
-        let mut fields: Vec<String> = reply.refused_fields().into_iter().map(Into::into).collect();
+        let mut fields: Vec<String> = reply.invalid_fields().into_iter().map(Into::into).collect();
         fields.sort();
         fields
     };
@@ -187,7 +187,7 @@ async fn a_password_that_is_easy_to_guess_is_refused_with_advice() {
             .register
             .post("/api/auth/register", &body, UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), ["/password"], "{password}");
+        assert_eq!(reply.invalid_fields(), ["/password"], "{password}");
         let message = reply.body["errors"][0]["message"].as_str().unwrap();
         assert!(message.starts_with("is too easy to guess. "), "{message}");
         assert!(!message.contains(password));

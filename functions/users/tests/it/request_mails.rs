@@ -104,7 +104,7 @@ async fn known_and_unknown_addresses_have_the_same_reply_after_the_same_calls() 
         }
         assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
         let reply = client.post(path, &json!({}), UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/email"]);
+        assert_eq!(reply.invalid_fields(), ["/email"]);
     }
 }
 

@@ -68,7 +68,7 @@ async fn a_password_that_is_refused_leaves_the_token_good() {
     let token = ask(&shop, "ada@example.com").await;
     for weak in ["password123", "lovelace1", "short", "ada@example.com"] {
         let reply = reset(&shop, &token, weak, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/password"], "{weak}");
+        assert_eq!(reply.invalid_fields(), ["/password"], "{weak}");
     }
     reset(&shop, &token, NEW, OK).await;
 }
@@ -80,7 +80,7 @@ async fn a_token_is_good_for_half_an_hour() {
     let token = ask(&shop, "ada@example.com").await;
     shop.clock.advance(SignedDuration::from_mins(30));
     let reply = reset(&shop, &token, NEW, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/token"]);
+    assert_eq!(reply.invalid_fields(), ["/token"]);
     shop.clock.advance(SignedDuration::from_millis(-1));
     reset(&shop, &token, NEW, OK).await;
 }
@@ -131,5 +131,5 @@ async fn neither_a_token_of_another_kind_nor_a_suspended_account_gets_a_password
         .reset
         .post("/api/auth/reset-password", &json!({}), UNPROCESSABLE_ENTITY)
         .await;
-    assert_eq!(reply.refused_fields(), ["/token", "/password"]);
+    assert_eq!(reply.invalid_fields(), ["/token", "/password"]);
 }

@@ -7,7 +7,7 @@ use testkit::{Client, Clock, Reply, TestTable, status::*};
 use users::{
     api::serve_jwks,
     app::PublicKeys,
-    store::SHAPE,
+    store::SCHEMA,
     tokens::{AccessTokens, KeyRing},
 };
 
@@ -19,7 +19,7 @@ const TWO: &str = "the secret of the test's tokens after it";
 /// A client of the function, with a clock and a secret that the test changes;
 /// no secret is one that cannot be read.
 async fn open(secret: &SecretVersions) -> (Client, Clock, Arc<Mutex<Option<SecretVersions>>>) {
-    let table = TestTable::create(&SHAPE).await;
+    let table = TestTable::create(&SCHEMA).await;
     let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
     let held = Arc::new(Mutex::new(Some(secret.clone())));
     let tokens = AccessTokens::new("emporium", secret).unwrap();

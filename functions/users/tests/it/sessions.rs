@@ -78,7 +78,7 @@ async fn nobody_ends_the_session_of_somebody_else() {
     client.delete(&path, NOT_FOUND).await;
     client
         .delete(
-            &format!("/api/users/sessions/{}", SessionId::generate()),
+            &format!("/api/users/sessions/{}", testkit::new_id::<SessionId>()),
             NOT_FOUND,
         )
         .await;

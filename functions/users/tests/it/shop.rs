@@ -13,7 +13,7 @@ use users::{
     domain::AdminMfa,
     factors::Factors,
     internal_key::InternalKey,
-    store::{SHAPE, Store},
+    store::{SCHEMA, Store},
     tokens::AccessTokens,
 };
 
@@ -120,7 +120,7 @@ pub(crate) fn mfa(table: &TestTable, clock: &Clock) -> Mfa {
 
 impl Shop {
     pub(crate) async fn open() -> Self {
-        Self::open_on(TestTable::create(&SHAPE).await).await
+        Self::open_on(TestTable::create(&SCHEMA).await).await
     }
 
     /// The same on a table.

@@ -82,7 +82,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
         "role": "admin", "status": "active", "emailVerified": true
     });
     let reply = update(&shop, &ada, &wrong, UNPROCESSABLE_ENTITY).await;
-    let mut fields = reply.refused_fields();
+    let mut fields = reply.invalid_fields();
     fields.sort_unstable();
     assert_eq!(
         fields,
@@ -102,7 +102,7 @@ async fn everything_that_is_wrong_is_named_at_once() {
     );
     let future = json!({"birthDate": "2026-01-02"});
     let reply = update(&shop, &ada, &future, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/birthDate"]);
+    assert_eq!(reply.invalid_fields(), ["/birthDate"]);
     update(&shop, &ada, &json!({"birthDate": "2026-01-01"}), OK).await;
     shop.update_profile
         .put("/api/users/profile", &json!({}), UNAUTHORIZED)
@@ -116,10 +116,10 @@ async fn a_new_address_takes_the_password_and_does_not_tell_who_has_it() {
     shop.register("bob@example.com").await;
     let without = json!({"email": "new@example.com"});
     let reply = update(&shop, &ada, &without, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     let wrong = json!({"email": "new@example.com", "currentPassword": "wrong horse battery"});
     let reply = update(&shop, &ada, &wrong, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     assert!(
         shop.mailed_token("user.verification_requested")
             .await

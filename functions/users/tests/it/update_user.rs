@@ -1,7 +1,7 @@
 use contracts::events::{Preferences, UserUpdated};
 use futures_util::future::join_all;
 use kernel::UserId;
-use runtime::http::Role;
+use kernel::Role;
 use serde_json::{Value, json};
 use testkit::status::*;
 
@@ -118,7 +118,7 @@ async fn storing_a_change_twice_is_once_and_a_stale_one_is_refused() {
 
 fn shop_event() -> contracts::Envelope {
     let data = UserUpdated {
-        user_id: UserId::generate(),
+        user_id: testkit::new_id::<UserId>(),
         email: String::new(),
         name: String::new(),
         role: String::new(),
@@ -169,10 +169,10 @@ async fn what_is_wrong_is_named_and_who_is_not_there_is_not_found() {
         ),
     ] {
         let reply = shop.update(ada.id, &body, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), fields);
+        assert_eq!(reply.invalid_fields(), fields);
     }
     let change = json!({"role": "admin"});
-    shop.update(UserId::generate(), &change, NOT_FOUND).await;
+    shop.update(testkit::new_id::<UserId>(), &change, NOT_FOUND).await;
     shop.update
         .as_internal()
         .patch("/api/users/me", &change, NOT_FOUND)

@@ -13,7 +13,7 @@ async fn verify(shop: &Shop, token: &str, expected: StatusCode) -> testkit::Repl
         .await;
     if expected == UNPROCESSABLE_ENTITY {
         assert_eq!(reply.body["code"], "invalid_token");
-        assert_eq!(reply.refused_fields(), ["/token"]);
+        assert_eq!(reply.invalid_fields(), ["/token"]);
     }
     reply
 }
@@ -94,7 +94,7 @@ async fn what_is_no_token_is_refused() {
             .verify_email
             .post(path, &body, UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), ["/token"]);
+        assert_eq!(reply.invalid_fields(), ["/token"]);
     }
     assert_eq!(me(&shop, &ada).await["emailVerified"], false);
 }

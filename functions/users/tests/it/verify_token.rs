@@ -52,6 +52,6 @@ async fn a_token_that_is_not_good_says_why() {
             .verify_token
             .post(path, &body, UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), ["/token"]);
+        assert_eq!(reply.invalid_fields(), ["/token"]);
     }
 }

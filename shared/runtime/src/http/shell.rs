@@ -1,7 +1,7 @@
 //! What is the same for every request: ids, access, limits, headers, the log
-//! line. One concrete function for all endpoints.
+//! line. Concrete code, compiled once for all endpoints.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Router,
@@ -10,16 +10,19 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Collected};
+use kernel::Actor;
 use lambda_http::{Adapter, request::LambdaRequest};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::{RawValue, to_raw_value};
-use tower::{Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
-use super::{Access, ApiError, Caller, RequestInfo, error::ErrorLog, request::CURRENT};
-use crate::{Environment, Error, Handler, log, metrics::REQUEST_LATENCY};
+use super::{Access, ApiError, Caller, RequestInfo, SourceIp, draft, error::ErrorLog};
+use crate::{
+    BoxFuture, Environment, Error, Handler, Host, Stopwatch, metrics::REQUEST_LATENCY,
+};
 
 /// The largest body, in bytes: no request of the shop needs more.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -29,96 +32,193 @@ const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The service's name for `X-Service`, from the variable that the template sets.
-pub(super) fn service_name(environment: &Environment) -> Arc<str> {
-    environment.get("SERVICE").unwrap_or("emporium").into()
-}
+/// Looks at a request before it is read: see [`super::Endpoint::guard`].
+pub(super) type Guard =
+    Arc<dyn Fn(SourceIp) -> BoxFuture<Result<HeaderMap, ApiError>> + Send + Sync>;
 
-/// An HTTP function's answer to invocations.
-pub(super) fn handler(
+/// An HTTP function that has been started.
+pub(super) struct Shell {
     function: &'static str,
     service: Arc<str>,
     access: Access,
+    guard: Option<Guard>,
     router: Router,
-) -> Handler {
-    let router =
-        router.layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)));
-    Arc::new(move |event| {
-        let (router, service) = (router.clone(), service.clone());
-        Box::pin(invoke(function, service, access, router, event))
-    })
+    host: Host,
 }
 
-async fn invoke(
-    function: &'static str,
-    service: Arc<str>,
-    access: Access,
-    router: Router,
-    event: LambdaEvent<Box<RawValue>>,
-) -> Result<Box<RawValue>, Error> {
-    let request = LambdaRequest::ApiGatewayV2(serde_json::from_str(event.payload.get())?);
-    let answer = service_fn(move |request: lambda_http::Request| {
-        let (router, service) = (router.clone(), service.clone());
-        async move {
-            let response = answer(function, &service, access, router, request).await;
-            Ok::<_, Infallible>(into_lambda(response).await)
+impl Shell {
+    pub(super) fn new(
+        function: &'static str,
+        access: Access,
+        guard: Option<Guard>,
+        router: Router,
+        environment: &Environment,
+    ) -> Self {
+        Self {
+            function,
+            // For `X-Service`; the template sets the variable.
+            service: environment.get("SERVICE").unwrap_or("emporium").into(),
+            access,
+            guard,
+            router,
+            host: environment.host().clone(),
         }
-    });
-    let event = LambdaEvent {
-        payload: request,
-        context: event.context,
-    };
-    let reply = Adapter::from(answer).call(event).await?;
-    Ok(to_raw_value(&reply)?)
+    }
+
+    pub(super) fn into_handler(self) -> Handler {
+        let shell = Arc::new(self);
+        Arc::new(move |event| Box::pin(shell.clone().invoke(event)))
+    }
+
+    async fn invoke(
+        self: Arc<Self>,
+        event: LambdaEvent<Box<RawValue>>,
+    ) -> Result<Box<RawValue>, Error> {
+        let request = LambdaRequest::ApiGatewayV2(serde_json::from_str(event.payload.get())?);
+        let answer = service_fn(move |request: lambda_http::Request| {
+            let shell = self.clone();
+            async move { Ok::<_, Infallible>(into_lambda(shell.answer(request).await).await) }
+        });
+        let event = LambdaEvent {
+            payload: request,
+            context: event.context,
+        };
+        let reply = Adapter::from(answer).call(event).await?;
+        Ok(to_raw_value(&reply)?)
+    }
+
+    async fn answer(&self, request: lambda_http::Request) -> Response {
+        let stopwatch = Stopwatch::start();
+        let info = RequestInfo::new(request.headers(), request.uri().path(), &self.host);
+        let caller = Caller::of(&request);
+        let actor = caller.actor();
+        let method = request.method().clone();
+        let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+        let accept_encoding = request.headers().get(header::ACCEPT_ENCODING).cloned();
+
+        let work = AssertUnwindSafe(self.decide_and_route(info.clone(), caller, request));
+        let mut response = work
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| ApiError::internal("the handler panicked").into_response());
+        draft::finish(&info, &mut response);
+        if method == Method::GET {
+            not_modified(if_none_match.as_ref(), &mut response);
+        }
+        add_headers(&self.service, &info, &mut response);
+        let failure = response.extensions_mut().remove::<ErrorLog>();
+        let response = compress(accept_encoding, response).await;
+        self.log(&info, &method, actor, failure, response.status(), stopwatch);
+        response
+    }
+
+    async fn decide_and_route(
+        &self,
+        info: RequestInfo,
+        caller: Caller,
+        request: lambda_http::Request,
+    ) -> Response {
+        if let Err(refused) = self.access.decide(&caller) {
+            return refused.into_response();
+        }
+        let (mut parts, body) = request.into_parts();
+        let headers = match self.guard(&parts).await {
+            Ok(headers) => headers,
+            Err(refused) => return refused.into_response(),
+        };
+        let body = match body {
+            lambda_http::Body::Text(text) => Bytes::from(text),
+            lambda_http::Body::Binary(bytes) => Bytes::from(bytes),
+            _ => Bytes::new(),
+        };
+        let mut response = if body.len() > BODY_BYTES_MAX {
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                format!("the body must not exceed {BODY_BYTES_MAX} bytes"),
+            )
+            .into_response()
+        } else {
+            parts.extensions.insert(caller);
+            parts.extensions.insert(info);
+            self.route(http::Request::from_parts(parts, Body::from(body)))
+                .await
+        };
+        for (name, value) in &headers {
+            response.headers_mut().entry(name).or_insert(value.clone());
+        }
+        response
+    }
+
+    async fn guard(&self, parts: &Parts) -> Result<HeaderMap, ApiError> {
+        match &self.guard {
+            None => Ok(HeaderMap::new()),
+            Some(guard) => guard(SourceIp::of(parts)).await,
+        }
+    }
+
+    async fn route(&self, request: axum::extract::Request) -> Response {
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        match response.status() {
+            // axum's own, empty replies; a handler's 404 and 405 have a body.
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+                if !response.headers().contains_key(header::CONTENT_TYPE) =>
+            {
+                ApiError::not_found("route").into_response()
+            }
+            _ => response,
+        }
+    }
+
+    fn log(
+        &self,
+        info: &RequestInfo,
+        method: &Method,
+        actor: Actor,
+        failure: Option<ErrorLog>,
+        status: StatusCode,
+        stopwatch: Stopwatch,
+    ) {
+        let (function, status) = (self.function, status.as_u16());
+        let code = failure.as_ref().map(|failure| failure.code);
+        let error = failure.and_then(|failure| failure.source);
+        let (request_id, correlation_id, path) =
+            (info.request_id(), info.correlation_id(), info.path());
+        REQUEST_LATENCY.record_duration(&[&self.service], stopwatch.elapsed());
+        let duration_ms = stopwatch.elapsed_ms();
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    function, %method, path, status, duration_ms, request_id, correlation_id,
+                    %actor, code, error, "request"
+                )
+            };
+        }
+        if status >= 500 {
+            line!(error)
+        } else {
+            line!(info)
+        }
+    }
 }
 
-async fn answer(
-    function: &'static str,
-    service: &str,
-    access: Access,
-    router: Router,
-    request: lambda_http::Request,
-) -> Response {
-    let started = Instant::now();
-    let info = Arc::new(RequestInfo::of(request.headers(), request.uri().path()));
-    let caller = Caller::of(&request);
-    let actor = caller.actor();
-    let method = request.method().clone();
-    let asked = request.headers().get(header::IF_NONE_MATCH).cloned();
-
-    let work = AssertUnwindSafe(decide_and_route(access, caller, router, request)).catch_unwind();
-    let mut response = CURRENT
-        .scope(info.clone(), async {
-            work.await
-                .unwrap_or_else(|_| ApiError::internal("the handler panicked").into_response())
-        })
-        .await;
-    if method == Method::GET {
-        not_modified(asked.as_ref(), &mut response);
-    }
-    add_headers(service, &info, &mut response);
-
-    let failure = response.extensions_mut().remove::<ErrorLog>();
-    let status = response.status().as_u16();
-    let code = failure.as_ref().map(|failure| failure.code);
-    let error = failure.and_then(|failure| failure.source);
-    let (request_id, correlation_id, path) = (&info.request_id, &info.correlation_id, &info.path);
-    REQUEST_LATENCY.record_duration(&[service], started.elapsed());
-    let duration_ms = log::millis(started);
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                function, %method, path, status, duration_ms, request_id, correlation_id, %actor,
-                code, error, "request"
-            )
-        };
-    }
-    if status >= 500 {
-        line!(error)
-    } else {
-        line!(info)
-    }
-    response
+/// The response compressed as far as the client accepts it and it is worth it.
+async fn compress(accept_encoding: Option<HeaderValue>, response: Response) -> Response {
+    let Some(accepted) = accept_encoding else {
+        return response;
+    };
+    let mut request = axum::extract::Request::new(Body::empty());
+    request
+        .headers_mut()
+        .insert(header::ACCEPT_ENCODING, accepted);
+    let mut response = Some(response);
+    let respond = service_fn(move |_: axum::extract::Request| {
+        let response = response.take().unwrap_or_default();
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let layer = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
+    let Ok(response) = layer.layer(respond).oneshot(request).await;
+    response.map(Body::new)
 }
 
 /// The reply with its body in one piece, as text unless it is compressed.
@@ -138,44 +238,7 @@ async fn into_lambda(response: Response) -> http::Response<lambda_http::Body> {
     http::Response::from_parts(parts, body)
 }
 
-async fn decide_and_route(
-    access: Access,
-    caller: Caller,
-    router: Router,
-    request: lambda_http::Request,
-) -> Response {
-    if let Err(refused) = access.decide(&caller) {
-        return refused.into_response();
-    }
-    let (mut parts, body) = request.into_parts();
-    let body = match body {
-        lambda_http::Body::Text(text) => Bytes::from(text),
-        lambda_http::Body::Binary(bytes) => Bytes::from(bytes),
-        _ => Bytes::new(),
-    };
-    if body.len() > BODY_BYTES_MAX {
-        return ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload_too_large",
-            format!("the body must not be over {BODY_BYTES_MAX} bytes"),
-        )
-        .into_response();
-    }
-    parts.extensions.insert(caller);
-    let request = http::Request::from_parts(parts, Body::from(body));
-    let Ok(response) = router.oneshot(request).await;
-    match response.status() {
-        // axum's own, empty replies; a handler's 404 and 405 have a body.
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
-            if !response.headers().contains_key(header::CONTENT_TYPE) =>
-        {
-            ApiError::not_found("route").into_response()
-        }
-        _ => response,
-    }
-}
-
-/// Turns a reply that the client has already into 304 (RFC 9110, 13.1.2).
+/// Turns a reply that the client already has into 304 (RFC 9110, 13.1.2).
 fn not_modified(asked: Option<&HeaderValue>, response: &mut Response) {
     let tag = response
         .headers()
@@ -196,7 +259,6 @@ fn not_modified(asked: Option<&HeaderValue>, response: &mut Response) {
 
 fn add_headers(service: &str, info: &RequestInfo, response: &mut Response) {
     let headers = response.headers_mut();
-    headers.extend(info.take_reply_headers());
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (
@@ -216,8 +278,8 @@ fn add_headers(service: &str, info: &RequestInfo, response: &mut Response) {
             .or_insert(HeaderValue::from_static(value));
     }
     let named = [
-        ("x-request-id", info.request_id.as_str()),
-        ("x-correlation-id", info.correlation_id.as_str()),
+        ("x-request-id", info.request_id()),
+        ("x-correlation-id", info.correlation_id()),
         ("x-service", service),
     ];
     for (name, value) in named {

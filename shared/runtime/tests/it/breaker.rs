@@ -15,7 +15,7 @@ use runtime::{
     aws::Aws,
     call::{CallClient, CallError},
 };
-use testkit::{Answer, Counted, Peer};
+use testkit::{StubReply, RecordedMetrics, StubServer};
 
 /// Calls in a row that fail before the breaker opens.
 const CALLS: usize = 5;
@@ -23,7 +23,7 @@ const CALLS: usize = 5;
 const LOOKS_MAX: usize = 1_000;
 
 struct Catalog {
-    peer: Peer,
+    peer: StubServer,
     works: Arc<AtomicBool>,
 }
 
@@ -32,11 +32,11 @@ impl Catalog {
     async fn broken() -> Self {
         let works = Arc::new(AtomicBool::new(false));
         let seen = works.clone();
-        let peer = Peer::start(move |_, _| {
+        let peer = StubServer::start(move |_, _| {
             if seen.load(Ordering::SeqCst) {
-                Answer::Reply(200, serde_json::to_string(&StockReservation::Gone).unwrap())
+                StubReply::Reply(200, serde_json::to_string(&StockReservation::Gone).unwrap())
             } else {
-                Answer::Reply(404, r#"{"Message":"no such function"}"#.into())
+                StubReply::Reply(404, r#"{"Message":"no such function"}"#.into())
             }
         })
         .await;
@@ -65,7 +65,7 @@ impl Catalog {
 
 async fn call(client: &CallClient) -> Result<StockReservation, CallError> {
     let call = ReserveStock {
-        order_id: OrderId::generate(),
+        order_id: testkit::new_id::<OrderId>(),
         lines: Vec::new(),
         correlation_id: "chain".into(),
     };
@@ -76,7 +76,7 @@ async fn call(client: &CallClient) -> Result<StockReservation, CallError> {
 async fn after_five_failures_in_a_row_nobody_is_asked_any_more() {
     let catalog = Catalog::broken().await;
     let client = catalog.client(Duration::from_secs(3_600));
-    let counted = Counted::begin();
+    let counted = RecordedMetrics::begin();
     // A good call between makes them no row.
     for _ in 1..CALLS {
         call(&client).await.unwrap_err();
@@ -115,7 +115,7 @@ async fn after_five_failures_in_a_row_nobody_is_asked_any_more() {
 async fn after_a_while_one_call_goes_through_and_its_end_decides() {
     let catalog = Catalog::broken().await;
     let client = catalog.client(Duration::from_millis(20));
-    let counted = Counted::begin();
+    let counted = RecordedMetrics::begin();
     for _ in 0..CALLS {
         call(&client).await.unwrap_err();
     }

@@ -35,7 +35,7 @@ fn tokens(current: &str, previous: Option<&str>) -> AccessTokens {
 }
 
 fn good() -> String {
-    let ids = (UserId::generate(), SessionId::generate());
+    let ids = (testkit::new_id::<UserId>(), testkit::new_id::<SessionId>());
     tokens(SECRET, None)
         .issue(ids.0, ids.1, Role::User, now())
         .unwrap()
@@ -61,7 +61,7 @@ fn header() -> Value {
 fn claims() -> Value {
     json!({
         "iss": "emporium", "aud": "emporium-api", "iat": NOW, "exp": NOW + 600,
-        "sub": UserId::generate(), "sid": SessionId::generate(), "role": "user",
+        "sub": testkit::new_id::<UserId>(), "sid": testkit::new_id::<SessionId>(), "role": "user",
         "jti": uuid::Uuid::now_v7()
     })
 }
@@ -104,7 +104,7 @@ fn hmac_signed(algorithm: hmac::Algorithm, header: &Value, key: &[u8]) -> String
 
 #[test]
 fn what_we_issue_is_good_and_says_what_it_should() {
-    let (user, session) = (UserId::generate(), SessionId::generate());
+    let (user, session) = (testkit::new_id::<UserId>(), testkit::new_id::<SessionId>());
     let tokens = tokens(SECRET, None);
     let token = tokens.issue(user, session, Role::Admin, now()).unwrap();
     let claims = tokens.verify(&token, now()).unwrap();
@@ -144,7 +144,7 @@ fn a_token_expires_after_ten_minutes_and_says_so() {
 fn the_previous_secret_verifies_and_does_not_sign() {
     let rotated = tokens(OTHER, Some(SECRET));
     assert!(rotated.verify(&good(), now()).is_ok());
-    let ids = (UserId::generate(), SessionId::generate());
+    let ids = (testkit::new_id::<UserId>(), testkit::new_id::<SessionId>());
     let new = rotated.issue(ids.0, ids.1, Role::User, now()).unwrap();
     assert!(tokens(OTHER, None).verify(&new, now()).is_ok());
     assert_eq!(

@@ -1,5 +1,5 @@
-//! A stand-in for an AWS service that has no embedded one: it speaks HTTP,
-//! answers as the test says, and remembers what it was asked.
+//! A stub of an AWS service for failures that the emulators do not have: an
+//! HTTP server that replies as the test decides, and records its requests.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -11,34 +11,34 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Between looks whether enough requests have come.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// The time between checks whether enough requests have arrived.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// What a peer does about a request.
+/// What the stub does about a request.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum StubReply {
     /// Replies with a status and a body.
     Reply(u16, String),
-    /// The same, but not before so many requests have come, this one with them.
-    ReplyWhenAsked(usize, u16, String),
-    /// Takes the request and never replies.
+    /// The same, but only once so many requests have arrived, this one included.
+    ReplyAfterRequests(usize, u16, String),
+    /// Accepts the request and never replies.
     Silence,
 }
 
-/// Decides by the request's body, and how many came before it.
-type Decide = dyn Fn(&str, usize) -> Answer + Send + Sync;
+/// Decides by the request's body and the number of requests before it.
+type Decide = dyn Fn(&str, usize) -> StubReply + Send + Sync;
 
-/// The stand-in, which runs until the test ends.
-pub struct Peer {
+/// The stub, which runs until the test ends.
+pub struct StubServer {
     /// Where it listens.
     pub url: String,
     bodies: Arc<Mutex<Vec<String>>>,
 }
 
-impl Peer {
-    /// Starts a peer. `decide` gets a request's body and the number of
+impl StubServer {
+    /// Starts a stub. `decide` gets a request's body and the number of
     /// requests before it.
-    pub async fn start(decide: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub async fn start(decide: impl Fn(&str, usize) -> StubReply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let bodies = Arc::new(Mutex::new(Vec::new()));
@@ -69,15 +69,15 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, decide: Arc
             decide(&body, seen.len() - 1)
         };
         match answer {
-            Answer::Silence => std::future::pending().await,
-            Answer::Reply(status, body) => {
+            StubReply::Silence => std::future::pending().await,
+            StubReply::Reply(status, body) => {
                 if !reply(&mut stream, status, &body).await {
                     return;
                 }
             }
-            Answer::ReplyWhenAsked(requests, status, body) => {
+            StubReply::ReplyAfterRequests(requests, status, body) => {
                 while seen.lock().unwrap_or_else(PoisonError::into_inner).len() < requests {
-                    tokio::time::sleep(LOOK_EVERY).await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
                 }
                 if !reply(&mut stream, status, &body).await {
                     return;
@@ -87,10 +87,10 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, decide: Arc
     }
 }
 
-/// Whether the client took it.
+/// Sends the reply; whether the client received it.
 async fn reply(stream: &mut TcpStream, status: u16, body: &str) -> bool {
     let length = body.len();
-    let reply = format!("HTTP/1.1 {status} Answer\r\ncontent-length: {length}\r\n\r\n{body}");
+    let reply = format!("HTTP/1.1 {status} StubReply\r\ncontent-length: {length}\r\n\r\n{body}");
     stream.write_all(reply.as_bytes()).await.is_ok()
 }
 

@@ -8,12 +8,12 @@ use serde_json::Value;
 
 /// Takes what this thread counts, as Lambda would; for tests that run on one
 /// thread, which is what `#[tokio::test]` makes.
-pub struct Counted {
+pub struct RecordedMetrics {
     recorder: &'static Emf,
     _here: LocalRecorderGuard<'static>,
 }
 
-impl Counted {
+impl RecordedMetrics {
     /// Begins to take.
     pub fn begin() -> Self {
         let recorder: &'static Emf = Box::leak(Box::new(Emf::new("test", &Environment::default())));

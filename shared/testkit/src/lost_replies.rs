@@ -1,5 +1,5 @@
-//! Replies that get lost: the write happens, and whoever made it hears that the
-//! service failed, and makes it again.
+//! Lost replies: the write happens, but its caller gets an error of the
+//! service, and repeats it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,7 +21,7 @@ use aws_smithy_types::{
     config_bag::{Storable, StoreReplace},
 };
 
-/// What the SDK calls the writes of DynamoDB.
+/// The SDK's names of DynamoDB's writes.
 const WRITES: [&str; 5] = [
     "PutItem",
     "UpdateItem",
@@ -29,29 +29,29 @@ const WRITES: [&str; 5] = [
     "TransactWriteItems",
     "BatchWriteItem",
 ];
-/// What DynamoDB says when it does not know itself.
+/// DynamoDB's reply when the outcome is unknown.
 const FAILED: &str =
     r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"lost"}"#;
 
-/// The header in which the SDK says which try this is.
-const TRY: &str = "amz-sdk-request";
-const FIRST_TRY: &str = "attempt=1;";
+/// The header with which the SDK numbers its attempts.
+const ATTEMPT_HEADER: &str = "amz-sdk-request";
+const FIRST_ATTEMPT: &str = "attempt=1;";
 
-/// Counts writes, and loses the replies to the first tries of some of them.
+/// Counts writes, and loses the replies to the first attempts of some of them.
 #[derive(Clone, Debug, Default)]
-pub struct Losses(Arc<Mutex<State>>);
+pub struct LostReplies(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     writes: usize,
     lost: usize,
-    /// Every how many, and from which on.
+    /// The period and the first of the lost replies.
     lose: Option<(usize, usize)>,
-    /// Writes that name this do not count.
-    but: Option<&'static str>,
+    /// Writes that contain this text do not count.
+    except: Option<&'static str>,
 }
 
-impl Losses {
+impl LostReplies {
     /// Loses the reply to every `every`th write, `first` (from 0) the first.
     pub fn every(every: usize, first: usize) -> Self {
         let state = State {
@@ -61,14 +61,14 @@ impl Losses {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// The same, where writes that have a text in them do not count.
+    /// The same, but writes that contain a text do not count.
     #[must_use]
-    pub fn but(self, text: &'static str) -> Self {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).but = Some(text);
+    pub fn except(self, text: &'static str) -> Self {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).except = Some(text);
         self
     }
 
-    /// How many writes there were so far, each once however often it was tried.
+    /// How many writes there were, each counted once however often it was attempted.
     pub fn writes(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).writes
     }
@@ -80,8 +80,8 @@ impl Losses {
 
     /// Whether a write with this body counts.
     fn counts(&self, body: &[u8]) -> bool {
-        let but = self.0.lock().unwrap_or_else(PoisonError::into_inner).but;
-        but.is_none_or(|text| !String::from_utf8_lossy(body).contains(text))
+        let except = self.0.lock().unwrap_or_else(PoisonError::into_inner).except;
+        except.is_none_or(|text| !String::from_utf8_lossy(body).contains(text))
     }
 
     /// Whether the reply to the next write gets lost.
@@ -97,15 +97,15 @@ impl Losses {
     }
 }
 
-/// Whether a request counts, and is sent for the first time.
+/// Whether a request counts and is sent for the first time.
 #[derive(Debug)]
-struct FirstTry(bool);
+struct FirstAttempt(bool);
 
-impl Storable for FirstTry {
+impl Storable for FirstAttempt {
     type Storer = StoreReplace<Self>;
 }
 
-impl Intercept for Losses {
+impl Intercept for LostReplies {
     fn name(&self) -> &'static str {
         "losses"
     }
@@ -116,9 +116,9 @@ impl Intercept for Losses {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let tried = context.request().headers().get(TRY).unwrap_or_default();
+        let attempt = context.request().headers().get(ATTEMPT_HEADER).unwrap_or_default();
         let body = context.request().body().bytes().unwrap_or_default();
-        let first = FirstTry(tried.starts_with(FIRST_TRY) && self.counts(body));
+        let first = FirstAttempt(attempt.starts_with(FIRST_ATTEMPT) && self.counts(body));
         config.interceptor_state().store_put(first);
         Ok(())
     }
@@ -130,7 +130,7 @@ impl Intercept for Losses {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = config.load::<Metadata>().map_or("", Metadata::name);
-        let first = config.load::<FirstTry>().is_some_and(|first| first.0);
+        let first = config.load::<FirstAttempt>().is_some_and(|first| first.0);
         if WRITES.contains(&operation) && first && self.is_next() {
             *context.response_mut() = Response::new(500.try_into()?, SdkBody::from(FAILED));
         }
