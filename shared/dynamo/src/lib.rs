@@ -22,5 +22,5 @@ pub use expression::Expression;
 pub use limit::{Quota, RateLimit};
 pub use outbox::{Keep, OutboxItem, UNSENT_INDEX};
 pub use query::{Query, QueryOutput};
-pub use table::{Index, IndexKey, Item, Key, TableSchema, Table};
+pub use table::{Index, IndexKey, Item, Key, Table, TableSchema};
 pub use transaction::{CommitError, ConditionFailed, Transaction};

@@ -15,8 +15,8 @@ use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_sdk_sns::{Client as Sns, types::PublishBatchRequestEntry};
 use jiff::{SignedDuration, Timestamp};
 use runtime::{
-    BoxFuture, Clock, Environment, Error, Function, Grant, Handler, LambdaEvent, Stopwatch, Trigger,
-    aws::Aws, log, metrics::Dependency,
+    BoxFuture, Clock, Environment, Error, Function, Grant, Handler, LambdaEvent, Stopwatch,
+    Trigger, aws::Aws, log, metrics::Dependency,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -226,12 +226,9 @@ impl Relay {
             .unwrap_or(Timestamp::MIN);
         let mut report = Report::default();
         for shard in 0..UNSENT_SHARDS {
-            let query = Query::index(
-                UNSENT_INDEX,
-                "unsent = :shard AND unsent_since < :before",
-            )
-            .value(":shard", shard.to_string())
-            .value(":before", before.as_millisecond());
+            let query = Query::index(UNSENT_INDEX, "unsent = :shard AND unsent_since < :before")
+                .value(":shard", shard.to_string())
+                .value(":before", before.as_millisecond());
             let keys: Vec<UnsentKey> = self.table.query(query, SWEEP_EVENTS_MAX).await?.items;
             let keys = keys
                 .into_iter()

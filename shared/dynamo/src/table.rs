@@ -14,7 +14,8 @@ use runtime::{Environment, Error, Random, aws::Aws};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    CommitError, ConditionFailed, Expression, Query, StoreError, Transaction, transaction::ATTEMPTS_MAX,
+    CommitError, ConditionFailed, Expression, Query, StoreError, Transaction,
+    transaction::ATTEMPTS_MAX,
 };
 
 /// An item as DynamoDB has it.

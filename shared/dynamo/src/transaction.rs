@@ -253,7 +253,10 @@ impl Transaction {
 }
 
 /// The conditions that failed, if any did.
-fn failed_conditions(labels: &[&'static str], reasons: &[CancellationReason]) -> Option<ConditionFailed> {
+fn failed_conditions(
+    labels: &[&'static str],
+    reasons: &[CancellationReason],
+) -> Option<ConditionFailed> {
     let failed: Vec<_> = labels
         .iter()
         .zip(reasons)

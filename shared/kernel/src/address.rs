@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Country,
-    input::{Fields, FromInput, FieldErrors, Value},
+    input::{FieldErrors, Fields, FromInput, Value},
 };
 
 /// Characters of a name, as carriers print it.

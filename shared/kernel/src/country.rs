@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::input::{FromInput, FieldErrors, Value};
+use crate::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 
 /// A country's code, in capitals.

@@ -188,7 +188,9 @@ impl<'a> Value<'a> {
         let values: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| invalid())?;
         if !lengths.contains(&values.len()) {
             let (least, most) = lengths.into_inner();
-            return Err(FieldErrors::new(format!("must have {least} to {most} items")));
+            return Err(FieldErrors::new(format!(
+                "must have {least} to {most} items"
+            )));
         }
         let (mut items, mut errors) = (Vec::with_capacity(values.len()), Vec::new());
         for (index, value) in values.into_iter().enumerate() {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 
-use crate::input::{FromInput, FieldErrors, Value};
+use crate::input::{FieldErrors, FromInput, Value};
 
 /// The largest amount in minor units: a thousand million in most currencies.
 /// Far over any order, and far below where sums of a hundred lines overflow.

@@ -1,6 +1,6 @@
 //! Pages of a list.
 
-use crate::input::{FromInput, FieldErrors, Value};
+use crate::input::{FieldErrors, FromInput, Value};
 
 /// Items in a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: u32 = 20;

@@ -74,7 +74,12 @@ async fn log_call(
         Err(error) => {
             let error = log::error_chain(error.as_ref());
             tracing::error!(
-                function, request_id, correlation_id, duration_ms, error, "call failed"
+                function,
+                request_id,
+                correlation_id,
+                duration_ms,
+                error,
+                "call failed"
             );
         }
     }

@@ -118,7 +118,10 @@ impl fmt::Debug for Clock {
 
 /// Where a function takes random bytes from: keys, tokens, ids and jitter.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Fill>);
+
+/// Fills bytes with random ones.
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
     /// A source that fills bytes with what `fill` gives.
@@ -195,10 +198,7 @@ impl Ids {
             (last.0, last.1 + step)
         };
         let (millisecond, random) = *last;
-        let (high, low) = (
-            random >> UUID_LOW_BITS,
-            random & ((1 << UUID_LOW_BITS) - 1),
-        );
+        let (high, low) = (random >> UUID_LOW_BITS, random & ((1 << UUID_LOW_BITS) - 1));
         Uuid::from_u128(
             (u128::from(millisecond) << UUID_TIMESTAMP_SHIFT)
                 | UUID_VERSION_7

@@ -49,7 +49,8 @@ async fn consume(
     let request_id = batch.context.request_id.as_str();
     let records = event.records.into_iter();
     let outcomes =
-        join_all(records.map(|message| consume_message(function, request_id, &handle, message))).await;
+        join_all(records.map(|message| consume_message(function, request_id, &handle, message)))
+            .await;
     let mut reply = SqsBatchResponse::default();
     for message_id in outcomes.into_iter().flatten() {
         // An item without its id would mean that the whole batch failed.

@@ -116,7 +116,11 @@ impl Intercept for LostReplies {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let attempt = context.request().headers().get(ATTEMPT_HEADER).unwrap_or_default();
+        let attempt = context
+            .request()
+            .headers()
+            .get(ATTEMPT_HEADER)
+            .unwrap_or_default();
         let body = context.request().body().bytes().unwrap_or_default();
         let first = FirstAttempt(attempt.starts_with(FIRST_ATTEMPT) && self.counts(body));
         config.interceptor_state().store_put(first);

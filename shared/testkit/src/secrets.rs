@@ -33,9 +33,9 @@ impl TestSecrets {
         let server = StubServer::start(move |body, _| {
             let asked: GetSecretValue = serde_json::from_str(body).expect("a GetSecretValue");
             let versions = read.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = versions
-                .iter()
-                .find(|((name, stage), _)| (name, *stage) == (&asked.secret_id, &asked.version_stage));
+            let found = versions.iter().find(|((name, stage), _)| {
+                (name, *stage) == (&asked.secret_id, &asked.version_stage)
+            });
             match found {
                 Some((_, text)) => {
                     let reply = json!({ "Name": asked.secret_id, "SecretString": text });

@@ -74,10 +74,9 @@ impl Draft {
             Self::Problem { .. } => "application/problem+json",
         };
         let mut response = status.into_response();
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(content_type),
-        );
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         response.headers_mut().extend(headers);
         response.extensions_mut().insert(self);
         response

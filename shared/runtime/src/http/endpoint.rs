@@ -43,31 +43,51 @@ impl<App: Send + Sync + 'static> Endpoint<App> {
 
     /// Answers `GET path`.
     #[must_use]
-    pub fn get<H: AxumHandler<T, Arc<App>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn get<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::GET, Method::GET, path, handler)
     }
 
     /// Answers `POST path`.
     #[must_use]
-    pub fn post<H: AxumHandler<T, Arc<App>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn post<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::POST, Method::POST, path, handler)
     }
 
     /// Answers `PUT path`.
     #[must_use]
-    pub fn put<H: AxumHandler<T, Arc<App>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn put<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::PUT, Method::PUT, path, handler)
     }
 
     /// Answers `PATCH path`.
     #[must_use]
-    pub fn patch<H: AxumHandler<T, Arc<App>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn patch<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::PATCH, Method::PATCH, path, handler)
     }
 
     /// Answers `DELETE path`.
     #[must_use]
-    pub fn delete<H: AxumHandler<T, Arc<App>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn delete<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::DELETE, Method::DELETE, path, handler)
     }
 

@@ -59,9 +59,7 @@ impl ApiError {
             Some("token_invalid") => ("token_invalid", "the access token is invalid"),
             Some("session_ended") => ("session_ended", "the session has ended"),
             Some("account_inactive") => ("account_inactive", "the account is not active"),
-            Some("internal_key_invalid") => {
-                ("internal_key_invalid", "the internal key is invalid")
-            }
+            Some("internal_key_invalid") => ("internal_key_invalid", "the internal key is invalid"),
             _ => ("unauthenticated", "this route requires an access token"),
         };
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
@@ -259,9 +257,7 @@ impl IntoResponse for ApiError {
             service: parts.service,
         };
         let mut response = draft.into_response(parts.status, headers);
-        let source = parts
-            .source
-            .map(|source| log::error_chain(source.as_ref()));
+        let source = parts.source.map(|source| log::error_chain(source.as_ref()));
         response.extensions_mut().insert(ErrorLog {
             code: parts.code,
             source,

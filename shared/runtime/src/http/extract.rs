@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use kernel::{
     IdempotencyKey, Limit,
-    input::{Fields, FromInput, FieldErrors, Value},
+    input::{FieldErrors, Fields, FromInput, Value},
 };
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};

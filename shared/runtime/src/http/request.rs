@@ -35,8 +35,7 @@ impl RequestInfo {
                     .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
             valid.then(|| text.to_owned())
         };
-        let request_id =
-            sent("x-request-id").unwrap_or_else(|| host.new_id::<Uuid>().to_string());
+        let request_id = sent("x-request-id").unwrap_or_else(|| host.new_id::<Uuid>().to_string());
         let correlation_id = sent("x-correlation-id").unwrap_or_else(|| request_id.clone());
         Self(Arc::new(Ids {
             request_id,

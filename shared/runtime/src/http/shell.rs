@@ -20,9 +20,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use super::{Access, ApiError, Caller, RequestInfo, SourceIp, draft, error::ErrorLog};
-use crate::{
-    BoxFuture, Environment, Error, Handler, Host, Stopwatch, metrics::REQUEST_LATENCY,
-};
+use crate::{BoxFuture, Environment, Error, Handler, Host, Stopwatch, metrics::REQUEST_LATENCY};
 
 /// The largest body, in bytes: no request of the shop needs more.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
