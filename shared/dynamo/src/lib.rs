@@ -1,6 +1,8 @@
-//! What every store does the same way, above the SDK: one-table keys,
-//! conditions that decide, transactions that name the condition that failed,
-//! the outbox, idempotency records and cursors.
+//! What all stores share, above the SDK: single-table keys, conditional writes,
+//! transactions that name the condition that failed, queries and pages, the
+//! outbox and its relay, idempotency records, rate limits and cursors.
+
+#![warn(missing_docs)]
 
 mod attempts;
 mod batch;

@@ -18,15 +18,15 @@ const PLACE_LENGTHS: RangeInclusive<usize> = 1..=100;
 /// Characters of a postal code; the longest in use have ten.
 const POSTAL_CODE_LENGTHS: RangeInclusive<usize> = 1..=16;
 
-/// Where mail and parcels go to.
+/// A postal address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
-    /// The person or firm.
+    /// The recipient.
     pub name: String,
     /// The street and number.
     pub line1: String,
-    /// What else the carrier should know.
+    /// Further details, such as a flat or floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line2: Option<String>,
     /// The town.
@@ -41,7 +41,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads the members of an address out of an object that may have others.
+    /// Parses the members of an address from an object that may have others.
     pub fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.required_with("name", |v| line(v, NAME_LENGTHS));
         let line1 = fields.required_with("line1", |v| line(v, LINE_LENGTHS));

@@ -2,6 +2,8 @@
 //! pages, and the parsing of a client's input into them. Nothing here knows AWS, HTTP or
 //! a service.
 
+#![warn(missing_docs)]
+
 mod address;
 mod cause;
 mod country;

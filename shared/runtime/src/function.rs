@@ -1,9 +1,8 @@
-//! What a Lambda function is here: a name, what it may be triggered by, the
-//! AWS calls it makes, and how to start it in an environment.
+//! A Lambda function: its name, its trigger, the AWS calls it makes, and how it
+//! starts in an environment.
 //!
-//! The same value is served by the three-line binary in AWS ([`crate::serve`])
-//! and by the laptop process, so both run the very same code on the very same
-//! JSON.
+//! The three-line binary in AWS ([`crate::serve`]), the laptop process and the
+//! tests start the same value, so all of them run the same code on the same JSON.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -16,11 +15,11 @@ use crate::{environment::Environment, http::Access};
 /// `docs/decisions/0002-building.md` for what that saves).
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
-/// The error of a whole invocation: Lambda reports it and, for an
-/// asynchronous trigger, tries again.
+/// The error of a whole invocation: Lambda reports it and, for an asynchronous
+/// trigger, retries.
 pub type Error = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// One call that a function makes to AWS, as its role must allow it.
+/// An AWS call that a function makes and its role must allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Grant {
     /// The IAM action, such as `dynamodb:GetItem`.
@@ -30,7 +29,7 @@ pub struct Grant {
     pub resource: &'static str,
 }
 
-/// States one AWS call of a function, beside the function.
+/// Declares an AWS call of a function, beside the function.
 pub const fn grant(action: &'static str, resource: &'static str) -> Grant {
     Grant { action, resource }
 }

@@ -9,18 +9,18 @@ use tracing_subscriber::{
 
 use crate::Environment;
 
-/// Which variable says what is logged: `info`, or `warn,orders=debug`.
+/// The variable that sets what is logged: `info`, or `warn,orders=debug`.
 const LEVELS: &str = "RUST_LOG";
 
 /// Sends `tracing` events to standard error as JSON, from `info` on or as
 /// `RUST_LOG` says. A second call changes nothing.
 pub fn init() {
-    // Fails only when there is a subscriber already, which then is the one to keep.
+    // Fails only if there is a subscriber already, which then stays.
     let _ = write("info", std::io::stderr);
 }
 
-/// Writes `tracing` events as JSON lines: those that `RUST_LOG` asks for or,
-/// when it is not set or does not read, those of `levels`.
+/// Writes `tracing` events as JSON lines: those that `RUST_LOG` selects or, if it
+/// is not set or invalid, those of `levels`.
 ///
 /// # Errors
 /// When there is a subscriber already.
@@ -30,8 +30,8 @@ where
 {
     let environment = Environment::from_process();
     // Not `EnvFilter`: its regular expressions would be a tenth of every binary.
-    let asked = environment.get(LEVELS).map(str::parse::<Targets>);
-    let filter = match asked {
+    let selected = environment.get(LEVELS).map(str::parse::<Targets>);
+    let filter = match selected {
         Some(Ok(filter)) => filter,
         _ => levels.parse()?,
     };

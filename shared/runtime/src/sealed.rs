@@ -1,5 +1,5 @@
-//! Texts that travel through events and tables, but that only one service may
-//! read: sealed with AES-256-GCM under a key derived (HKDF-SHA-256, RFC 5869)
+//! Texts that travel through events and tables but that only one service may
+//! read: encrypted with AES-256-GCM under a key derived (HKDF-SHA-256, RFC 5869)
 //! from a secret that the sender and the reader share.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use crate::{Random, SecretVersions};
 
-/// The key to seal and open with; the previous version of the secret still
+/// The key that seals and opens texts; the previous version of the secret still
 /// opens what was sealed before a rotation.
 #[derive(Clone)]
 pub struct SealKey {
@@ -18,13 +18,13 @@ pub struct SealKey {
     random: Random,
 }
 
-/// A text that cannot be sealed or opened.
+/// A text cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 #[error("the sealed text cannot be opened")]
 pub struct SealedError;
 
 impl SealKey {
-    /// A key for one purpose: what is sealed for another does not open.
+    /// A key for one purpose: it does not open what was sealed for another.
     pub fn new(secret: SecretVersions, purpose: &'static str, random: Random) -> Self {
         Self {
             secret,
@@ -53,7 +53,7 @@ impl SealKey {
     /// Opens a sealed text.
     ///
     /// # Errors
-    /// When it was not sealed with this key, or was changed.
+    /// When it was sealed with another key, or has been changed.
     pub fn open(&self, sealed: &str) -> Result<String, SealedError> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| SealedError)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(SealedError)?;

@@ -1,4 +1,4 @@
-//! What the three-line binaries call.
+//! Runs a function in Lambda.
 
 use std::io::Write;
 
@@ -6,12 +6,12 @@ use lambda_runtime::service_fn;
 
 use crate::{Environment, Error, Function, LambdaEvent, log, metrics::Emf};
 
-/// Threads for what blocks: password hashes, and names that are looked up. Each
-/// thread keeps the memory of its last hash (19 MB), and with more of them a
-/// function that logs people in had grown to 278 MB after 24 log-ins.
+/// Threads for blocking work: password hashes and DNS lookups. Each thread keeps
+/// the memory of its last hash (19 MB); with more of them, `log-in` had grown to
+/// 278 MB after 24 log-ins.
 const BLOCKING_THREADS_MAX: usize = 1;
 
-/// Runs a function in Lambda until the environment is taken away.
+/// Runs a function in Lambda until Lambda ends the process.
 ///
 /// One thread, because Lambda sends one invocation at a time: a runtime with
 /// more threads opened 136 connections in 1,000 invocations where this opens
@@ -31,13 +31,12 @@ pub fn serve(function: Function) -> Result<(), Error> {
             Emf::new(function.name, &environment),
             environment.host().clock().clone(),
         );
-        // Fails only when there is a recorder already, which then is the one to keep.
+        // Fails only if there is a recorder already, which then stays.
         let _ = ::metrics::set_global_recorder(metrics.clone());
         let handler = function.start(environment).await.map_err(|error| {
             let error = log::error_chain(error.as_ref());
             tracing::error!(function = function.name, error, "cannot start");
-            // Said once: `main` prints what it gets, with all that an SDK's
-            // error holds.
+            // Logged once: `main` would print the whole error of the SDK again.
             "cannot start"
         })?;
         let answer = service_fn(move |event: LambdaEvent<_>| {
@@ -46,7 +45,7 @@ pub fn serve(function: Function) -> Result<(), Error> {
             let working = handler(event);
             async move {
                 let reply = working.await;
-                // Before the reply: after it, Lambda freezes the process.
+                // Before the reply: then Lambda freezes the process.
                 write(&metrics.flush(&request_id, clock.now()));
                 reply
             }
@@ -55,10 +54,10 @@ pub fn serve(function: Function) -> Result<(), Error> {
     })
 }
 
-/// Writes lines where Lambda takes logs from, in one piece.
+/// Writes lines to where Lambda collects logs, in one piece.
 fn write(lines: &str) {
     if !lines.is_empty() {
-        // Nobody could be told that nothing can be written.
+        // There is nowhere to report that nothing can be written.
         let _ = std::io::stdout().lock().write_all(lines.as_bytes());
     }
 }
