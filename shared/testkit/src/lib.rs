@@ -28,14 +28,25 @@ pub use service::Service;
 pub use stub_server::{StubReply, StubServer};
 pub use table::TestTable;
 
+use std::sync::{Mutex, PoisonError};
+
 use kernel::Timestamp;
-use runtime::Host;
+use runtime::{Host, Random};
 use uuid::Uuid;
 
 /// A new id of any kind.
 pub fn new_id<T: From<Uuid>>() -> T {
     static HOST: std::sync::LazyLock<Host> = std::sync::LazyLock::new(Host::system);
     HOST.new_id()
+}
+
+/// Random bytes that are the same in every run with the same seed.
+pub fn seeded_random(seed: u64) -> Random {
+    let generator = Mutex::new(fastrand::Rng::with_seed(seed));
+    Random::new(move |bytes| {
+        let mut generator = generator.lock().unwrap_or_else(PoisonError::into_inner);
+        generator.fill(bytes);
+    })
 }
 
 /// The machine's time, for tests of what does not take its time from a [`Clock`].

@@ -18,7 +18,7 @@ use runtime::{Environment, Function, Handler, Host, Random, aws::Aws};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
-use crate::{Clock, LostReplies, Service, secrets::TestSecrets};
+use crate::{Clock, LostReplies, Service, secrets::TestSecrets, seeded_random};
 
 const TABLE: &str = "test";
 /// The first wait before a write whose reply got lost is repeated.
@@ -86,6 +86,13 @@ impl TestTable {
             .interceptor(losses.clone())
             .retry_config(retry.with_initial_backoff(BACK_OFF));
         self.client = Client::from_conf(config.build());
+        self
+    }
+
+    /// The same with random bytes, and so ids, that follow from a seed.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.host = Host::new(self.clock.source(), seeded_random(seed));
         self
     }
 
