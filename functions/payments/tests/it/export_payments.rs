@@ -26,7 +26,11 @@ async fn only_ones_own_payments_are_given_whatever_is_asked_for() {
     let till = Till::open().await;
     let (own, other) = (said("pm_card_visa"), said("pm_card_visa"));
     till.tell(&[&own.placed, &other.placed]).await;
-    let asked = vec![other.payment_id, own.payment_id, testkit::new_id::<PaymentId>()];
+    let asked = vec![
+        other.payment_id,
+        own.payment_id,
+        testkit::new_id::<PaymentId>(),
+    ];
     let given = ask(&till, own.user_id, asked).await.unwrap();
     assert_eq!(given.payments.len(), 1);
     assert_eq!(given.payments[0]["id"], own.payment_id.to_string());

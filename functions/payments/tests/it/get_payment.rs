@@ -1,8 +1,8 @@
 //! `GET /api/payments/{id}`.
 
+use kernel::Role;
 use kernel::{PaymentId, UserId};
 use payments::api::get_payment;
-use kernel::Role;
 use serde_json::json;
 use testkit::{Client, status::*};
 

@@ -1,13 +1,14 @@
 use std::sync::LazyLock;
 
-use kernel::{Currency, Timestamp};
+use contracts::events::OrderCommitted;
+use kernel::{Currency, Money, OrderId, Timestamp};
 
 use super::*;
 
 static PLACED: LazyLock<OrderPlaced> = LazyLock::new(|| OrderPlaced {
-    order_id: testkit::new_id::<OrderId>(),
-    user_id: testkit::new_id::<UserId>(),
-    payment_id: testkit::new_id::<PaymentId>(),
+    order_id: testkit::new_id(),
+    user_id: testkit::new_id(),
+    payment_id: testkit::new_id(),
     payment_method: "pm_card_visa".into(),
     lines: vec![],
     total: Money::new(1_000, Currency::USD).unwrap(),
@@ -23,7 +24,7 @@ fn payment(status: Status, intent: Option<Intent>, referenced: bool) -> Payment 
         status,
         intent,
         failure_reason: None,
-        provider_reference: referenced.then(|| ProviderReference("theirs".into())),
+        provider_reference: referenced.then(|| ProviderReference("reference".into())),
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
     }
@@ -37,8 +38,8 @@ fn committed() -> OrderCommitted {
     }
 }
 
-fn over() -> Over {
-    Over {
+fn ended() -> OrderEnded {
+    OrderEnded {
         order_id: PLACED.order_id,
         user_id: PLACED.user_id,
         payment_id: PLACED.payment_id,
@@ -46,33 +47,29 @@ fn over() -> Over {
     }
 }
 
-fn said(action: &Action) -> &'static str {
+fn label(action: &Action) -> &'static str {
     match action {
         Action::Authorize(_) => "AUTHORIZE",
         Action::Capture(_) => "CAPTURE",
         Action::Void(_) => "VOID",
-        Action::Bury(_) => "BURY",
-        Action::VoidStray => "VOID STRAY",
+        Action::InsertTombstone(_) => "TOMBSTONE",
+        Action::VoidUnrecorded => "VOID UNRECORDED",
         Action::Ignore(_) => "-",
-        Action::NotYet(_) => "not yet",
+        Action::Defer(_) => "defer",
         Action::Contradiction(_) => "contradiction",
     }
 }
 
-/// Every state against every event. A second telling of the table, on purpose:
-/// the code may not change without it.
+/// Repeats the table of `decide` on purpose: neither changes without the other.
 #[test]
-fn every_state_decides_every_event_as_the_table_says() {
+fn every_state_has_the_tabulated_action_for_every_event() {
     use Status::*;
     let (capture, void) = (Some(Intent::Capture), Some(Intent::Void));
-    // state: placed, committed, over
+    // state: placed, committed, ended
     let table = [
-        (None, ["AUTHORIZE", "not yet", "BURY"]),
+        (None, ["AUTHORIZE", "defer", "TOMBSTONE"]),
         (Some((Authorized, None, true)), ["-", "CAPTURE", "VOID"]),
-        (
-            Some((Authorized, capture, true)),
-            ["-", "CAPTURE", "not yet"],
-        ),
+        (Some((Authorized, capture, true)), ["-", "CAPTURE", "defer"]),
         (
             Some((Authorized, void, true)),
             ["-", "contradiction", "VOID"],
@@ -84,54 +81,54 @@ fn every_state_decides_every_event_as_the_table_says() {
         (Some((Voided, void, true)), ["-", "contradiction", "-"]),
         (
             Some((Voided, None, false)),
-            ["VOID STRAY", "contradiction", "-"],
+            ["VOID UNRECORDED", "contradiction", "-"],
         ),
     ];
-    let inputs = [
-        Input::Placed(PLACED.clone()),
-        Input::Committed(committed()),
-        Input::Over(over()),
+    let events = [
+        OrderEvent::Placed(PLACED.clone()),
+        OrderEvent::Committed(committed()),
+        OrderEvent::Ended(ended()),
     ];
     for (state, row) in table {
         let payment = state.map(|(status, intent, reference)| payment(status, intent, reference));
-        for (input, expected) in inputs.iter().zip(row) {
-            let action = decide(payment.as_ref(), input);
-            assert_eq!(said(&action), expected, "{state:?} {input:?}");
+        for (event, expected) in events.iter().zip(row) {
+            let action = decide(payment.as_ref(), event);
+            assert_eq!(label(&action), expected, "{state:?} {event:?}");
         }
     }
 }
 
 #[test]
-fn another_order_or_another_amount_never_touches_the_payment() {
+fn an_event_with_another_order_or_amount_never_touches_the_payment() {
     let authorized = payment(Status::Authorized, None, true);
     let more = Money::new(1_001, Currency::USD).unwrap();
     let euros = Money::new(1_000, Currency::EUR).unwrap();
-    for input in [
-        Input::Committed(OrderCommitted {
+    for event in [
+        OrderEvent::Committed(OrderCommitted {
             total: more,
             ..committed()
         }),
-        Input::Committed(OrderCommitted {
+        OrderEvent::Committed(OrderCommitted {
             total: euros,
             ..committed()
         }),
-        Input::Committed(OrderCommitted {
-            order_id: testkit::new_id::<OrderId>(),
+        OrderEvent::Committed(OrderCommitted {
+            order_id: testkit::new_id(),
             ..committed()
         }),
-        Input::Over(Over {
-            order_id: testkit::new_id::<OrderId>(),
-            ..over()
+        OrderEvent::Ended(OrderEnded {
+            order_id: testkit::new_id(),
+            ..ended()
         }),
-        Input::Placed(OrderPlaced {
+        OrderEvent::Placed(OrderPlaced {
             total: more,
             ..PLACED.clone()
         }),
     ] {
         assert_eq!(
-            said(&decide(Some(&authorized), &input)),
+            label(&decide(Some(&authorized), &event)),
             "contradiction",
-            "{input:?}"
+            "{event:?}"
         );
     }
 }
