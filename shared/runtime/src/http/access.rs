@@ -20,12 +20,8 @@ pub enum Access {
     Public,
     /// Anybody with a session.
     SignedIn,
-    /// People with the role.
-    Role(Role),
     /// Admins, and machine clients with the internal key.
     AdminOrInternal,
-    /// Machine clients with the internal key only.
-    Internal,
 }
 
 /// Who calls, as the authorizer determined. None of it is read from a header.
@@ -103,16 +99,14 @@ impl Access {
     fn admits(self, role: Role) -> bool {
         match self {
             Self::Public | Self::SignedIn => true,
-            Self::Role(wanted) => role == wanted,
             Self::AdminOrInternal => role == Role::Admin,
-            Self::Internal => false,
         }
     }
 
     /// Admits the caller, or refuses with the reason.
     pub(super) fn decide(self, caller: &Caller) -> Result<(), ApiError> {
         let allowed = match (self, caller) {
-            (Self::Public, _) | (Self::AdminOrInternal | Self::Internal, Caller::Internal) => true,
+            (Self::Public, _) | (Self::AdminOrInternal, Caller::Internal) => true,
             (access, Caller::User(person)) => access.admits(person.role),
             _ => false,
         };
@@ -194,9 +188,7 @@ mod tests {
         assert_eq!(refused.status().as_u16(), 503);
         assert_eq!(status(Access::Public), [200, 200, 200, 200, 200]);
         assert_eq!(status(Access::SignedIn), [401, 200, 200, 200, 403]);
-        assert_eq!(status(Access::Role(Role::Admin)), [401, 403, 403, 200, 403]);
         assert_eq!(status(Access::AdminOrInternal), [401, 403, 403, 200, 200]);
-        assert_eq!(status(Access::Internal), [401, 403, 403, 403, 200]);
     }
 
     #[test]
@@ -216,11 +208,10 @@ mod tests {
         let admin = Some(Role::Admin);
         let withheld = Err((403, "mfa_required"));
         assert_eq!(code(Access::AdminOrInternal, admin), withheld);
-        assert_eq!(code(Access::Role(Role::Admin), admin), withheld);
         assert_eq!(code(Access::SignedIn, admin), Ok(()));
         let forbidden = Err((403, "forbidden"));
-        assert_eq!(code(Access::Role(Role::Moderator), admin), forbidden);
-        assert_eq!(code(Access::Internal, admin), forbidden);
         assert_eq!(code(Access::AdminOrInternal, None), forbidden);
+        let moderator = Some(Role::Moderator);
+        assert_eq!(code(Access::AdminOrInternal, moderator), forbidden);
     }
 }
