@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 
 use contracts::events::OrderCommitted;
-use kernel::{Currency, Money, OrderId, Timestamp};
+use kernel::{Currency, Money, Timestamp};
 
 use super::*;
 
