@@ -1,39 +1,35 @@
-//! What a client asks for when it places an order, read and checked.
+//! The body of `POST /api/orders`, validated.
 
 use std::collections::HashSet;
 
 use contracts::events::Quantity;
 use kernel::{
     Address, ProductId,
-    input::{FromInput, FieldErrors, Value},
+    input::{FieldError, FieldErrors, FromInput, Value},
 };
 
-/// Lines of an order: the catalog holds all of them in one transaction, which
+/// Lines in an order: catalog reserves all of them in one transaction, which
 /// DynamoDB limits to 100 writes.
 pub const ITEMS_MAX: usize = 50;
-/// Pieces of one product in an order: far over what a household buys, and a
-/// bound on what one request can take off the shelf.
+/// Pieces of one product in an order: far more than a household buys, and a
+/// bound on the stock that one request can reserve.
 pub const QUANTITY_MAX: i64 = 1_000;
-/// Characters of a payment method's token after `pm_`; providers' have under 40.
+/// Characters in a payment method's token after `pm_`; providers use under 40.
 pub const PAYMENT_METHOD_LENGTH_MAX: usize = 60;
 
-/// The body of `POST /api/orders`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaceOrder {
-    /// What, each product once.
+    /// Each product once.
     pub items: Vec<Quantity>,
-    /// Where to.
     pub shipping_address: Address,
-    /// Paid with what.
     pub payment_method: PaymentMethod,
 }
 
-/// A payment provider's token of a means of payment: `pm_…`. Never a card number.
+/// The payment provider's token for a payment method, `pm_…`; never a card number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentMethod(String);
 
 impl PaymentMethod {
-    /// The token.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -44,7 +40,7 @@ impl FromInput for PlaceOrder {
         let mut fields = value.fields()?;
         let items = fields.required_with("items", |value| {
             let items = value.list::<Item>(1..=ITEMS_MAX)?;
-            each_product_once(items.into_iter().map(|item| item.0).collect())
+            reject_duplicates(items.into_iter().map(|item| item.0).collect())
         });
         let shipping_address = fields.required("shippingAddress");
         let payment_method = fields.required("paymentMethod");
@@ -58,7 +54,6 @@ impl FromInput for PlaceOrder {
     }
 }
 
-/// One element of `items`.
 struct Item(Quantity);
 
 impl FromInput for Item {
@@ -75,36 +70,37 @@ impl FromInput for Item {
     }
 }
 
-fn each_product_once(items: Vec<Quantity>) -> Result<Vec<Quantity>, FieldErrors> {
+fn reject_duplicates(items: Vec<Quantity>) -> Result<Vec<Quantity>, FieldErrors> {
     let mut seen = HashSet::new();
-    let again = items
+    let duplicates = items
         .iter()
         .enumerate()
         .filter(|(_, item)| !seen.insert(item.product_id));
-    let refusals: Vec<_> = again
-        .flat_map(|(index, _)| {
-            FieldErrors::at(format!("/{index}/productId"), "is in the order already").0
+    let errors: Vec<_> = duplicates
+        .map(|(index, _)| FieldError {
+            field: format!("/{index}/productId"),
+            message: "is already in the order".into(),
         })
         .collect();
-    if refusals.is_empty() {
+    if errors.is_empty() {
         Ok(items)
     } else {
-        Err(FieldErrors(refusals))
+        Err(FieldErrors(errors))
     }
 }
 
 impl FromInput for PaymentMethod {
     fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.text()?;
-        let fits = |rest: &str| {
+        let is_valid = |rest: &str| {
             (1..=PAYMENT_METHOD_LENGTH_MAX).contains(&rest.len())
                 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
-        if text.strip_prefix("pm_").is_some_and(fits) {
+        if text.strip_prefix("pm_").is_some_and(is_valid) {
             Ok(Self(text.into_owned()))
         } else {
             Err(FieldErrors::new(
-                "must be a payment method's token, such as pm_card_visa",
+                "must be a payment method token, such as pm_card_visa",
             ))
         }
     }
@@ -127,11 +123,11 @@ mod tests {
         })
     }
 
-    fn refused(body: &Json) -> Vec<String> {
+    fn invalid_fields(body: &Json) -> Vec<String> {
         let raw = to_raw_value(body).unwrap();
         match PlaceOrder::from_input(Value::Json(&raw)) {
             Ok(_) => Vec::new(),
-            Err(wrong) => wrong.0.into_iter().map(|refusal| refusal.field).collect(),
+            Err(errors) => errors.0.into_iter().map(|error| error.field).collect(),
         }
     }
 
@@ -143,23 +139,26 @@ mod tests {
     }
 
     #[test]
-    fn a_good_body_reads() {
-        assert!(refused(&body()).is_empty());
+    fn a_valid_body_is_accepted() {
+        assert!(invalid_fields(&body()).is_empty());
         for (pointer, value) in [
             ("/shippingAddress/line2", json!(null)),
             ("/shippingAddress/state", json!("Greater London")),
             ("/shippingAddress/name", json!("n".repeat(100))),
             ("/paymentMethod", json!(format!("pm_{}", "a".repeat(60)))),
         ] {
-            assert!(refused(&with(pointer, value)).is_empty(), "{pointer}");
+            assert!(
+                invalid_fields(&with(pointer, value)).is_empty(),
+                "{pointer}"
+            );
         }
-        let mut most = body();
-        most["items"][0]["quantity"] = json!(1_000);
-        assert!(refused(&most).is_empty());
+        let mut largest = body();
+        largest["items"][0]["quantity"] = json!(1_000);
+        assert!(invalid_fields(&largest).is_empty());
     }
 
     #[test]
-    fn each_fault_is_named_by_its_field() {
+    fn each_error_names_its_field() {
         for (pointer, value) in [
             ("/items", json!([])),
             ("/items", json!("all of them")),
@@ -178,7 +177,11 @@ mod tests {
             ("/paymentMethod", json!("pm_card visa")),
             ("/coupon", json!("FREE")),
         ] {
-            assert_eq!(refused(&with(pointer, value.clone())), [pointer], "{value}");
+            assert_eq!(
+                invalid_fields(&with(pointer, value.clone())),
+                [pointer],
+                "{value}"
+            );
         }
         for (name, value) in [
             ("quantity", json!(0)),
@@ -189,22 +192,25 @@ mod tests {
         ] {
             let mut body = body();
             body["items"][0][name] = value;
-            assert_eq!(refused(&body), [format!("/items/0/{name}")]);
+            assert_eq!(invalid_fields(&body), [format!("/items/0/{name}")]);
         }
     }
 
     #[test]
-    fn a_product_may_be_named_once_and_fifty_lines_are_the_most() {
-        let mut twice = body();
-        twice["items"] = json!([twice["items"][0], twice["items"][0]]);
-        assert_eq!(refused(&twice), ["/items/1/productId"]);
+    fn duplicate_products_and_more_than_fifty_lines_are_rejected() {
+        let mut duplicate = body();
+        duplicate["items"] = json!([duplicate["items"][0], duplicate["items"][0]]);
+        assert_eq!(invalid_fields(&duplicate), ["/items/1/productId"]);
 
         let lines = |n: usize| -> Vec<Json> {
             (0..n)
                 .map(|_| json!({"productId": testkit::new_id::<ProductId>(), "quantity": 1}))
                 .collect()
         };
-        assert!(refused(&with("/items", json!(lines(50)))).is_empty());
-        assert_eq!(refused(&with("/items", json!(lines(51)))), ["/items"]);
+        assert!(invalid_fields(&with("/items", json!(lines(50)))).is_empty());
+        assert_eq!(
+            invalid_fields(&with("/items", json!(lines(51)))),
+            ["/items"]
+        );
     }
 }
