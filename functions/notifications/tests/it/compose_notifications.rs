@@ -262,7 +262,11 @@ async fn an_event_that_does_not_read_fails_alone() {
     let user_id = testkit::new_id::<UserId>();
     let mut broken = registered_as(user_id, "Ada", EMAIL, at(0));
     broken.data = serde_json::json!({"userId": user_id});
-    let batch = [registered(testkit::new_id::<UserId>()), broken, registered(user_id)];
+    let batch = [
+        registered(testkit::new_id::<UserId>()),
+        broken,
+        registered(user_id),
+    ];
     assert_eq!(testkit::deliver(&desk.composer, &batch).await, [1]);
     assert_eq!(desk.notifications().await.len(), 2);
 }

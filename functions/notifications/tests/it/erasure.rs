@@ -5,9 +5,9 @@ use contracts::{
     Envelope,
     events::{UserDeactivated, UserErased, UserPasswordChanged, UserReactivated},
 };
+use kernel::Role;
 use kernel::UserId;
 use notifications::{api::list_notifications, domain::Reach};
-use kernel::Role;
 use testkit::{Client, status::OK};
 
 use crate::desk::{Desk, EMAIL, at, confirmed, event, registered, updated};

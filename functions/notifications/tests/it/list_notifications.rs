@@ -1,6 +1,6 @@
+use kernel::Role;
 use kernel::UserId;
 use notifications::api::list_notifications::function;
-use kernel::Role;
 use serde_json::Value;
 use testkit::{
     Client,

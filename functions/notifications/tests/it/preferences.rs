@@ -1,9 +1,9 @@
 //! Who does not want mails gets none about orders, and all about the account.
 
 use contracts::events::{UserPasswordChanged, UserPasswordResetRequested};
+use kernel::Role;
 use kernel::UserId;
 use notifications::api::list_notifications;
-use kernel::Role;
 use testkit::{Client, status::OK};
 
 use crate::desk::{

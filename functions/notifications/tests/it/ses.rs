@@ -111,7 +111,8 @@ async fn a_pace_that_is_too_fast_is_slowed() {
 
 #[tokio::test]
 async fn a_pace_that_stays_too_fast_is_left_to_the_queue() {
-    let peer = StubServer::start(|_, _| refused(400, "Throttling", "Maximum sending rate exceeded."));
+    let peer =
+        StubServer::start(|_, _| refused(400, "Throttling", "Maximum sending rate exceeded."));
     let peer = peer.await;
     assert!(matches!(
         send(&peer).await.unwrap_err(),
