@@ -1,6 +1,5 @@
-//! A peer of the real SDK client: answers Lambda's Invoke API on loopback as
-//! the catalog's `reserve-stock` would, from a small stock in memory, and with
-//! the faults that a network and a function have.
+//! A stub of catalog: answers Lambda's Invoke API on loopback as `reserve-stock`
+//! does, with products in memory and with injected faults.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,23 +17,22 @@ use tokio::{
     sync::Notify,
 };
 
-/// What goes wrong with the next calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fault {
     /// The function fails.
     FunctionError,
     /// Lambda fails.
     Status500,
-    /// The connection is closed before the function ran.
-    ClosedBefore,
-    /// The connection is closed after it ran: the answer is lost.
-    ClosedAfter,
-    /// The answer never comes, after the function ran.
-    SilentAfter,
-    /// What is held is not what was asked for.
-    OtherGoods,
-    /// The answer is not in the contract.
-    Nonsense,
+    /// The connection closes before the function runs.
+    ClosedBeforeRun,
+    /// The connection closes after the function ran.
+    ClosedAfterRun,
+    /// The function runs, but its reply is held back until [`StubCatalog::resume`].
+    SilentAfterRun,
+    /// The reserved goods are not the requested ones.
+    WrongGoods,
+    /// The reply violates the contract.
+    InvalidReply,
 }
 
 struct Product {
@@ -45,95 +43,94 @@ struct Product {
 #[derive(Default)]
 struct State {
     products: BTreeMap<ProductId, Product>,
-    holds: BTreeMap<OrderId, Vec<OrderLine>>,
-    gone: BTreeSet<OrderId>,
-    /// A fault and how many calls it still hits.
+    reservations: BTreeMap<OrderId, Vec<OrderLine>>,
+    expired: BTreeSet<OrderId>,
+    /// A fault and the number of calls that it still affects.
     fault: Option<(Fault, u32)>,
-    /// The orders that asked, one a call.
-    asked: Vec<OrderId>,
+    /// The order of each call.
+    calls: Vec<OrderId>,
 }
 
-/// The catalog's stand-in.
 #[derive(Clone)]
-pub(crate) struct Catalog {
+pub(crate) struct StubCatalog {
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
-    /// Told when a call was kept without an answer.
+    /// Notified when a reply is held back.
     pub(crate) silent: Arc<Notify>,
+    resumed: Arc<Notify>,
 }
 
-impl Catalog {
-    pub(crate) async fn open() -> Self {
+impl StubCatalog {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let catalog = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             state: Arc::default(),
             silent: Arc::default(),
+            resumed: Arc::default(),
         };
-        let peer = catalog.clone();
+        let stub = catalog.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(peer.clone().answer(stream));
+                tokio::spawn(stub.clone().answer(stream));
             }
         });
         catalog
     }
 
-    /// A product with so many cents and pieces.
-    pub(crate) fn stock(&self, cents: i64, stock: u32) -> ProductId {
-        self.stock_in(Currency::USD, cents, stock)
+    pub(crate) fn add_product(&self, cents: i64, stock: u32) -> ProductId {
+        self.add_product_in(Currency::USD, cents, stock)
     }
 
-    pub(crate) fn stock_in(&self, currency: Currency, minor: i64, stock: u32) -> ProductId {
-        let id = testkit::new_id::<ProductId>();
-        self.stock_as(id, Money::new(minor, currency).unwrap(), stock);
+    pub(crate) fn add_product_in(&self, currency: Currency, minor: i64, stock: u32) -> ProductId {
+        let id = testkit::new_id();
+        self.add_product_as(id, Money::new(minor, currency).unwrap(), stock);
         id
     }
 
-    pub(crate) fn stock_as(&self, id: ProductId, price: Money, stock: u32) {
-        self.state
-            .lock()
-            .unwrap()
-            .products
-            .insert(id, Product { price, stock });
+    pub(crate) fn add_product_as(&self, id: ProductId, price: Money, stock: u32) {
+        let product = Product { price, stock };
+        self.state.lock().unwrap().products.insert(id, product);
     }
 
-    pub(crate) fn left(&self, id: ProductId) -> u32 {
+    pub(crate) fn stock(&self, id: ProductId) -> u32 {
         self.state.lock().unwrap().products[&id].stock
     }
 
-    pub(crate) fn restock(&self, id: ProductId, stock: u32) {
-        self.state
-            .lock()
-            .unwrap()
-            .products
-            .get_mut(&id)
-            .unwrap()
-            .stock = stock;
+    pub(crate) fn set_stock(&self, id: ProductId, stock: u32) {
+        let mut state = self.state.lock().unwrap();
+        state.products.get_mut(&id).unwrap().stock = stock;
     }
 
-    /// Lets every hold run out.
-    pub(crate) fn expire_holds(&self) {
+    pub(crate) fn expire_reservations(&self) {
         let mut state = self.state.lock().unwrap();
-        let holds = std::mem::take(&mut state.holds);
-        for (order, lines) in holds {
-            state.gone.insert(order);
+        let reservations = std::mem::take(&mut state.reservations);
+        for (order, lines) in reservations {
+            state.expired.insert(order);
             for line in lines {
                 state.products.get_mut(&line.product_id).unwrap().stock += line.quantity;
             }
         }
     }
 
+    /// Injects a fault into the next calls.
     pub(crate) fn fail(&self, fault: Fault, calls: u32) {
         self.state.lock().unwrap().fault = Some((fault, calls));
     }
 
-    pub(crate) fn holds(&self) -> Vec<OrderId> {
-        self.state.lock().unwrap().holds.keys().copied().collect()
+    /// Sends the reply that is held back.
+    pub(crate) fn resume(&self) {
+        self.resumed.notify_one();
     }
 
-    pub(crate) fn asked(&self) -> Vec<OrderId> {
-        self.state.lock().unwrap().asked.clone()
+    pub(crate) fn reservations(&self) -> Vec<OrderId> {
+        let state = self.state.lock().unwrap();
+        state.reservations.keys().copied().collect()
+    }
+
+    /// The order of each call so far.
+    pub(crate) fn calls(&self) -> Vec<OrderId> {
+        self.state.lock().unwrap().calls.clone()
     }
 
     async fn answer(self, mut stream: TcpStream) {
@@ -145,12 +142,13 @@ impl Catalog {
             "{head}"
         );
         let call: ReserveStock = serde_json::from_slice(&body).unwrap();
-        let (fault, answer) = self.reserve(&call);
+        let (fault, body) = self.reserve(&call);
         let reply = match fault {
-            Some(Fault::ClosedBefore | Fault::ClosedAfter) => return,
-            Some(Fault::SilentAfter) => {
+            Some(Fault::ClosedBeforeRun | Fault::ClosedAfterRun) => return,
+            Some(Fault::SilentAfterRun) => {
                 self.silent.notify_one();
-                return std::future::pending().await;
+                self.resumed.notified().await;
+                reply("200 OK", "", &body)
             }
             Some(Fault::Status500) => reply("500 Internal Server Error", "", "{}"),
             Some(Fault::FunctionError) => reply(
@@ -158,15 +156,15 @@ impl Catalog {
                 "x-amz-function-error: Unhandled\r\n",
                 r#"{"errorType":"panic","errorMessage":"secret detail"}"#,
             ),
-            Some(Fault::Nonsense) => reply("200 OK", "", r#"{"outcome":"maybe"}"#),
-            Some(Fault::OtherGoods) | None => reply("200 OK", "", &answer),
+            Some(Fault::InvalidReply) => reply("200 OK", "", r#"{"outcome":"maybe"}"#),
+            Some(Fault::WrongGoods) | None => reply("200 OK", "", &body),
         };
         stream.write_all(reply.as_bytes()).await.unwrap();
     }
 
     fn reserve(&self, call: &ReserveStock) -> (Option<Fault>, String) {
         let mut state = self.state.lock().unwrap();
-        state.asked.push(call.order_id);
+        state.calls.push(call.order_id);
         let fault = state.fault.take().map(|(fault, calls)| {
             if calls > 1 {
                 state.fault = Some((fault, calls - 1));
@@ -175,29 +173,29 @@ impl Catalog {
         });
         if matches!(
             fault,
-            Some(Fault::FunctionError | Fault::Status500 | Fault::ClosedBefore)
+            Some(Fault::FunctionError | Fault::Status500 | Fault::ClosedBeforeRun)
         ) {
             return (fault, String::new());
         }
-        let mut answer = hold(&mut state, call);
-        if let (Some(Fault::OtherGoods), StockReservation::Held { lines, .. }) =
-            (fault, &mut answer)
+        let mut reservation = reserve(&mut state, call);
+        if let (Some(Fault::WrongGoods), StockReservation::Held { lines, .. }) =
+            (fault, &mut reservation)
         {
             lines[0].quantity += 1;
         }
-        (fault, serde_json::to_string(&answer).unwrap())
+        (fault, serde_json::to_string(&reservation).unwrap())
     }
 }
 
-fn hold(state: &mut State, call: &ReserveStock) -> StockReservation {
+fn reserve(state: &mut State, call: &ReserveStock) -> StockReservation {
     let held = |lines| StockReservation::Held {
         lines,
         held_until: "2026-01-05T12:15:00Z".parse::<Timestamp>().unwrap(),
     };
-    if state.gone.contains(&call.order_id) {
+    if state.expired.contains(&call.order_id) {
         return StockReservation::Gone;
     }
-    if let Some(lines) = state.holds.get(&call.order_id) {
+    if let Some(lines) = state.reservations.get(&call.order_id) {
         return held(lines.clone());
     }
     let available = |id| {
@@ -224,12 +222,12 @@ fn hold(state: &mut State, call: &ReserveStock) -> StockReservation {
         product.stock -= line.quantity;
         lines.push(OrderLine {
             product_id: line.product_id,
-            name: "a thing".into(),
+            name: "Lamp".into(),
             quantity: line.quantity,
             unit_price: product.price,
         });
     }
-    state.holds.insert(call.order_id, lines.clone());
+    state.reservations.insert(call.order_id, lines.clone());
     held(lines)
 }
 
