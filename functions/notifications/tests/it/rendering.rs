@@ -1,4 +1,4 @@
-//! What the mails say.
+//! The rendered emails.
 
 use contracts::events::CancellationReason;
 use kernel::OrderId;
@@ -7,7 +7,10 @@ use notifications::{
     mail::{Mail, Recipient},
 };
 
-use crate::desk::{dollars, renderer, seal_key};
+use crate::{
+    events::dollars,
+    fixture::{renderer, seal_key},
+};
 
 const ORDER: &str = "01939b6a-0000-7000-8000-000000000001";
 
@@ -44,8 +47,8 @@ fn payment_failed(reason: PaymentFailure) -> Message {
     }
 }
 
-/// The text that a browser would show: without tags.
-fn shown(html: &str) -> String {
+/// The text that a browser shows.
+fn visible_text(html: &str) -> String {
     let body = &html[html.find("<body").unwrap()..];
     let (mut text, mut inside) = (String::new(), false);
     for c in body.chars() {
@@ -60,7 +63,7 @@ fn shown(html: &str) -> String {
 }
 
 #[test]
-fn verification_has_its_link_once_with_the_token_encoded() {
+fn a_verification_contains_its_link_once_with_the_token_encoded() {
     let message = Message::VerifyEmail {
         email: "ada@example.com".into(),
         sealed_token: seal_key().seal("a+b/c=&\"><script>").unwrap(),
@@ -76,19 +79,21 @@ fn verification_has_its_link_once_with_the_token_encoded() {
     insta::assert_snapshot!(mail.text, @r#"
     Hello,
 
-    Somebody, we hope you, opened an account at Emporium with this address.
-    Please open this link to show that the address is yours:
+    Please confirm that this is the email address of your Emporium account:
 
     https://shop.example/verify-email?token=a%2Bb%2Fc%3D%26%22%3E%3Cscript%3E
 
-    If it was not you, do nothing: the address stays unverified.
+    The link works once and expires after 24 hours.
+
+    If you did not expect this email, you can ignore it: the address will remain
+    unverified.
 
     Emporium
     "#);
 }
 
 #[test]
-fn a_reset_has_its_link_once_and_says_how_long_it_works() {
+fn a_password_reset_contains_its_link_once_and_when_it_expires() {
     let message = Message::ResetPassword {
         email: "ada@example.com".into(),
         sealed_token: seal_key().seal("a+b\"><script>").unwrap(),
@@ -102,62 +107,62 @@ fn a_reset_has_its_link_once_and_says_how_long_it_works() {
             "{body}"
         );
     }
-    assert_eq!(mail.subject, "Set a new password for Emporium");
+    assert_eq!(mail.subject, "Reset your Emporium password");
 }
 
 #[test]
-fn a_changed_password_is_told_without_a_link_to_follow() {
+fn a_notice_of_a_changed_password_contains_no_link() {
     let message = Message::PasswordChanged {
         email: "ada@example.com".into(),
     };
     let mail = render(&message, None);
     assert_eq!(mail.subject, "Your Emporium password was changed");
-    for body in [&mail.text, &shown(&mail.html)] {
-        assert!(body.contains("If it was not you"), "{body}");
+    for body in [&mail.text, &visible_text(&mail.html)] {
+        assert!(body.contains("If this wasn't you"), "{body}");
         assert!(!body.contains("http"), "{body}");
     }
 }
 
 #[test]
-fn a_changed_address_is_told_at_the_one_before_without_the_new_one() {
+fn a_notice_of_a_changed_address_contains_neither_link_nor_address() {
     let message = Message::EmailChanged {
         email: "ada@example.com".into(),
     };
     let mail = render(&message, None);
     assert_eq!(mail.subject, "Your Emporium email address was changed");
-    for body in [&mail.text, &shown(&mail.html)] {
-        assert!(body.contains("If it was not you, tell us"), "{body}");
+    for body in [&mail.text, &visible_text(&mail.html)] {
+        assert!(body.contains("If this wasn't you, contact us"), "{body}");
         assert!(!body.contains("http") && !body.contains('@'), "{body}");
     }
 }
 
 #[test]
-fn a_second_factor_is_told_when_it_comes_and_when_it_goes_without_a_link() {
+fn a_notice_of_a_changed_second_factor_contains_no_link() {
     let email = || "ada@example.com".to_owned();
-    for (message, subject, said) in [
+    for (message, subject, phrase) in [
         (
             Message::MfaEnabled { email: email() },
-            "Two-factor authentication is on at Emporium",
+            "Two-factor authentication is on for your Emporium account",
             "recovery codes",
         ),
         (
             Message::MfaDisabled { email: email() },
-            "Two-factor authentication is off at Emporium",
+            "Two-factor authentication is off for your Emporium account",
             "password alone",
         ),
     ] {
         let mail = render(&message, None);
         assert_eq!(mail.subject, subject);
-        for body in [&mail.text, &shown(&mail.html)] {
-            assert!(body.contains("If it was not you"), "{body}");
-            assert!(body.contains(said), "{body}");
+        for body in [&mail.text, &visible_text(&mail.html)] {
+            assert!(body.contains("If this wasn't you"), "{body}");
+            assert!(body.contains(phrase), "{body}");
             assert!(!body.contains("http"), "{body}");
         }
     }
 }
 
 #[test]
-fn a_confirmed_order_shows_what_was_bought_and_paid() {
+fn an_order_confirmation_shows_lines_and_total() {
     let mail = render(&confirmed(), Some("Ada Marsh"));
     assert_eq!(mail.to, "ada@example.com");
     assert_eq!(mail.correlation_id, "chain-1");
@@ -165,37 +170,38 @@ fn a_confirmed_order_shows_what_was_bought_and_paid() {
     insta::assert_snapshot!(mail.text, @r#"
     Hello Ada Marsh,
 
-    Thank you. Your order is confirmed and paid.
+    Thank you for your order. We have received your payment, and your order is
+    confirmed.
 
-    Order 01939b6a-0000-7000-8000-000000000001
+    Order number: 01939b6a-0000-7000-8000-000000000001
 
     2 x Kettle <b>& lid</b>
         49.50 USD each, 99.00 USD
     1 x Tea
         1.00 USD each, 1.00 USD
 
-    Total 100.00 USD
+    Total: 100.00 USD
 
     Emporium
     "#);
     insta::assert_snapshot!(
-        shown(&mail.html),
-        @"Emporium Your order is confirmed Hello Ada Marsh, Thank you. Your order is confirmed and paid. Order 01939b6a-0000-7000-8000-000000000001 Product Quantity Price Total Kettle &lt;b&gt;&amp; lid&lt;&#x2f;b&gt; 2 49.50 USD 99.00 USD Tea 1 1.00 USD 1.00 USD Total 100.00 USD You get this mail because this address was given to Emporium."
+        visible_text(&mail.html),
+        @"Emporium Your order is confirmed Hello Ada Marsh, Thank you for your order. We have received your payment, and your order is confirmed. Order number: 01939b6a-0000-7000-8000-000000000001 Product Quantity Price Total Kettle &lt;b&gt;&amp; lid&lt;&#x2f;b&gt; 2 49.50 USD 99.00 USD Tea 1 1.00 USD 1.00 USD Total 100.00 USD You are receiving this email because this address was given to Emporium."
     );
 }
 
 #[test]
-fn a_failed_payment_says_why_and_that_nothing_was_charged() {
+fn a_failed_payment_says_why_and_that_nothing_is_charged() {
     for (reason, why) in [
         (PaymentFailure::CardDeclined, "Your bank declined the card."),
-        (PaymentFailure::InsufficientFunds, "not enough money"),
+        (PaymentFailure::InsufficientFunds, "insufficient funds"),
         (PaymentFailure::InvalidPaymentMethod, "could not be used"),
         (PaymentFailure::Other, "could not complete the payment"),
     ] {
         let mail = render(&payment_failed(reason), Some("Ada"));
-        for body in [&mail.text, &shown(&mail.html)] {
+        for body in [&mail.text, &visible_text(&mail.html)] {
             assert!(body.contains(why), "{body}");
-            assert!(body.contains("Nothing was charged."), "{body}");
+            assert!(body.contains("You have not been charged."), "{body}");
             assert!(body.contains("99.99 USD"), "{body}");
             assert!(body.contains(ORDER), "{body}");
         }
@@ -205,19 +211,20 @@ fn a_failed_payment_says_why_and_that_nothing_was_charged() {
     insta::assert_snapshot!(mail.text, @r#"
     Hello Ada,
 
-    The payment of 99.99 USD for your order failed, so the order was not completed.
+    We could not process your payment of 99.99 USD, so your order was not completed.
     Your bank declined the card.
 
-    Nothing was charged. You can place the order again with another means of payment.
+    You have not been charged. You are welcome to place the order again with another
+    payment method.
 
-    Order 01939b6a-0000-7000-8000-000000000001
+    Order number: 01939b6a-0000-7000-8000-000000000001
 
     Emporium
     "#);
 }
 
 #[test]
-fn a_providers_reason_is_one_of_ours_or_other() {
+fn an_unknown_reason_of_a_provider_is_other() {
     for (reason, failure) in [
         ("card_declined", PaymentFailure::CardDeclined),
         ("insufficient_funds", PaymentFailure::InsufficientFunds),
@@ -232,11 +239,11 @@ fn a_providers_reason_is_one_of_ours_or_other() {
 }
 
 #[test]
-fn a_cancelled_order_says_why() {
+fn a_cancellation_says_why() {
     for (reason, why) in [
         (
             CancellationReason::ReservationExpired,
-            "longer than we could hold",
+            "longer than we could reserve",
         ),
         (CancellationReason::StockUnavailable, "no longer available"),
     ] {
@@ -247,31 +254,31 @@ fn a_cancelled_order_says_why() {
         };
         let mail = render(&message, None);
         assert_eq!(mail.subject, "Your Emporium order was cancelled");
-        for body in [&mail.text, &shown(&mail.html)] {
+        for body in [&mail.text, &visible_text(&mail.html)] {
             assert!(body.contains(why), "{body}");
-            assert!(body.contains("Nothing was charged."), "{body}");
+            assert!(body.contains("You have not been charged."), "{body}");
             assert!(body.contains("Hello,"), "{body}");
         }
     }
 }
 
 #[test]
-fn html_escapes_what_others_wrote() {
+fn html_escapes_names() {
     let mail = render(&confirmed(), Some("<script>alert(1)"));
     assert!(!mail.html.contains("<script"), "{}", mail.html);
     assert!(!mail.html.contains("<b>"), "{}", mail.html);
     assert!(mail.html.contains("Hello &lt;script&gt;alert(1)"));
     assert!(mail.html.contains("Kettle &lt;b&gt;&amp; lid"));
-    // Plain text needs none, and would show it.
+    // Plain text needs no escaping.
     assert!(mail.text.contains("Kettle <b>& lid</b>"));
 }
 
 #[test]
-fn html_needs_nothing_from_anywhere() {
+fn html_loads_nothing_from_elsewhere() {
     for message in [confirmed(), payment_failed(PaymentFailure::Other)] {
         let html = render(&message, Some("Ada")).html;
-        for outside in ["http://", "https://", "<img", "<link", "url(", "@import"] {
-            assert!(!html.contains(outside), "{outside} in {html}");
+        for external in ["http://", "https://", "<img", "<link", "url(", "@import"] {
+            assert!(!html.contains(external), "{external} in {html}");
         }
     }
 }
