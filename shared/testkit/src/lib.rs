@@ -9,6 +9,8 @@
 )]
 
 mod clock;
+mod dynamo_proxy;
+mod http1;
 mod invoke;
 mod lost_replies;
 pub mod prometheus;
@@ -20,6 +22,7 @@ mod stub_server;
 mod table;
 
 pub use clock::Clock;
+pub use dynamo_proxy::RecordedCalls;
 pub use invoke::{Client, Reply, call, deliver, run};
 pub use lost_replies::LostReplies;
 pub use recorded_metrics::RecordedMetrics;

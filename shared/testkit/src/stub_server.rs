@@ -7,9 +7,11 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
 };
+
+use crate::http1::Message;
 
 /// The time between checks whether enough requests have arrived.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
@@ -62,7 +64,8 @@ impl StubServer {
 
 async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, decide: Arc<Decide>) {
     let mut buffer = Vec::new();
-    while let Some(body) = read_request(&mut stream, &mut buffer).await {
+    while let Some(request) = Message::read(&mut stream, &mut buffer).await {
+        let body = request.body();
         let answer = {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.push(body.clone());
@@ -92,26 +95,4 @@ async fn reply(stream: &mut TcpStream, status: u16, body: &str) -> bool {
     let length = body.len();
     let reply = format!("HTTP/1.1 {status} StubReply\r\ncontent-length: {length}\r\n\r\n{body}");
     stream.write_all(reply.as_bytes()).await.is_ok()
-}
-
-/// Reads one request with a `content-length`; gives its body.
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
-    loop {
-        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:"))
-                .map_or(0, |text| text.trim().parse().expect("a length"));
-            let total = end + 4 + length;
-            if buffer.len() >= total {
-                let body = String::from_utf8_lossy(&buffer[end + 4..total]).into_owned();
-                buffer.drain(..total);
-                return Some(body);
-            }
-        }
-        if stream.read_buf(buffer).await.ok()? == 0 {
-            return None;
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! A table in an embedded DynamoDB, served over loopback HTTP.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -9,7 +9,6 @@ use aws_sdk_dynamodb::{
         Projection, ProjectionType, ScalarAttributeType,
     },
 };
-use aws_smithy_types::retry::RetryConfig;
 use contracts::{Envelope, EventData};
 use dynamo::{IndexKey, Item, OutboxItem, Table, TableSchema, UNSENT_INDEX};
 use dynoxide::Database;
@@ -18,16 +17,23 @@ use runtime::{Environment, Function, Handler, Host, Random, aws::Aws};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
-use crate::{Clock, LostReplies, Service, secrets::TestSecrets, seeded_random};
+use crate::{
+    Clock, LostReplies, RecordedCalls, Service,
+    dynamo_proxy::{self, DynamoCall},
+    secrets::TestSecrets,
+    seeded_random,
+};
 
 const TABLE: &str = "test";
-/// The first wait before a write whose reply got lost is repeated.
-const BACK_OFF: Duration = Duration::from_millis(1);
+/// The variable with the address of the table, for functions.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// A table of one's own, with the environment in which functions find it: its
-/// clock stands still until the test moves it.
+/// An empty table for one test, with the environment in which functions find
+/// it. Its clock stands still until the test moves it.
 pub struct TestTable {
     variables: BTreeMap<String, String>,
+    /// Where functions find the table.
+    address: SocketAddr,
     secrets: TestSecrets,
     client: Client,
     clock: Clock,
@@ -52,7 +58,7 @@ impl TestTable {
             ("AWS_REGION", "eu-central-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{address}")),
+            (ENDPOINT, format!("http://{address}")),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.url().to_owned()),
             ("TABLE", TABLE.to_owned()),
             ("CURSOR_KEY", "the key of the test's cursors".to_owned()),
@@ -69,24 +75,37 @@ impl TestTable {
         Self {
             host: Host::new(clock.source(), Random::system()),
             variables,
+            address,
             secrets,
             client,
             clock,
         }
     }
 
-    /// The same for stores that the test makes, whose replies get lost as
-    /// `losses` says. Functions open the table by themselves and lose nothing.
-    #[must_use]
-    pub fn losing(mut self, losses: &LostReplies) -> Self {
-        let config = self.client.config().to_builder();
-        let retry = self.client.config().retry_config().cloned();
-        let retry = retry.unwrap_or_else(RetryConfig::standard);
-        let config = config
-            .interceptor(losses.clone())
-            .retry_config(retry.with_initial_backoff(BACK_OFF));
-        self.client = Client::from_conf(config.build());
+    /// The same for functions whose writes' replies get lost as `losses` says.
+    pub async fn losing(mut self, losses: &LostReplies) -> Self {
+        let losses = losses.clone();
+        self.put_before(move |call| losses.loses(call)).await;
         self
+    }
+
+    /// Records the calls of functions that start from now on. Each reads once
+    /// when it starts.
+    pub async fn record_calls(&mut self) -> RecordedCalls {
+        let calls = RecordedCalls::default();
+        let record = calls.clone();
+        self.put_before(move |call| {
+            record.record(call);
+            false
+        })
+        .await;
+        calls
+    }
+
+    /// Puts a proxy before the table for functions that start from now on.
+    async fn put_before(&mut self, loses: impl Fn(&DynamoCall) -> bool + Send + Sync + 'static) {
+        self.address = dynamo_proxy::start(self.address, loses).await;
+        self.set(ENDPOINT, &format!("http://{}", self.address));
     }
 
     /// The same with random bytes, and so ids, that follow from a seed.
