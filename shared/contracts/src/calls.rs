@@ -1,4 +1,7 @@
 //! Calls from one service to another's function (Lambda Invoke, under IAM).
+//!
+//! Unknown members are ignored: while a deployment runs, a caller may be newer
+//! than the function that it calls.
 
 use jiff::Timestamp;
 use kernel::{NotificationId, OrderId, PaymentId, ProductId, UserId};
@@ -18,7 +21,7 @@ pub trait Call: Serialize + DeserializeOwned + Send + 'static {
 /// Reserves goods for an order, all lines or none. The order's id is the
 /// reservation's: repeating the call returns the same reservation, never a second.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ReserveStock {
     /// The order.
     pub order_id: OrderId,
@@ -69,7 +72,7 @@ impl Call for ReserveStock {
 
 /// Exports a page of a user's orders, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ExportOrders {
     /// The user.
     pub user_id: UserId,
@@ -98,7 +101,7 @@ impl Call for ExportOrders {
 
 /// Exports those of some payments that belong to a user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ExportPayments {
     /// The user.
     pub user_id: UserId,
@@ -123,7 +126,7 @@ impl Call for ExportPayments {
 
 /// Exports a page of what the notifications service stores about a user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ExportNotifications {
     /// The user.
     pub user_id: UserId,

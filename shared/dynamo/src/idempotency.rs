@@ -91,7 +91,7 @@ pub async fn claim<R: DeserializeOwned>(
         reply: None,
         expires_at: later(now, RETENTION).as_second(),
     };
-    // DynamoDB deletes expired items when it likes: the condition decides.
+    // DynamoDB deletes expired items days later: the condition decides.
     let free = Expression::when("attribute_not_exists(pk) OR expires_at <= :now")
         .value(":now", now.as_second());
     let found: Option<Record> = match table.put(&record, free).await {
@@ -102,7 +102,7 @@ pub async fn claim<R: DeserializeOwned>(
                 subject,
             }));
         }
-        Err(CommitError::ConditionFailed(refused)) => refused.item("item")?,
+        Err(CommitError::ConditionFailed(failed)) => failed.item("item")?,
         Err(CommitError::Store(error)) => return Err(error.into()),
     };
     match found {
@@ -146,7 +146,7 @@ async fn take_over<R: DeserializeOwned>(
     {
         Ok(_) => Ok(Claimed::Granted(claim)),
         Err(CommitError::Store(error)) => Err(error.into()),
-        Err(CommitError::ConditionFailed(refused)) => match refused.item::<Record>("item")? {
+        Err(CommitError::ConditionFailed(failed)) => match failed.item::<Record>("item")? {
             Some(found) if found.claim == id => Ok(Claimed::Granted(claim)),
             Some(Record {
                 reply: Some(reply), ..

@@ -100,8 +100,8 @@ impl RateLimit {
 
 impl Table {
     /// Counts a request under a key, and whether it is within the limit. One that
-    /// is refused because of the previous window is counted all the same: who
-    /// does not wait, waits longer.
+    /// is refused because of the previous window is counted all the same, so
+    /// clients that do not wait are refused for longer.
     ///
     /// This is the one number that changes outside a transaction: when a reply
     /// is lost, the SDK repeats the update, and the request counts twice. That

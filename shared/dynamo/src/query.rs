@@ -63,7 +63,8 @@ impl Query {
     }
 
     /// Leaves out items that this condition does not hold for. They cost as
-    /// much as those that are returned.
+    /// much as those that are returned, so only [`Table::query`] and
+    /// [`Table::count`], which bound what they read, take a filter.
     #[must_use]
     pub fn filter(mut self, condition: String) -> Self {
         self.filter = Some(condition);
@@ -182,21 +183,24 @@ impl Table {
     }
 
     async fn read(&self, query: Query, most: usize) -> Result<Vec<Item>, StoreError> {
+        debug_assert!(query.filter.is_none(), "a filtered read has no bound");
         let mut query = query.checked()?;
         let (mut items, mut after) = (Vec::new(), query.after.take());
-        loop {
+        while items.len() < most {
             let missing = i32::try_from(most - items.len()).unwrap_or(i32::MAX);
             let sent = query.request(self, after).limit(missing).send().await;
             let output = sent.map_err(|error| StoreError::call(OPERATION, error))?;
             items.extend(output.items.unwrap_or_default());
             after = output.last_evaluated_key;
-            if after.is_none() || items.len() >= most {
-                return Ok(items);
+            if after.is_none() {
+                break;
             }
         }
+        Ok(items)
     }
 
-    /// Counts items in `calls_max` calls at most; each counts about 1 MB of them.
+    /// Counts items in `calls_max` calls at most, each of which counts about 1 MB
+    /// of them: where there are more, the result is a lower bound.
     ///
     /// # Errors
     /// When the store fails.

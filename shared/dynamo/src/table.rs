@@ -276,7 +276,7 @@ impl Table {
 
     /// Writes one item under a condition. A put that is repeated writes the same
     /// item, so a lost reply does no harm. When the condition fails, the error
-    /// holds the item that is there: it may be your own.
+    /// holds the existing item, which may come from your own earlier attempt.
     ///
     /// # Errors
     /// [`CommitError::ConditionFailed`] with label `item`, or the store's failure.

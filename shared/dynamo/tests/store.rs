@@ -5,7 +5,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Envelope, events::StockCommitted};
-use dynamo::{Expression, Keep, Key, OutboxItem, Query, Table, TableSchema, relay};
+use dynamo::{
+    Expression, Index, IndexKey, Keep, Key, OutboxItem, Query, Table, TableSchema, relay,
+};
 use kernel::{Limit, OrderId};
 use runtime::{Context, Environment, LambdaEvent, Random, aws::Aws};
 use serde_json::{Value, json, value::to_raw_value};
@@ -250,20 +252,50 @@ async fn pages_have_every_item_once_and_only_the_last_has_no_more() {
 }
 
 #[tokio::test]
-async fn a_filter_leaves_items_out_and_the_page_is_full_all_the_same() {
+async fn a_filtered_query_reads_no_more_than_its_limit() {
     let test = TestTable::create(&SCHEMA).await;
     let table = test.table();
     items(&table, 9).await;
-    let even = || {
+    let some = |after| {
         let query = Query::partition("LIST", "ITEM#").filter("#number IN (:a, :b, :c)".into());
-        let query = query.name("#number", "number");
+        let query = query.name("#number", "number").after(after);
         query.value(":a", 2).value(":b", 7).value(":c", 9)
     };
-    let (page, has_more) = table.page::<Value>(even(), limit(2)).await.unwrap();
-    assert_eq!(numbers(&page), [2, 7]);
-    assert!(has_more);
-    let (page, has_more) = table.page::<Value>(even(), limit(3)).await.unwrap();
-    assert_eq!(numbers(&page), [2, 7, 9]);
-    assert!(!has_more);
-    assert_eq!(table.count(even(), 5).await.unwrap(), 3);
+    let first = table.query::<Value>(some(None), 4).await.unwrap();
+    assert_eq!(numbers(&first.items), [2], "of the first four");
+    let second = table.query::<Value>(some(first.last_key), 5).await.unwrap();
+    assert_eq!(numbers(&second.items), [7, 9]);
+    assert_eq!(table.count(some(None), 5).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_index_is_read_in_pages_by_the_keys_of_both() {
+    const BY_GROUP: TableSchema = TableSchema {
+        indexes: &[Index {
+            name: "by-group",
+            partition: "group_id",
+            sort: IndexKey::Number("number"),
+            projects_all: true,
+        }],
+    };
+    let test = TestTable::create(&BY_GROUP).await;
+    let table = test.table();
+    for number in 1..=5 {
+        let item =
+            json!({"pk": format!("ITEM#{number}"), "sk": "-", "group_id": "one", "number": number});
+        table.put(&item, Expression::default()).await.unwrap();
+    }
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let query = Query::index("by-group", "group_id = :group").value(":group", "one");
+        let page = table.page::<Value>(query.after(after), limit(2)).await;
+        let (page, has_more) = page.unwrap();
+        read.extend(numbers(&page));
+        if !has_more {
+            break;
+        }
+        let last = page.last().unwrap();
+        after = Some(serde_dynamo::to_item(last).unwrap());
+    }
+    assert_eq!(read, [1, 2, 3, 4, 5]);
 }

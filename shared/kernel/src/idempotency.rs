@@ -6,7 +6,7 @@
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The longest key, in bytes. Clients use UUIDs; seven of them fit.
+    /// The longest key, in bytes. A UUID has 36.
     pub const LENGTH_MAX: usize = 255;
 
     /// A key of 1 to 255 bytes, without the white space around it.

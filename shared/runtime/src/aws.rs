@@ -37,8 +37,7 @@ const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(3_300);
 const INVOKE_OPERATION_TIMEOUT: Duration = Duration::from_millis(3_500);
 
 /// The roots of Amazon Trust Services, which sign the certificates of AWS
-/// endpoints
-/// (<https://www.amazontrust.com/repository/>); the first ends in 2037.
+/// endpoints (<https://www.amazontrust.com/repository/>); the first expires in 2037.
 const AMAZON_TRUST_SERVICES: &[u8] = include_bytes!("amazon-trust-services.pem");
 /// The variable that names a file of other roots: for a proxy, or for AWS
 /// partitions with other certificate authorities.

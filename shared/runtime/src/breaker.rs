@@ -36,6 +36,7 @@ enum State {
 
 impl Breaker {
     pub(crate) fn new(service: &'static str, clock: Clock) -> Self {
+        BREAKER_OPEN.set(&[service], 0.0);
         Self {
             service,
             clock,
@@ -53,18 +54,22 @@ impl Breaker {
 
     /// A call was answered.
     pub(crate) fn succeeded(&self) {
-        self.change(|_, _| State::Closed { failures: 0 });
+        self.change(|state, _| match state {
+            // A call from before it opened says nothing about now.
+            State::Open { until } => State::Open { until },
+            State::Closed { .. } | State::HalfOpen => State::Closed { failures: 0 },
+        });
     }
 
     /// A call failed.
     pub(crate) fn failed(&self) {
         self.change(|state, now| {
-            let until = now.saturating_add(RESET).unwrap_or(Timestamp::MAX);
+            let reset_at = now.saturating_add(RESET).unwrap_or(Timestamp::MAX);
             match state {
                 State::Closed { failures } if failures + 1 < FAILURES_MAX => State::Closed {
                     failures: failures + 1,
                 },
-                State::Closed { .. } | State::HalfOpen => State::Open { until },
+                State::Closed { .. } | State::HalfOpen => State::Open { until: reset_at },
                 State::Open { until } => State::Open { until },
             }
         });
@@ -86,13 +91,13 @@ impl Breaker {
         let (service, breaker) = (self.service, name(*state));
         if breaker != name(before) {
             match *state {
-                State::Closed { .. } => tracing::info!(service, breaker, "circuit breaker"),
+                State::Closed { .. } => tracing::debug!(service, breaker, "circuit breaker"),
                 State::Open { .. } | State::HalfOpen => {
                     tracing::warn!(service, breaker, "circuit breaker");
                 }
             }
         }
-        // Half open counts as open: until a call succeeds, nothing is well.
+        // Half open counts as open until a call has succeeded.
         let open = !matches!(*state, State::Closed { .. });
         BREAKER_OPEN.set(&[service], if open { 1.0 } else { 0.0 });
         !matches!(*state, State::Open { .. })

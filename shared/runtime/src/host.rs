@@ -137,13 +137,13 @@ impl Random {
     #[expect(
         clippy::disallowed_methods,
         clippy::expect_used,
-        reason = "the one place that asks the system, and nobody can go on without"
+        reason = "the one place that asks the system; nothing can continue without it"
     )]
     pub fn system() -> Self {
         Self::new(|bytes| getrandom::fill(bytes).expect("the system's random generator"))
     }
 
-    /// So many random bytes.
+    /// Random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         (self.0)(&mut bytes);
@@ -169,7 +169,7 @@ impl fmt::Debug for Random {
 }
 
 /// Makes ids that never go back, even when the clock does or stands still:
-/// then the random part counts on (RFC 9562, section 6.2, method 2).
+/// then the random part is incremented (RFC 9562, section 6.2, method 2).
 #[derive(Clone, Debug)]
 struct Ids {
     clock: Clock,
@@ -190,7 +190,7 @@ impl Ids {
         let millisecond = u64::try_from(self.clock.now().as_millisecond()).unwrap_or_default();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = if millisecond > last.0 {
-            // The highest bit stays free, so that counting on has room.
+            // The highest bit stays free, to leave room for increments.
             let random = u128::from_le_bytes(self.random.bytes()) >> (129 - UUID_RANDOM_BITS);
             (millisecond, random)
         } else {
@@ -243,7 +243,7 @@ mod tests {
     fn ids_are_valid_and_sort_by_the_time_they_were_made() {
         let host = Host::system();
         let ids: Vec<Uuid> = (0..1_000).map(|_| host.new_id()).collect();
-        assert!(ids.is_sorted());
+        assert!(ids.is_sorted_by(|one, next| one < next));
         for id in ids {
             assert_eq!(id.get_version_num(), 7);
             assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
@@ -258,6 +258,24 @@ mod tests {
             assert!(ids.is_sorted_by(|one, next| one < next), "{byte}");
             assert!(ids.iter().all(|id| id.get_version_num() == 7), "{byte}");
         }
+    }
+
+    #[test]
+    fn an_id_shows_its_time_and_does_not_go_back_with_the_clock() {
+        let seconds = Arc::new(Mutex::new([100, 50, 101].into_iter()));
+        let clock = Clock::new(move || {
+            let next = seconds.lock().unwrap().next().unwrap();
+            Timestamp::from_second(next).unwrap()
+        });
+        let host = Host::new(clock, Random::system());
+        let ids: [Uuid; 3] = std::array::from_fn(|_| host.new_id());
+        assert!(ids.is_sorted_by(|one, next| one < next));
+        let second = |id: Uuid| id.get_timestamp().unwrap().to_unix().0;
+        assert_eq!(ids.map(second), [100, 100, 101]);
+        assert!(
+            ids.iter()
+                .all(|id| id.get_variant() == uuid::Variant::RFC4122)
+        );
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn serve(function: Function) -> Result<(), Error> {
             let working = handler(event);
             async move {
                 let reply = working.await;
-                // Before the reply: then Lambda freezes the process.
+                // Before replying, because Lambda freezes the process after it.
                 write(&metrics.flush(&request_id, clock.now()));
                 reply
             }

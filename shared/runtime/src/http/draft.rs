@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{RequestInfo, reply::Pagination};
 
-/// What a body says, but for what only its request knows.
+/// A body without its request's id and path.
 #[derive(Clone, Debug)]
 pub(super) enum Draft {
     Reply {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Environment, Error, Function, Grant, Route, Trigger};
 
-/// An HTTP function while it is put together. `App` is what its handlers share.
+/// Builds an HTTP function. `App` is what its handlers share.
 pub struct Endpoint<App> {
     name: &'static str,
     access: Access,
@@ -119,9 +119,9 @@ impl<App: Send + Sync + 'static> Endpoint<App> {
         self
     }
 
-    /// Looks at each admitted request before anything of it is read. What
-    /// the guard returns are headers for the reply, whatever that turns out to
-    /// be, or the error to reply with.
+    /// Checks each request that the access admits, before its content is read.
+    /// The guard returns headers for the reply, success or error, or the error to
+    /// reply with.
     #[must_use]
     pub fn guard<Guarding>(
         mut self,

@@ -100,13 +100,13 @@ impl ApiError {
     }
 
     /// 422: the input can be parsed, but something in it is invalid.
-    pub fn validation(refusals: FieldErrors) -> Self {
+    pub fn validation(errors: FieldErrors) -> Self {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "validation_failed",
             "the request is invalid; see errors",
         )
-        .with_errors(refusals.0)
+        .with_errors(errors.0)
     }
 
     /// 503: something that this depends on does not answer.

@@ -6,6 +6,7 @@ use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
 use axum::{
     Router,
     body::Body,
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use kernel::Actor;
 use lambda_http::{Adapter, request::LambdaRequest};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::{RawValue, to_raw_value};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Service, ServiceExt, service_fn};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use super::{Access, ApiError, Caller, RequestInfo, SourceIp, draft, error::ErrorLog};
@@ -58,7 +59,11 @@ impl Shell {
             service: environment.get("SERVICE").unwrap_or("emporium").into(),
             access,
             guard,
-            router,
+            // Inside the router, where axum completes replies: it sets their
+            // length, and empties those to HEAD.
+            router: router
+                .layer(from_fn(finish_draft))
+                .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN))),
             host: environment.host().clone(),
         }
     }
@@ -92,79 +97,75 @@ impl Shell {
         let actor = caller.actor();
         let method = request.method().clone();
         let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
-        let accept_encoding = request.headers().get(header::ACCEPT_ENCODING).cloned();
+        let (parts, body) = request.into_parts();
 
-        let work = AssertUnwindSafe(self.decide_and_route(info.clone(), caller, request));
-        let mut response = work
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| ApiError::internal("the handler panicked").into_response());
+        let mut response = match caught(self.admit(&caller, &parts, &body)).await {
+            Err(refused) => refused.into_response(),
+            Ok(headers) => {
+                let routed = caught(self.route(info.clone(), caller, parts, body)).await;
+                let mut response = routed.into_response();
+                for (name, value) in &headers {
+                    response.headers_mut().entry(name).or_insert(value.clone());
+                }
+                response
+            }
+        };
+        // Of what did not pass the router; the rest is finished already.
         draft::finish(&info, &mut response);
         if method == Method::GET {
             not_modified(if_none_match.as_ref(), &mut response);
         }
         add_headers(&self.service, &info, &mut response);
         let failure = response.extensions_mut().remove::<ErrorLog>();
-        let response = compress(accept_encoding, response).await;
         self.log(&info, &method, actor, failure, response.status(), stopwatch);
         response
     }
 
-    async fn decide_and_route(
+    /// Whether the request may be routed; with headers for its reply.
+    async fn admit(
         &self,
-        info: RequestInfo,
-        caller: Caller,
-        request: lambda_http::Request,
-    ) -> Response {
-        if let Err(refused) = self.access.decide(&caller) {
-            return refused.into_response();
-        }
-        let (mut parts, body) = request.into_parts();
-        let headers = match self.guard(&parts).await {
-            Ok(headers) => headers,
-            Err(refused) => return refused.into_response(),
-        };
-        let body = match body {
-            lambda_http::Body::Text(text) => Bytes::from(text),
-            lambda_http::Body::Binary(bytes) => Bytes::from(bytes),
-            _ => Bytes::new(),
-        };
-        let mut response = if body.len() > BODY_BYTES_MAX {
-            ApiError::new(
+        caller: &Caller,
+        parts: &Parts,
+        body: &lambda_http::Body,
+    ) -> Result<HeaderMap, ApiError> {
+        self.access.decide(caller)?;
+        if body.len() > BODY_BYTES_MAX {
+            return Err(ApiError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload_too_large",
                 format!("the body must not exceed {BODY_BYTES_MAX} bytes"),
-            )
-            .into_response()
-        } else {
-            parts.extensions.insert(caller);
-            parts.extensions.insert(info);
-            self.route(http::Request::from_parts(parts, Body::from(body)))
-                .await
-        };
-        for (name, value) in &headers {
-            response.headers_mut().entry(name).or_insert(value.clone());
+            ));
         }
-        response
-    }
-
-    async fn guard(&self, parts: &Parts) -> Result<HeaderMap, ApiError> {
         match &self.guard {
             None => Ok(HeaderMap::new()),
             Some(guard) => guard(SourceIp::of(parts)).await,
         }
     }
 
-    async fn route(&self, request: axum::extract::Request) -> Response {
+    async fn route(
+        &self,
+        info: RequestInfo,
+        caller: Caller,
+        mut parts: Parts,
+        body: lambda_http::Body,
+    ) -> Result<Response, ApiError> {
+        let body = match body {
+            lambda_http::Body::Text(text) => Bytes::from(text),
+            lambda_http::Body::Binary(bytes) => Bytes::from(bytes),
+            _ => Bytes::new(),
+        };
+        parts.extensions.insert(caller);
+        parts.extensions.insert(info);
+        let request = axum::extract::Request::from_parts(parts, Body::from(body));
         let Ok(response) = self.router.clone().oneshot(request).await;
         match response.status() {
             // axum's own, empty replies; a handler's 404 and 405 have a body.
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
                 if !response.headers().contains_key(header::CONTENT_TYPE) =>
             {
-                ApiError::not_found("route").into_response()
+                Err(ApiError::not_found("route"))
             }
-            _ => response,
+            _ => Ok(response),
         }
     }
 
@@ -200,23 +201,16 @@ impl Shell {
     }
 }
 
-/// The response compressed as far as the client accepts it and it is worth it.
-async fn compress(accept_encoding: Option<HeaderValue>, response: Response) -> Response {
-    let Some(accepted) = accept_encoding else {
-        return response;
-    };
-    let mut request = axum::extract::Request::new(Body::empty());
-    request
-        .headers_mut()
-        .insert(header::ACCEPT_ENCODING, accepted);
-    let mut response = Some(response);
-    let respond = service_fn(move |_: axum::extract::Request| {
-        let response = response.take().unwrap_or_default();
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let layer = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
-    let Ok(response) = layer.layer(respond).oneshot(request).await;
-    response.map(Body::new)
+async fn finish_draft(info: RequestInfo, request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    draft::finish(&info, &mut response);
+    response
+}
+
+/// The outcome of some work, or 500 when it panics.
+async fn caught<T>(work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| Err(ApiError::internal("the handler panicked")))
 }
 
 /// The reply with its body in one piece, as text unless it is compressed.

@@ -138,9 +138,9 @@ pub enum Dependency {
     Sns,
     /// The queues.
     Sqs,
-    /// The carrier of mails.
+    /// The e-mail service.
     Ses,
-    /// Who takes the money.
+    /// The payment provider.
     PaymentProvider,
     /// Another service, by its name.
     Service(&'static str),
@@ -159,8 +159,8 @@ impl Dependency {
         }
     }
 
-    /// Counts that a call of it failed. What a condition or a rule of ours
-    /// refused is no failure.
+    /// Counts a call that failed. A refusal by a condition or a rule is no
+    /// failure.
     pub fn failed(self) {
         DEPENDENCY_ERRORS.increment(&[self.as_str()]);
     }

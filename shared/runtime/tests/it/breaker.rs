@@ -84,7 +84,7 @@ async fn five_failures_in_a_row_open_the_circuit() {
     let catalog = Catalog::broken().await;
     let client = catalog.client();
     let metrics = RecordedMetrics::begin();
-    // A success in between interrupts the row.
+    // A success in between resets the count.
     for _ in 1..CALLS {
         call(&client).await.unwrap_err();
     }

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use http::{HeaderMap, Method};
 use kernel::{Role, UserId};
 use runtime::{
-    Clock, Environment, Error, Function, Handler, Host, Random,
+    Clock, Environment, Error, Failure, Function, Handler, Host, Random,
     http::{Access, ApiError, BODY_BYTES_MAX, Endpoint, Reply, RequestCause, SourceIp},
 };
 use serde_json::json;
@@ -25,6 +25,7 @@ fn endpoint(access: Access) -> Endpoint<App> {
     Endpoint::new("test-function", access, &[])
 }
 
+/// Over the size from which replies are compressed.
 async fn ok() -> Reply {
     Reply::ok("done", &json!({"text": "x".repeat(2_000)})).cacheable()
 }
@@ -95,6 +96,7 @@ async fn a_guard_runs_after_the_access_check_and_its_headers_are_on_every_reply(
     async fn by_name(Path(name): Path<String>) -> Result<Reply, ApiError> {
         match name.as_str() {
             "good" => Ok(Reply::done("done")),
+            "panic" => panic!("as the test wants"),
             _ => Err(ApiError::not_found("thing")),
         }
     }
@@ -106,7 +108,11 @@ async fn a_guard_runs_after_the_access_check_and_its_headers_are_on_every_reply(
     assert_eq!(reply.header("ratelimit-remaining"), None, "not guarded yet");
 
     let client = nobody.as_user(new_id(), Role::User);
-    for (path, status) in [("/things/good", OK), ("/things/bad", NOT_FOUND)] {
+    for (path, status) in [
+        ("/things/good", OK),
+        ("/things/bad", NOT_FOUND),
+        ("/things/panic", INTERNAL_SERVER_ERROR),
+    ] {
         let reply = client.get(path, status).await;
         assert_eq!(reply.header("ratelimit-remaining"), Some("7"), "{path}");
     }
@@ -164,4 +170,71 @@ async fn the_same_host_makes_the_same_request_id() {
     let (first, second) = (reply().await, reply().await);
     assert_eq!(first.headers, second.headers);
     assert_eq!(first.body, second.body);
+}
+
+#[tokio::test]
+async fn a_reply_has_the_length_of_its_body_and_one_to_head_no_body() {
+    let client = client().await;
+    let reply = client.get("/thing", OK).await;
+    let length = reply.header("content-length").unwrap().to_owned();
+    assert_eq!(length, reply.body.to_string().len().to_string());
+    let head = client.send(Method::HEAD, "/thing", None, OK).await;
+    assert!(head.body.is_null());
+    assert_eq!(head.header("content-length"), Some(length.as_str()));
+    let missing = client.get("/nothing", NOT_FOUND).await;
+    assert_ne!(missing.header("content-length"), Some("0"));
+}
+
+#[tokio::test]
+async fn a_large_reply_is_compressed_for_those_who_accept_it() {
+    let client = client().await;
+    let plain = client.get("/thing", OK).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+    let gzip = client.with_header("accept-encoding", "br, gzip");
+    let reply = gzip.get("/thing", OK).await;
+    assert_eq!(reply.header("content-encoding"), Some("gzip"));
+    assert!(
+        reply.body.as_str().unwrap().starts_with("H4sI"),
+        "gzip in base64"
+    );
+
+    let tag = plain.header("etag").unwrap();
+    let unchanged = gzip.with_header("if-none-match", tag);
+    let reply = unchanged.get("/thing", NOT_MODIFIED).await;
+    assert_eq!(reply.header("content-encoding"), None);
+    assert_eq!(reply.header("vary"), Some("accept-encoding"));
+}
+
+#[tokio::test]
+async fn a_failure_is_503_with_a_time_to_retry_and_a_defect_is_500() {
+    #[derive(Debug)]
+    struct Broken {
+        is_defect: bool,
+    }
+    impl std::fmt::Display for Broken {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the table's name")
+        }
+    }
+    impl std::error::Error for Broken {}
+    impl Failure for Broken {
+        fn is_defect(&self) -> bool {
+            self.is_defect
+        }
+    }
+    async fn fails(Path(kind): Path<String>) -> Result<Reply, ApiError> {
+        let is_defect = kind == "defect";
+        Err(Broken { is_defect })?
+    }
+    let client = Client::new(handler(endpoint(Access::Public).get("/{kind}", fails)).await);
+    let outage = client.get("/outage", SERVICE_UNAVAILABLE).await;
+    assert_eq!(outage.body["code"], "service_unavailable");
+    assert_eq!(outage.header("retry-after"), Some("2"));
+    let defect = client.get("/defect", INTERNAL_SERVER_ERROR).await;
+    assert_eq!(defect.body["code"], "internal_error");
+    assert_eq!(defect.header("retry-after"), None);
+    for reply in [outage, defect] {
+        assert!(!reply.body.to_string().contains("table"));
+    }
 }
