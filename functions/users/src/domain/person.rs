@@ -1,27 +1,22 @@
-//! What a person says of themselves.
+//! Names and telephone numbers.
 
-use kernel::input::{FromInput, FieldErrors, Value};
+use kernel::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 
-/// Characters in a name at least and at most: the longest name known to a
-/// passport fits, and so does a line of an address label.
+/// The longest name in a passport fits, and so does a line of an address label.
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 2..=255;
-/// Digits of a telephone number with its country's code (ITU-T E.164). No
-/// country has fewer than seven.
+/// With the country code (ITU-T E.164); no country has fewer than seven digits.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
-/// A person's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PersonName(String);
 
 impl PersonName {
-    /// The name of somebody who does not exist.
-    pub(super) fn nobodys() -> Self {
+    pub(super) fn placeholder() -> Self {
         Self("Nobody".into())
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phone_number_has_a_country_and_only_digits() {
+    fn a_phone_number_has_a_country_code_and_only_digits() {
         let read = |text: &str| Phone::from_input(Value::Text(text)).ok();
         assert_eq!(read(" +4930123456 "), Some(Phone("+4930123456".into())));
         assert!(read("+123456789012345").is_some());

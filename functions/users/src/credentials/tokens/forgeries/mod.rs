@@ -1,5 +1,5 @@
-//! Every kind of forged or broken token we could think of, and that each is
-//! refused. The tokens are put together by hand, as a forger would.
+//! Every kind of forged or malformed token that we could think of is rejected. The
+//! tokens are put together by hand, as a forger would.
 
 mod kinds;
 
@@ -7,16 +7,16 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD},
 };
-use kernel::{SessionId, SignedDuration, Timestamp, UserId};
+use kernel::{Principal, Role, SessionId, SignedDuration, Timestamp, UserId};
 use proptest::prelude::*;
 use ring::{
     hmac,
     signature::{Ed25519KeyPair, KeyPair},
 };
-use runtime::{SecretVersions, http::Role};
+use runtime::SecretVersions;
 use serde_json::{Value, json};
 
-use super::{ACCESS_LIFETIME, AccessTokens, Rejected};
+use super::{ACCESS_LIFETIME, AccessTokens, TokenError};
 
 const SECRET: &str = "a secret of the test with 32 bytes or more";
 const OTHER: &str = "another secret of the test, as long as that";
@@ -34,11 +34,21 @@ fn tokens(current: &str, previous: Option<&str>) -> AccessTokens {
     AccessTokens::new("emporium", &secret).unwrap()
 }
 
-fn good() -> String {
-    let ids = (testkit::new_id::<UserId>(), testkit::new_id::<SessionId>());
-    tokens(SECRET, None)
-        .issue(ids.0, ids.1, Role::User, now())
-        .unwrap()
+fn valid() -> String {
+    issue(&tokens(SECRET, None), &principal(Role::User))
+}
+
+fn principal(role: Role) -> Principal {
+    Principal {
+        user_id: testkit::new_id(),
+        session_id: testkit::new_id(),
+        role,
+        withheld: None,
+    }
+}
+
+fn issue(tokens: &AccessTokens, principal: &Principal) -> String {
+    tokens.issue(principal, testkit::new_id(), now()).unwrap()
 }
 
 /// The key pair that [`SECRET`] gives, derived a second time, independently.
@@ -62,7 +72,7 @@ fn claims() -> Value {
     json!({
         "iss": "emporium", "aud": "emporium-api", "iat": NOW, "exp": NOW + 600,
         "sub": testkit::new_id::<UserId>(), "sid": testkit::new_id::<SessionId>(), "role": "user",
-        "jti": uuid::Uuid::now_v7()
+        "jti": testkit::new_id::<uuid::Uuid>()
     })
 }
 
@@ -76,12 +86,12 @@ fn signed_with(secret: &str, header: &str, claims: &str) -> String {
     format!("{message}.{signature}")
 }
 
-/// A token that really is signed with our key.
+/// A token that is signed with our key.
 fn signed(header: &Value, claims: &Value) -> String {
     signed_with(SECRET, &header.to_string(), &claims.to_string())
 }
 
-/// JSON with one member more, or another one.
+/// The JSON with a member added or replaced.
 fn with(mut json: Value, name: &str, value: Value) -> Value {
     json[name] = value;
     json
@@ -103,58 +113,57 @@ fn hmac_signed(algorithm: hmac::Algorithm, header: &Value, key: &[u8]) -> String
 }
 
 #[test]
-fn what_we_issue_is_good_and_says_what_it_should() {
-    let (user, session) = (testkit::new_id::<UserId>(), testkit::new_id::<SessionId>());
+fn an_issued_token_is_valid_and_has_the_expected_claims() {
+    let principal = principal(Role::Admin);
     let tokens = tokens(SECRET, None);
-    let token = tokens.issue(user, session, Role::Admin, now()).unwrap();
+    let token = issue(&tokens, &principal);
     let claims = tokens.verify(&token, now()).unwrap();
     assert_eq!(
         (claims.sub, claims.sid, claims.role),
-        (user, session, Role::Admin)
+        (principal.user_id, principal.session_id, Role::Admin)
     );
     assert_eq!(claims.exp - claims.iat, ACCESS_LIFETIME.as_secs());
     assert!(token.len() < 640, "{}", token.len());
-    // What the forgers below start from is good, too: it is what they change
-    // that is refused.
+    // The token that the forgeries below start from is valid, so it is the
+    // change that is rejected.
     let by_hand = signed(&header(), &self::claims());
     assert!(tokens.verify(&by_hand, now()).is_ok());
 }
 
 #[test]
-fn a_token_expires_after_ten_minutes_and_says_so() {
-    let (tokens, token) = (tokens(SECRET, None), good());
+fn a_token_expires_after_ten_minutes() {
+    let (tokens, token) = (tokens(SECRET, None), valid());
     let after = |seconds| now() + SignedDuration::from_secs(seconds);
     assert!(
         tokens.verify(&token, after(601)).is_ok(),
         "within the leeway"
     );
-    assert_eq!(tokens.verify(&token, after(602)), Err(Rejected::Expired));
+    assert_eq!(tokens.verify(&token, after(602)), Err(TokenError::Expired));
     assert_eq!(
         tokens.verify(&token, after(1_000_000)),
-        Err(Rejected::Expired)
+        Err(TokenError::Expired)
     );
     assert!(
         tokens.verify(&token, after(-2)).is_ok(),
         "within the leeway"
     );
-    assert_eq!(tokens.verify(&token, after(-3)), Err(Rejected::Invalid));
+    assert_eq!(tokens.verify(&token, after(-3)), Err(TokenError::Invalid));
 }
 
 #[test]
-fn the_previous_secret_verifies_and_does_not_sign() {
+fn the_previous_secret_verifies_but_does_not_sign() {
     let rotated = tokens(OTHER, Some(SECRET));
-    assert!(rotated.verify(&good(), now()).is_ok());
-    let ids = (testkit::new_id::<UserId>(), testkit::new_id::<SessionId>());
-    let new = rotated.issue(ids.0, ids.1, Role::User, now()).unwrap();
+    assert!(rotated.verify(&valid(), now()).is_ok());
+    let new = issue(&rotated, &principal(Role::User));
     assert!(tokens(OTHER, None).verify(&new, now()).is_ok());
     assert_eq!(
         tokens(SECRET, None).verify(&new, now()),
-        Err(Rejected::Invalid)
+        Err(TokenError::Invalid)
     );
 }
 
 #[test]
-fn the_key_set_holds_public_keys_with_which_our_tokens_verify() {
+fn tokens_verify_with_the_published_keys() {
     let set = tokens(OTHER, Some(SECRET)).key_set();
     let keys = set["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 2);
@@ -167,7 +176,7 @@ fn the_key_set_holds_public_keys_with_which_our_tokens_verify() {
             (&json!("OKP"), &json!("Ed25519"))
         );
     }
-    let token = good();
+    let token = valid();
     let (message, signature) = token.rsplit_once('.').unwrap();
     let x = URL_SAFE_NO_PAD
         .decode(keys[1]["x"].as_str().unwrap())
@@ -181,7 +190,7 @@ fn the_key_set_holds_public_keys_with_which_our_tokens_verify() {
 }
 
 #[test]
-fn a_secret_that_could_be_guessed_makes_no_key() {
+fn no_key_is_derived_from_a_short_secret() {
     let secret = |current: &str| SecretVersions {
         current: current.into(),
         previous: None,
@@ -191,7 +200,7 @@ fn a_secret_that_could_be_guessed_makes_no_key() {
 }
 
 #[test]
-fn every_forgery_is_refused() {
+fn every_forgery_is_rejected() {
     let tokens = tokens(SECRET, None);
     let headers = kinds::wrong_headers().into_iter();
     let headers = headers.map(|(name, header)| (name, signed(&header, &claims())));
@@ -201,35 +210,35 @@ fn every_forgery_is_refused() {
     assert!(all.len() >= 80, "{}", all.len());
     let accepted: Vec<_> = all
         .iter()
-        .filter(|(_, token)| tokens.verify(token, now()) != Err(Rejected::Invalid))
+        .filter(|(_, token)| tokens.verify(token, now()) != Err(TokenError::Invalid))
         .map(|(name, _)| name)
         .collect();
     assert!(
         accepted.is_empty(),
-        "accepted, or called expired: {accepted:?}"
+        "accepted, or reported as expired: {accepted:?}"
     );
 }
 
 #[test]
-fn a_token_of_another_shop_is_refused() {
+fn a_token_of_another_issuer_is_rejected() {
     let secret = SecretVersions {
         current: SECRET.into(),
         previous: None,
     };
     let other = AccessTokens::new("another-shop", &secret).unwrap();
-    assert_eq!(other.verify(&good(), now()), Err(Rejected::Invalid));
+    assert_eq!(other.verify(&valid(), now()), Err(TokenError::Invalid));
 }
 
 #[test]
-fn every_single_bit_counts() {
-    let (tokens, token) = (tokens(SECRET, None), good());
+fn a_token_with_any_bit_flipped_is_rejected() {
+    let (tokens, token) = (tokens(SECRET, None), valid());
     for at in 0..token.len() {
         for bit in 0..7 {
             let mut bytes = token.clone().into_bytes();
             bytes[at] ^= 1 << bit;
             let changed = String::from_utf8(bytes).unwrap();
-            let verdict = tokens.verify(&changed, now());
-            assert_eq!(verdict, Err(Rejected::Invalid), "bit {bit} of byte {at}");
+            let result = tokens.verify(&changed, now());
+            assert_eq!(result, Err(TokenError::Invalid), "bit {bit} of byte {at}");
         }
     }
 }
@@ -238,18 +247,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(5_000))]
 
     #[test]
-    fn no_text_gets_in_or_breaks_it(text in "\\PC{0,80}(\\.\\PC{0,80}){0,4}") {
-        prop_assert_eq!(tokens(SECRET, None).verify(&text, now()), Err(Rejected::Invalid));
+    fn arbitrary_text_is_rejected(text in "\\PC{0,80}(\\.\\PC{0,80}){0,4}") {
+        prop_assert_eq!(tokens(SECRET, None).verify(&text, now()), Err(TokenError::Invalid));
     }
 
     #[test]
-    fn no_cut_or_spliced_token_gets_in(at in 0usize..400, length in 0usize..40, text in "[A-Za-z0-9_.-]{0,40}") {
-        let token = good();
+    fn a_cut_or_spliced_token_is_rejected(at in 0usize..400, length in 0usize..40, text in "[A-Za-z0-9_.-]{0,40}") {
+        let token = valid();
         let begin = at.min(token.len());
         let end = (begin + length).min(token.len());
         let mut changed = token.clone();
         changed.replace_range(begin..end, &text);
         prop_assume!(changed != token);
-        prop_assert_eq!(tokens(SECRET, None).verify(&changed, now()), Err(Rejected::Invalid));
+        prop_assert_eq!(tokens(SECRET, None).verify(&changed, now()), Err(TokenError::Invalid));
     }
 }

@@ -1,31 +1,29 @@
-//! Tokens that are mailed to a person, and prove that the mail arrived.
+//! Tokens in the links of e-mails.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use runtime::Random;
 
-use super::{RandomError, SECRET_BYTES, random_secret, sha256};
+use super::SECRET_BYTES;
+use crate::credentials::sha256;
 
-/// A token in the link of a mail. Good for one use; only its hash is kept.
+/// A single-use token in the link of an e-mail; only its hash is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailToken(String);
 
 impl MailToken {
-    /// A new token.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn generate() -> Result<Self, RandomError> {
-        random_secret().map(Self)
+    pub fn generate(random: &Random) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(random.bytes::<SECRET_BYTES>()))
     }
 
-    /// Reads a token; `None` when it cannot be one of ours.
+    /// `None` when the text cannot be a token of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         (bytes.len() == SECRET_BYTES).then(|| Self(text.to_owned()))
     }
 
-    /// What is kept of it.
+    /// The hash that is stored.
     pub fn hash(&self) -> String {
         sha256(&self.0)
     }
@@ -47,8 +45,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_reads_back_and_nothing_else_reads() {
-        let token = MailToken::generate().unwrap();
+    fn only_a_whole_token_parses_and_it_is_not_shown() {
+        let token = MailToken::generate(&Random::system());
         assert!(MailToken::parse(token.reveal()).as_ref() == Some(&token));
         assert!(!token.hash().contains(token.reveal()));
         assert!(!format!("{token:?}").contains(token.reveal()));

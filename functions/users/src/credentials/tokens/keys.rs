@@ -1,4 +1,4 @@
-//! The keys of access tokens, derived from a secret that no hand has made.
+//! The keys of access tokens, derived from a generated secret.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
@@ -7,27 +7,25 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What the seed is derived for (HKDF's `info`, RFC 5869): a key that is
-/// derived from the same secret for something else has nothing to do with it.
+/// HKDF's `info` (RFC 5869): keys derived from the same secret for another purpose
+/// are independent of this one.
 const SEED_INFO: &[u8] = b"emporium/access-token/ed25519";
-/// Bytes of a seed (RFC 8032, 5.1.5).
+/// RFC 8032, section 5.1.5.
 const SEED_BYTES: usize = 32;
-/// Bytes of the public key's hash that name it: it has to tell two keys apart.
+/// Bytes of the public key's hash in a key id: enough to distinguish two keys.
 const KEY_ID_BYTES: usize = 12;
-/// Bytes of the secret at least; the template generates more.
+/// The shortest secret, in bytes; the template generates more.
 const SECRET_BYTES_MIN: usize = 32;
-/// The type of an access token (RFC 9068, 2.1), so that no other JWT that the
-/// keys may ever sign is taken for one.
+/// RFC 9068, section 2.1: no other JWT that these keys may ever sign passes for an
+/// access token.
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
-/// A secret from which no key can be made.
 #[derive(Debug, thiserror::Error)]
 #[error("no key can be derived from the secret")]
 pub struct KeyError;
 
-/// One key pair.
 pub(super) struct Key {
-    /// The header of every token that it signs.
+    /// The header of every token that this key signs.
     pub(super) header: Header,
     pub(super) private: EncodingKey,
     pub(super) public: DecodingKey,
@@ -56,7 +54,7 @@ impl Key {
         })
     }
 
-    /// The public key as a JWK (RFC 8037, 2).
+    /// The public key as a JWK (RFC 8037, section 2).
     pub(super) fn jwk(&self) -> Value {
         json!({
             "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",

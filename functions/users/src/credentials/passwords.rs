@@ -1,5 +1,5 @@
-//! Hashing passwords with Argon2id, as OWASP's Password Storage Cheat Sheet
-//! has it: 19 MiB, two passes, one lane. It takes about 20 ms of a processor.
+//! Hashing passwords with Argon2id and the parameters of OWASP's Password Storage
+//! Cheat Sheet: 19 MiB, two passes, one lane. It takes about 20 ms of a processor.
 
 use std::cell::RefCell;
 
@@ -10,67 +10,60 @@ use argon2::{
         phc::{self, Output, ParamsString, Salt},
     },
 };
+use runtime::Random;
 
 use crate::domain::{Password, PasswordHash};
 
-/// Memory, in KiB.
 const MEMORY_KIB: u32 = 19_456;
-/// Passes over it.
 const PASSES: u32 = 2;
-/// Lanes; Lambda has no second processor to fill another with.
+/// Lambda has no second processor to fill another lane with.
 const LANES: u32 = 1;
 
-/// Bytes of a salt, and of a hash (RFC 9106, section 3.1).
+/// RFC 9106, section 3.1.
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
 thread_local! {
-    /// What Argon2 works in. It is kept: an allocator that gets 19 MB back again
-    /// and again does not give the same 19 MB again, and a function that logs
-    /// people in grew to 88 MB.
+    /// Argon2's working memory, which is reused: an allocator that gets 19 MB
+    /// back again and again does not return the same 19 MB, and a function that
+    /// logs people in grew to 88 MB.
     static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A hash, with the parameters above, of a password that nobody has (32 random
-/// bytes that were thrown away): what a password is compared with when there
-/// is no account, so that this takes as long as when there is one.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$I++jO5a0J4ADLrEerKWpVQ\
-                      $UT15JNpXyR/qQmS9AJixRJjCz2lQWPpEi504/4TjhsY";
+/// A hash, with the parameters above, of 32 random bytes that were thrown away.
+/// A password is compared with it when there is no account, so that this takes
+/// as long as when there is one.
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$I++jO5a0J4ADLrEerKWpVQ\
+                          $UT15JNpXyR/qQmS9AJixRJjCz2lQWPpEi504/4TjhsY";
 
-/// What a comparison says.
+/// The outcome of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is another password, or nobody's.
-    Wrong,
-    /// It is the password; its hash is `outdated` when it was made with other
-    /// parameters than are used now.
-    Right {
-        /// Whether it should be hashed again.
-        outdated: bool,
+pub enum PasswordCheck {
+    Mismatch,
+    Match {
+        /// Whether the hash was made with other parameters than the current ones.
+        needs_rehash: bool,
     },
 }
 
 /// A password could not be hashed or compared.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    /// Argon2 failed, or the hash in the store does not read.
+    /// Argon2 failed, or the stored hash cannot be parsed.
     #[error("argon2 failed")]
     Argon2(#[source] password_hash::Error),
-    /// The thread that did it panicked.
-    #[error("the hashing thread failed")]
+    #[error("the hashing thread panicked")]
     Thread(#[source] tokio::task::JoinError),
 }
 
-/// Hashes a password with a new salt, on a thread of its own: it would hold up
-/// all else that the process does.
+/// Hashes a password with a new salt, on a blocking thread.
 ///
 /// # Errors
-/// When the system has no memory or no randomness.
-pub async fn hash(password: Password) -> Result<PasswordHash, PasswordError> {
+/// When there is not enough memory.
+pub async fn hash(password: Password, random: &Random) -> Result<PasswordHash, PasswordError> {
+    let salt: [u8; SALT_BYTES] = random.bytes();
     run(move || {
         let argon2 = argon2(Params::new(MEMORY_KIB, PASSES, LANES, None)?);
-        let mut salt = [0; SALT_BYTES];
-        getrandom::fill(&mut salt).map_err(|_| password_hash::Error::Crypto)?;
         let hash = phc::PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
             version: Some(Version::V0x13.into()),
@@ -83,30 +76,30 @@ pub async fn hash(password: Password) -> Result<PasswordHash, PasswordError> {
     .await
 }
 
-/// Compares a password with a hash, or, when there is none, with one that no
-/// password has; that takes as long.
+/// Compares a password with a hash or, when there is none, with a dummy, which
+/// takes as long.
 ///
 /// # Errors
-/// When the system has no memory, or the hash does not read.
+/// When there is not enough memory, or the hash cannot be parsed.
 pub async fn verify(
     password: Password,
     hash: Option<PasswordHash>,
-) -> Result<Verdict, PasswordError> {
+) -> Result<PasswordCheck, PasswordError> {
     run(move || {
-        let hash = hash.as_ref().map_or(NOBODY, |hash| &hash.0);
+        let hash = hash.as_ref().map_or(DUMMY_HASH, |hash| &hash.0);
         let hash = phc::PasswordHash::new(hash)?;
         let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
             return Err(password_hash::Error::EncodingInvalid);
         };
-        // The parameters are those of the hash, whatever they are now.
+        // With the parameters that the hash was made with.
         let argon2 = argon2(Params::try_from(&hash)?);
         let found = digest(&argon2, &password, &salt, expected.len())?;
-        // In constant time (`Output`).
+        // `Output` compares in constant time.
         if found != expected {
-            return Ok(Verdict::Wrong);
+            return Ok(PasswordCheck::Mismatch);
         }
-        Ok(Verdict::Right {
-            outdated: outdated(&hash)?,
+        Ok(PasswordCheck::Match {
+            needs_rehash: needs_rehash(&hash)?,
         })
     })
     .await
@@ -116,7 +109,6 @@ fn argon2(params: Params) -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-/// Argon2id of a password, in this thread's memory.
 fn digest(
     argon2: &Argon2<'_>,
     password: &Password,
@@ -138,7 +130,7 @@ fn digest(
     Ok(Output::new(out)?)
 }
 
-fn outdated(hash: &phc::PasswordHash) -> Result<bool, password_hash::Error> {
+fn needs_rehash(hash: &phc::PasswordHash) -> Result<bool, password_hash::Error> {
     let params = Params::try_from(hash)?;
     let same = hash.algorithm.as_str() == Algorithm::Argon2id.as_str()
         && hash.version == Some(Version::V0x13.into())
@@ -167,50 +159,57 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_is_right_and_every_other_is_wrong() {
-        let hash = hash(password("correct horse")).await.unwrap();
+    async fn only_the_same_password_matches() {
+        let hash = hash(password("correct horse"), &Random::system())
+            .await
+            .unwrap();
         assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        // The library, with memory of its own, says the same.
+        // The library agrees, with its own memory.
         let parsed = phc::PasswordHash::new(&hash.0).unwrap();
         Argon2::default()
             .verify_password(b"correct horse", &parsed)
             .unwrap();
-        let verdict = verify(password("correct horse"), Some(hash.clone())).await;
-        assert_eq!(verdict.unwrap(), Verdict::Right { outdated: false });
+        let check = verify(password("correct horse"), Some(hash.clone())).await;
+        assert_eq!(
+            check.unwrap(),
+            PasswordCheck::Match {
+                needs_rehash: false
+            }
+        );
         for wrong in ["correct horse ", "Correct horse", "correct horses"] {
-            let verdict = verify(password(wrong), Some(hash.clone())).await;
-            assert_eq!(verdict.unwrap(), Verdict::Wrong, "{wrong}");
+            let check = verify(password(wrong), Some(hash.clone())).await;
+            assert_eq!(check.unwrap(), PasswordCheck::Mismatch, "{wrong}");
         }
     }
 
     #[tokio::test]
-    async fn the_128th_character_counts() {
+    async fn a_password_is_not_truncated_before_128_characters() {
         let long = "a".repeat(128);
-        let hash = hash(password(&long)).await.unwrap();
+        let hash = hash(password(&long), &Random::system()).await.unwrap();
         let other = format!("{}b", &long[1..]);
-        let verdict = verify(password(&other), Some(hash)).await;
-        assert_eq!(verdict.unwrap(), Verdict::Wrong);
+        let check = verify(password(&other), Some(hash)).await;
+        assert_eq!(check.unwrap(), PasswordCheck::Mismatch);
     }
 
     #[tokio::test]
-    async fn a_hash_with_other_parameters_is_right_and_outdated() {
+    async fn a_hash_with_other_parameters_matches_and_needs_a_rehash() {
         let params = Params::new(8_192, 1, 1, None).unwrap();
         let old: phc::PasswordHash = Argon2::from(params)
             .hash_password(b"correct horse")
             .unwrap();
         let old = PasswordHash(old.to_string());
-        let verdict = verify(password("correct horse"), Some(old.clone())).await;
-        assert_eq!(verdict.unwrap(), Verdict::Right { outdated: true });
-        let verdict = verify(password("another one"), Some(old)).await;
-        assert_eq!(verdict.unwrap(), Verdict::Wrong);
+        let check = verify(password("correct horse"), Some(old.clone())).await;
+        assert_eq!(check.unwrap(), PasswordCheck::Match { needs_rehash: true });
+        let check = verify(password("another one"), Some(old)).await;
+        assert_eq!(check.unwrap(), PasswordCheck::Mismatch);
     }
 
     #[tokio::test]
-    async fn nobody_is_compared_with_a_hash_of_the_same_parameters() {
-        let nobody = phc::PasswordHash::new(NOBODY).unwrap();
-        assert!(!outdated(&nobody).unwrap());
-        assert_eq!(nobody.hash.unwrap().len(), 32);
-        let verdict = verify(password("correct horse"), None).await;
-        assert_eq!(verdict.unwrap(), Verdict::Wrong);
+    async fn the_dummy_hash_has_the_current_parameters() {
+        let dummy = phc::PasswordHash::new(DUMMY_HASH).unwrap();
+        assert!(!needs_rehash(&dummy).unwrap());
+        assert_eq!(dummy.hash.unwrap().len(), 32);
+        let check = verify(password("correct horse"), None).await;
+        assert_eq!(check.unwrap(), PasswordCheck::Mismatch);
     }
 }

@@ -1,42 +1,39 @@
-//! Opaque tokens, of which only the hash is kept.
+//! Refresh tokens: opaque, and stored only as hashes.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{SessionId, UserId};
+use runtime::Random;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{RandomError, SECRET_BYTES, random_bytes, sha256};
+use super::SECRET_BYTES;
+use crate::credentials::sha256;
 
-/// Bytes of an id.
 const ID_BYTES: usize = 16;
 
-/// A refresh token: `<session id>.<user id and secret>`. Good for one use.
+/// A single-use refresh token: `<session id>.<user id and secret>`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// The session that it refreshes.
     pub session_id: SessionId,
-    /// Whose session that is.
     pub user_id: UserId,
+    /// The user id and the random bytes, base64url.
     secret: String,
 }
 
 impl RefreshToken {
-    /// A new token for a session.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn generate(user_id: UserId, session_id: SessionId) -> Result<Self, RandomError> {
-        let bytes = [user_id.as_uuid().as_bytes().as_slice(), &random_bytes()?].concat();
-        Ok(Self {
+    pub fn generate(user_id: UserId, session_id: SessionId, random: &Random) -> Self {
+        let random = random.bytes::<SECRET_BYTES>();
+        let bytes = [user_id.as_uuid().as_bytes().as_slice(), &random].concat();
+        Self {
             session_id,
             user_id,
             secret: URL_SAFE_NO_PAD.encode(bytes),
-        })
+        }
     }
 
-    /// Reads a token; `None` when it cannot be one of ours.
+    /// `None` when the text cannot be a token of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let (session_id, secret) = text.split_once('.')?;
         let bytes = URL_SAFE_NO_PAD.decode(secret).ok()?;
@@ -48,17 +45,17 @@ impl RefreshToken {
         })
     }
 
-    /// What is kept of it.
+    /// The hash that is stored.
     pub fn hash(&self) -> String {
         sha256(&self.secret)
     }
 
-    /// Whether it is the one of which `hash` was kept, in constant time.
+    /// Whether the stored hash is that of this token, in constant time.
     pub fn matches(&self, hash: &str) -> bool {
         self.hash().as_bytes().ct_eq(hash.as_bytes()).into()
     }
 
-    /// The token as a client has it.
+    /// The token as the client gets it.
     pub fn reveal(&self) -> String {
         format!("{}.{}", self.session_id, self.secret)
     }
@@ -74,21 +71,23 @@ impl fmt::Debug for RefreshToken {
 mod tests {
     use super::*;
 
+    fn generate() -> RefreshToken {
+        RefreshToken::generate(testkit::new_id(), testkit::new_id(), &Random::system())
+    }
+
     #[test]
-    fn a_token_reads_back_and_matches_only_its_own_hash() {
-        let token = RefreshToken::generate(testkit::new_id::<UserId>(), testkit::new_id::<SessionId>()).unwrap();
+    fn a_token_parses_and_matches_only_its_own_hash() {
+        let token = generate();
         let read = RefreshToken::parse(&token.reveal()).unwrap();
         assert!(read == token && read.matches(&token.hash()));
-        let other = RefreshToken::generate(token.user_id, token.session_id).unwrap();
+        let other = RefreshToken::generate(token.user_id, token.session_id, &Random::system());
         assert!(!other.matches(&token.hash()) && !other.matches(""));
         assert!(!token.hash().contains(&token.secret));
     }
 
     #[test]
-    fn what_is_not_a_token_does_not_read() {
-        let token = RefreshToken::generate(testkit::new_id::<UserId>(), testkit::new_id::<SessionId>())
-            .unwrap()
-            .reveal();
+    fn text_that_is_not_exactly_a_token_does_not_parse() {
+        let token = generate().reveal();
         let simple = token.replace('-', "");
         let longer = format!("{token}AAAA");
         let padded = format!("{token}=");
@@ -110,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_does_not_show_itself() {
-        let token = RefreshToken::generate(testkit::new_id::<UserId>(), testkit::new_id::<SessionId>()).unwrap();
+    fn debug_does_not_show_the_token() {
+        let token = generate();
         assert!(!format!("{token:?}").contains(&token.secret));
     }
 }

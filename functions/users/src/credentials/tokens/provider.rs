@@ -1,6 +1,5 @@
-//! The cryptography of `jsonwebtoken`, done by ring, which is in every
-//! function for TLS already. Ed25519 only: no other algorithm can be asked
-//! for, whatever a token's header says.
+//! The cryptography behind `jsonwebtoken`: ring, which every function has for TLS
+//! anyway. Ed25519 only: no header of a token can select another algorithm.
 
 use std::sync::Once;
 
@@ -15,16 +14,16 @@ use signature::{Signer, Verifier};
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: signer,
     verifier_factory: verifier,
-    // These make and read JWKs; ours are made by hand.
+    // For JWKs, which `Key::jwk` writes itself.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes this the process's provider, once.
+/// Installs the provider for this process, once.
 pub(super) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        // Fails only when there is one already. Nothing else here uses the
-        // library; if it did, our keys would not read and nothing would start.
+        // Fails only when another provider is installed, and then no key would
+        // be accepted and no function would start.
         let _ = PROVIDER.install_default();
     });
 }

@@ -1,8 +1,8 @@
-//! The kinds of forgeries.
+//! The forgeries, by kind.
 
 use super::*;
 
-/// Headers that are not ours, under our own signature.
+/// Wrong headers, correctly signed.
 pub(super) fn wrong_headers() -> Vec<(&'static str, Value)> {
     let jwk = tokens(OTHER, None).key_set()["keys"][0].clone();
     vec![
@@ -44,7 +44,7 @@ pub(super) fn wrong_headers() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Claims that are not ours, under our own signature.
+/// Wrong claims, correctly signed.
 pub(super) fn wrong_claims() -> Vec<(&'static str, Value)> {
     let claim = |name: &str, value: Value| with(claims(), name, value);
     vec![
@@ -73,9 +73,9 @@ pub(super) fn wrong_claims() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Whole tokens that were put together in another way.
+/// Malformed tokens.
 pub(super) fn wrong_shapes() -> Vec<(&'static str, String)> {
-    let token = good();
+    let token = valid();
     let parts: Vec<&str> = token.split('.').collect();
     let [head, body, signature] = parts[..] else {
         panic!()
@@ -86,7 +86,7 @@ pub(super) fn wrong_shapes() -> Vec<(&'static str, String)> {
     let none = encode(with(header(), "alg", json!("none")).to_string());
     let duplicate = header().to_string().replacen('{', r#"{"alg":"none","#, 1);
     let raw = URL_SAFE_NO_PAD.decode(signature).unwrap();
-    let other = good();
+    let other = valid();
     let other_body = other.split('.').nth(1).unwrap();
     let spaced = format!("{head}.{body}. {signature}");
     vec![
