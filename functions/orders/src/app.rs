@@ -11,10 +11,6 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
     pub async fn start(environment: Environment) -> Result<Self, runtime::Error> {
         Ok(Self {
             orders: OrderStore::open(&environment).await?,

@@ -24,7 +24,6 @@ pub mod store;
 
 pub use app::App;
 
-/// Every function of the service.
 pub fn functions() -> Vec<Function> {
     vec![
         api::place_order::function(),

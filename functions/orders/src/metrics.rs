@@ -73,7 +73,6 @@ pub(crate) fn set_stuck(orders: u32) {
 
 /// The amount as the nearest float, which is precise enough for a metric.
 fn whole_units(amount: Money) -> f64 {
-    // A decimal amount always parses as a float.
     amount.amount().as_str().parse().unwrap_or_default()
 }
 

@@ -101,7 +101,7 @@ async fn place_order(
     };
     let claim = match error {
         // Another request took the claim over, or this one wrote the order and
-        // the store's reply was lost. Either way the key knows the outcome.
+        // the store's reply was lost. The key's record shows which.
         PlaceOrderError::ClaimLost => match app.claim(user_id, &request).await? {
             Claimed::Completed(reply) => return Ok(reply.replayed()),
             Claimed::Granted(claim) => claim,

@@ -1,12 +1,12 @@
 //! Orders and their history, as clients see them.
 
 use contracts::events::OrderLine;
-use kernel::{Currency, Decimal, MoneyError, OrderId, PaymentId, ProductId, Timestamp};
+use kernel::{Address, Currency, Decimal, MoneyError, OrderId, PaymentId, ProductId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    domain::{Address, Status, line_total},
+    domain::{Status, line_total},
     store::{HistoryEntry, StoredOrder},
 };
 
@@ -36,7 +36,6 @@ struct LineView<'a> {
     total_price: Decimal,
 }
 
-/// An event of an order's history.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HistoryEntryView {
@@ -51,7 +50,7 @@ pub(super) struct HistoryEntryView {
 }
 
 impl<'a> TryFrom<&'a StoredOrder> for OrderView<'a> {
-    /// Never for an order that was placed: the total of its lines was computed then.
+    /// Never occurs: the line totals were computed when the order was placed.
     type Error = MoneyError;
 
     fn try_from(stored: &'a StoredOrder) -> Result<Self, MoneyError> {

@@ -1,13 +1,11 @@
-//! What an event of payments or catalog means for an order. The only place in
-//! the shop that decides this.
+//! What an event of payments or catalog means for an order; decided nowhere else.
 //!
 //! Events arrive at least once and in any order, but not before their causes:
 //! catalog publishes `stock.committed` only after `order.authorized`, and
 //! payments captures only after `order.committed`. So the only races are
-//! `reservation.expired`, which a timer causes, against everything else, and
-//! repetitions. An event that arrives before its cause all the same is
-//! deferred ([`Decision::Defer`]): the queue delivers it again, or it ends in
-//! the dead-letter queue, but it is never dropped.
+//! repetitions, and `reservation.expired`, which a timer causes, against
+//! everything else. An event that does arrive before its cause is deferred, not
+//! dropped: the queue delivers it again, or it ends in the dead-letter queue.
 
 use contracts::events::{
     CancellationReason, OrderAuthorized, OrderCancelled, OrderCommitted, OrderConfirmed,
@@ -22,7 +20,7 @@ pub enum Decision {
     Apply(Transition),
     /// The event has had its effect, or another event will have it.
     Ignore(&'static str),
-    /// The event arrived before its cause: deliver it again later.
+    /// The event arrived before its cause; it must be delivered again.
     Defer(&'static str),
     /// The event contradicts the order's state. A person has to look at it,
     /// because money may be in the wrong place.
@@ -73,7 +71,7 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
         State::Pending => match event {
             E::PaymentAuthorized(_) => Apply(authorized(order)),
             E::PaymentDeclined(declined) => Apply(payment_failed(order, &declined.reason)),
-            // If the payment is being authorised, payments will void it.
+            // Payments voids the authorisation, or never begins it.
             E::ReservationExpired(_) => {
                 Apply(cancelled(order, CancellationReason::ReservationExpired))
             }
@@ -83,7 +81,9 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentCaptured(_) | E::PaymentCaptureFailed(_) => {
                 Defer("the goods are not sold yet")
             }
-            E::PaymentVoided(_) | E::StockReleased(_) => Ignore("the order decides its own end"),
+            E::PaymentVoided(_) | E::StockReleased(_) => {
+                Ignore("it only follows from the order's end")
+            }
         },
         State::Authorized => match event {
             E::PaymentAuthorized(_) | E::PaymentDeclined(_) => Ignore("the payment is authorised"),
@@ -99,7 +99,9 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentCaptured(_) | E::PaymentCaptureFailed(_) => {
                 Defer("the goods are not sold yet")
             }
-            E::PaymentVoided(_) | E::StockReleased(_) => Ignore("the order decides its own end"),
+            E::PaymentVoided(_) | E::StockReleased(_) => {
+                Ignore("it only follows from the order's end")
+            }
         },
         State::Committed => match event {
             E::PaymentCaptured(_) => Apply(confirmed(order)),
@@ -108,7 +110,9 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::StockCommitted(_) | E::StockCommitRejected(_) | E::ReservationExpired(_) => {
                 Ignore("the goods are sold")
             }
-            E::PaymentVoided(_) | E::StockReleased(_) => Ignore("the order decides its own end"),
+            E::PaymentVoided(_) | E::StockReleased(_) => {
+                Ignore("it only follows from the order's end")
+            }
         },
         State::Paid => match event {
             E::PaymentAuthorized(_)

@@ -24,10 +24,7 @@ pub enum ExternalEvent {
 }
 
 impl ExternalEvent {
-    /// Parses an event; `None` if orders has no use for its type.
-    ///
-    /// # Errors
-    /// When the data is not that of the type.
+    /// `None` for an event of another type.
     pub fn read(event: &Envelope) -> Result<Option<Self>, ReadEventError> {
         Ok(Some(match event.event_type.as_str() {
             PaymentAuthorized::TYPE => Self::PaymentAuthorized(event.read()?),
@@ -63,7 +60,6 @@ impl ExternalEvent {
         matches!(self, Self::ReservationExpired(_))
     }
 
-    /// The payment that the event names, and its amount if it has one.
     pub(super) const fn payment(&self) -> Option<(PaymentId, Option<Money>)> {
         match self {
             Self::PaymentAuthorized(event) => Some((event.payment_id, Some(event.amount))),

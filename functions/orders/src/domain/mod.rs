@@ -8,9 +8,6 @@ mod transition;
 
 pub use decide::{Decision, decide};
 pub use external_event::ExternalEvent;
-pub use kernel::{Address, Country};
 pub use order::{InvalidOrderError, Order, Reservation, Status, line_total};
-pub use place_order::{
-    ITEMS_MAX, PAYMENT_METHOD_LENGTH_MAX, PaymentMethod, PlaceOrder, QUANTITY_MAX,
-};
+pub use place_order::{PaymentMethod, PlaceOrder};
 pub use transition::Transition;

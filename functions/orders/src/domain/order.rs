@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{PlaceOrder, Transition, transition::cancellation_code};
 
-/// The status that a client sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -29,7 +28,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether the order still changes without anybody's request.
+    /// Whether the order still awaits events of payments and catalog.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Authorized)
     }
@@ -51,13 +50,13 @@ pub struct Order {
     pub status_reason: Option<String>,
     /// Whether the goods are sold to the order rather than only reserved.
     pub committed: bool,
-    /// The number of its events.
+    /// The number of events so far.
     pub version: u32,
     pub placed_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-/// The goods that catalog has reserved, under the id of the order to be.
+/// The goods that catalog has reserved under the future order's id.
 #[derive(Clone, Debug)]
 pub struct Reservation {
     pub order_id: OrderId,
@@ -80,9 +79,6 @@ pub enum InvalidOrderError {
 
 impl Order {
     /// Places an order for reserved goods; returns it with its first event.
-    ///
-    /// # Errors
-    /// [`InvalidOrderError`].
     pub fn place(
         user_id: UserId,
         payment_id: PaymentId,
@@ -122,7 +118,6 @@ impl Order {
         }
     }
 
-    /// The order after one more event.
     #[must_use]
     pub fn apply(&self, transition: &Transition, at: Timestamp) -> Self {
         let mut next = self.clone();
@@ -147,9 +142,6 @@ impl Order {
 
     /// The order that a whole history adds up to; `None` if the history does
     /// not begin with `order.placed`.
-    ///
-    /// # Errors
-    /// When an event's data is not that of its type.
     pub fn fold(history: &[Envelope]) -> Result<Option<Self>, ReadEventError> {
         let Some((first, rest)) = history.split_first().filter(|(e, _)| e.is::<OrderPlaced>())
         else {
@@ -165,10 +157,7 @@ impl Order {
     }
 }
 
-/// The price of a whole line.
-///
-/// # Errors
-/// [`MoneyError::TooLarge`]; never for the line of an order that was placed.
+/// Never fails for a line of an order that was placed.
 pub fn line_total(line: &OrderLine) -> Result<Money, MoneyError> {
     line.unit_price.checked_mul(line.quantity)
 }

@@ -10,12 +10,12 @@ use kernel::{
 
 /// Lines in an order: catalog reserves all of them in one transaction, which
 /// DynamoDB limits to 100 writes.
-pub const ITEMS_MAX: usize = 50;
+const ITEMS_MAX: usize = 50;
 /// Pieces of one product in an order: far more than a household buys, and a
 /// bound on the stock that one request can reserve.
-pub const QUANTITY_MAX: i64 = 1_000;
+const QUANTITY_MAX: i64 = 1_000;
 /// Characters in a payment method's token after `pm_`; providers use under 40.
-pub const PAYMENT_METHOD_LENGTH_MAX: usize = 60;
+const PAYMENT_METHOD_LENGTH_MAX: usize = 60;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaceOrder {

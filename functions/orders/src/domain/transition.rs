@@ -30,10 +30,7 @@ impl Transition {
         }
     }
 
-    /// Parses an event of an order's history; `None` for another type.
-    ///
-    /// # Errors
-    /// When the data is not that of the type.
+    /// `None` for an event of another type.
     pub fn read(event: &Envelope) -> Result<Option<Self>, ReadEventError> {
         Ok(Some(match event.event_type.as_str() {
             OrderAuthorized::TYPE => Self::Authorized(event.read()?),

@@ -31,7 +31,6 @@ pub fn function() -> Function {
     })
 }
 
-/// Why an event has to be delivered again.
 #[derive(Debug, thiserror::Error)]
 enum AdvanceOrderError {
     #[error("there is no order {0}")]

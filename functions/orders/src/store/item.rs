@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use contracts::Envelope;
+use kernel::Address;
 use serde::{Deserialize, Serialize};
 
 use super::{REDACTED, SNAPSHOT, open_shard, partition};
-use crate::domain::{Address, Order};
+use crate::domain::Order;
 
 /// An order, with what is stored beside the fold of its events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +47,6 @@ impl StoredOrder {
         }
     }
 
-    /// Whether it identifies nobody.
     pub fn is_anonymous(&self) -> bool {
         let Address {
             name,
@@ -59,7 +59,6 @@ impl StoredOrder {
         redacted.iter().all(|text| *text == REDACTED) && line2.is_none()
     }
 
-    /// Whether this event of another service has changed it already.
     pub fn has_seen(&self, event: &Envelope) -> bool {
         self.seen.contains(&event.dedup_key())
     }

@@ -54,7 +54,7 @@ const OPEN_SHARDS: u8 = 4;
 /// Calls that count one partition of open orders: some 30,000 orders. Beyond
 /// that, the exact number of stuck orders does not matter.
 const COUNT_CALLS_MAX: usize = 5;
-/// Replaces personal data.
+/// Stands in for personal data that was removed.
 const REDACTED: &str = "-";
 const SNAPSHOT: &str = "ORDER";
 const EVENTS: &str = "EVENT#";
@@ -66,7 +66,6 @@ pub struct OrderStore {
     table: Table,
 }
 
-/// An event of an order's history.
 #[derive(Clone, Debug)]
 pub struct HistoryEntry {
     /// The order's version after the event; the first is 1.
@@ -75,10 +74,6 @@ pub struct HistoryEntry {
 }
 
 impl OrderStore {
-    /// Opens the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
     pub async fn open(environment: &Environment) -> Result<Self, runtime::Error> {
         Ok(Self::new(Table::open(environment).await?))
     }
@@ -87,19 +82,11 @@ impl OrderStore {
         Self { table }
     }
 
-    /// Finds an order; strongly consistent, so a client finds the order that it
-    /// has just placed.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Strongly consistent, so a client finds the order that it has just placed.
     pub async fn find(&self, id: OrderId) -> Result<Option<StoredOrder>, StoreError> {
         self.table.get(snapshot_key(id)).await
     }
 
-    /// Finds an order of the user; another user's is `None`.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn find_owned(
         &self,
         id: OrderId,
@@ -109,10 +96,7 @@ impl OrderStore {
         Ok(found.filter(|stored| stored.order.user_id == user_id))
     }
 
-    /// Lists an order's events, oldest first.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Oldest first.
     pub async fn history(&self, id: OrderId) -> Result<Vec<HistoryEntry>, StoreError> {
         let items: Vec<OutboxItem> = self.table.list(&partition(id), EVENTS, EVENTS_MAX).await?;
         items.into_iter().map(history_entry).collect()
@@ -120,9 +104,6 @@ impl OrderStore {
 
     /// Reads a page of a user's orders, newest first, that begins after the
     /// order `after`. Returns also the last order of the page, if there are more.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn page(
         &self,
         user_id: UserId,
@@ -153,10 +134,9 @@ impl OrderStore {
     /// key, in one transaction.
     ///
     /// # Errors
-    /// [`CommitError::ConditionFailed`] when the claim no longer holds, also
-    /// because this very order was written and the store's reply was lost. The
-    /// order cannot exist while the claim holds: it is only written together
-    /// with the claim's reply.
+    /// [`CommitError::ConditionFailed`] when the claim no longer holds: it was
+    /// taken over, or it has its reply because this very write succeeded before
+    /// and the store's reply was lost.
     pub async fn insert(
         &self,
         stored: &StoredOrder,
@@ -217,9 +197,6 @@ impl OrderStore {
 
     /// Removes the personal data from an order's address. Town, state and
     /// country stay; the postal code does not, because it can be one door.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn anonymise(&self, id: OrderId) -> Result<(), StoreError> {
         let redact = Expression::update(
             "SET shipping_address.#name = :redacted, shipping_address.line1 = :redacted, \
@@ -236,10 +213,6 @@ impl OrderStore {
         }
     }
 
-    /// Counts the orders that have been open since before a time.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn count_open_since(&self, before: Timestamp) -> Result<u32, StoreError> {
         let mut count = 0;
         for shard in 0..OPEN_SHARDS {
@@ -251,10 +224,6 @@ impl OrderStore {
         Ok(count)
     }
 
-    /// Claims a user's idempotency key, to place the order `order_id`.
-    ///
-    /// # Errors
-    /// [`ClaimError`].
     pub async fn claim<R: DeserializeOwned>(
         &self,
         user_id: UserId,
@@ -269,18 +238,12 @@ impl OrderStore {
     }
 
     /// Frees the key of a claim under which nothing was done.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn release(&self, claim: Claim) -> Result<(), StoreError> {
         release(&self.table, claim).await
     }
 
     /// Gives up a claim under which goods may be reserved: the next request
     /// with the key continues with the same order id.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn abandon(&self, claim: Claim, now: Timestamp) -> Result<(), StoreError> {
         abandon(&self.table, claim, now).await
     }
@@ -294,7 +257,6 @@ fn snapshot_key(id: OrderId) -> Key {
     Key::new(partition(id), SNAPSHOT)
 }
 
-/// The key of a snapshot in the index `by-user`.
 fn by_user_key(user_id: UserId, order_id: OrderId) -> Result<Item, StoreError> {
     #[derive(Serialize)]
     struct ByUser {
@@ -307,7 +269,6 @@ fn by_user_key(user_id: UserId, order_id: OrderId) -> Result<Item, StoreError> {
     Ok(key)
 }
 
-/// The order's partition of the index `open`.
 fn open_shard(id: OrderId) -> u8 {
     id.as_uuid().as_bytes()[15] % OPEN_SHARDS
 }
