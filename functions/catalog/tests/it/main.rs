@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test's helpers fail the test, as its own lines do"
+    reason = "a helper fails the test, as the test's own lines do"
 )]
 
 mod adjust_stock;
@@ -11,12 +11,12 @@ mod conservation;
 mod create_category;
 mod create_product;
 mod expire_reservations;
+mod fixture;
 mod get_product;
 mod list_categories;
 mod list_products;
-mod lost_replies;
 mod relay_catalog_events;
+mod repeated_writes;
 mod reserve_stock;
 mod samples;
 mod settle_reservations;
-mod shop;
