@@ -33,8 +33,19 @@ impl TestOrders {
 
     /// Sets further variables of the environment.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
-        let schema = &orders::store::SCHEMA;
-        let mut table = TestTable::create_at(schema, "2026-01-05T12:00:00Z").await;
+        Self::on(Self::table().await, variables).await
+    }
+
+    /// Makes ids and tokens that follow from a seed.
+    pub(crate) async fn seeded(seed: u64) -> Self {
+        Self::on(Self::table().await.seeded(seed), &[]).await
+    }
+
+    async fn table() -> TestTable {
+        TestTable::create_at(&orders::store::SCHEMA, "2026-01-05T12:00:00Z").await
+    }
+
+    async fn on(mut table: TestTable, variables: &[(&str, &str)]) -> Self {
         let catalog = StubCatalog::start().await;
         table.set("AWS_ENDPOINT_URL_LAMBDA", &catalog.url);
         table.set("RESERVE_STOCK_FUNCTION", "reserve-stock");
