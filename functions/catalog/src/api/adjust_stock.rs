@@ -87,8 +87,8 @@ async fn adjust_stock(
     Ok(Reply::ok("stock adjusted", &view))
 }
 
-/// Orders change the stock all the time: each attempt sets it only if it is
-/// still what was read.
+/// Orders change the stock at any time, so each attempt sets it only if it has
+/// not changed since it was read.
 async fn set_stock(
     app: &App,
     id: ProductId,

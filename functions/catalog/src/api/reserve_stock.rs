@@ -3,8 +3,8 @@
 //!
 //! One transaction takes the goods of all lines and writes the reservation
 //! under the order's id. So repeated and simultaneous calls find a single
-//! reservation, and a function that dies leaves a complete one or none. One
-//! whose order never follows expires.
+//! reservation, and a function that dies leaves a complete one or none. A
+//! reservation whose order never follows expires.
 
 use contracts::calls::{ReserveStock, StockReservation};
 use dynamo::{Attempts, CommitError, StoreError};

@@ -55,9 +55,6 @@ pub enum AdjustmentError {
 
 impl Operation {
     /// Returns the new stock of a product whose stock is `current`.
-    ///
-    /// # Errors
-    /// [`AdjustmentError`].
     pub fn apply(self, current: u32, quantity: u32) -> Result<u32, AdjustmentError> {
         let stock = match self {
             Self::Set => Some(quantity),

@@ -61,8 +61,6 @@ pub struct Category {
 pub struct CategoryTooDeep;
 
 impl Category {
-    /// # Errors
-    /// [`CategoryTooDeep`].
     pub fn create(
         id: CategoryId,
         input: NewCategory,

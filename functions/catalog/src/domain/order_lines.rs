@@ -26,8 +26,6 @@ pub enum InvalidLines {
     DuplicateProduct(ProductId),
 }
 
-/// # Errors
-/// [`InvalidLines`].
 pub fn validate_lines(lines: &[Quantity]) -> Result<(), InvalidLines> {
     if !(1..=LINES_MAX).contains(&lines.len()) {
         return Err(InvalidLines::Count(lines.len()));

@@ -21,7 +21,7 @@ const SEARCH_WORDS_MAX: usize = 10;
 // DynamoDB limits to 100 items.
 const _: () = assert!(3 + 1 + CATEGORY_DEPTH_MAX + TAGS_MAX + WORDS_MAX <= 100);
 
-/// What a list of products has in common.
+/// What the products of a list have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Facet {
     All,
@@ -75,7 +75,7 @@ pub enum Sort {
     /// Amounts are compared within a currency.
     PriceAscending,
     PriceDescending,
-    /// Without case and accents.
+    /// Ignores case and accents.
     Name,
 }
 

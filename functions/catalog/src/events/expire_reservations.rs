@@ -50,7 +50,7 @@ enum ExpireReservationsError {
 }
 
 /// Returns the first error, but only after everything else was attempted: one
-/// reservation that cannot be ended does not keep the others.
+/// reservation that cannot be ended does not block the others.
 async fn expire_reservations(app: &App) -> Result<Report, ExpireReservationsError> {
     let shards = (0..EXPIRY_SHARDS).map(|shard| expire_shard(app, shard));
     let mut report = Report::default();
@@ -97,8 +97,8 @@ async fn expire(app: &App, order_id: OrderId) -> Result<bool, ExpireReservations
     }
 }
 
-/// The schedule caused the events, but they belong to the chain in which the
-/// reservation was made.
+/// No request or event caused this run, so its events continue the chain in
+/// which the reservation was made.
 fn envelopes(app: &App, transition: &Transition) -> Vec<Envelope> {
     let reservation = &transition.reservation;
     let cause = Cause {

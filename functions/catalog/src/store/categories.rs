@@ -47,26 +47,17 @@ pub enum CreateCategoryError {
 
 impl CatalogStore {
     /// Reads a category, strongly consistent.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn category(&self, id: CategoryId) -> Result<Option<Category>, StoreError> {
         self.table.get(category_key(id)).await
     }
 
     /// Reads all categories, oldest first.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn categories(&self) -> Result<Vec<Category>, StoreError> {
         let limit = usize::try_from(CATEGORIES_MAX).unwrap_or(usize::MAX);
         self.table.list(CATEGORIES, CATEGORY_PREFIX, limit).await
     }
 
     /// Writes a new category, claims its name, counts it and announces it.
-    ///
-    /// # Errors
-    /// [`CreateCategoryError`].
     pub async fn create_category(
         &self,
         category: &Category,

@@ -38,26 +38,17 @@ pub enum SetStockError {
 
 impl CatalogStore {
     /// Reads a product, strongly consistent.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         self.table.get(product_key(id)).await
     }
 
     /// Reads a product for display: eventually consistent, at half the price.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn peek_product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         self.table.peek(product_key(id)).await
     }
 
     /// Reads products, strongly consistent and in no particular order; missing
     /// ones are left out.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn products(
         &self,
         ids: impl IntoIterator<Item = ProductId>,
@@ -67,9 +58,6 @@ impl CatalogStore {
     }
 
     /// Writes a new product and its list entries, and announces it.
-    ///
-    /// # Errors
-    /// [`CreateProductError`].
     pub async fn create_product(
         &self,
         product: &Product,
@@ -101,9 +89,6 @@ impl CatalogStore {
     }
 
     /// Sets the stock of a product that was read as `current`, and announces it.
-    ///
-    /// # Errors
-    /// [`SetStockError`].
     pub async fn set_stock(
         &self,
         current: &Product,
@@ -134,8 +119,8 @@ impl CatalogStore {
 }
 
 /// Takes a line's goods out of the available stock. The condition also covers
-/// the product's name and price, so the line has those at the very moment of
-/// the reservation.
+/// the product's name and price, so the line has them as they are at the
+/// very moment of the reservation.
 pub(super) fn decrement_stock(
     transaction: Transaction,
     line: &OrderLine,
@@ -154,8 +139,8 @@ pub(super) fn decrement_stock(
     transaction.update("line", product_key(line.product_id), update)
 }
 
-/// Returns a line's goods to the available stock. The condition prevents that
-/// the update creates an item with nothing but a stock.
+/// Returns a line's goods to the available stock. The condition keeps the update
+/// from creating an item with nothing but a stock.
 pub(super) fn restock(transaction: Transaction, line: &OrderLine, now: Timestamp) -> Transaction {
     let update =
         Expression::update("SET stock = stock + :quantity, updated_at = :now ADD version :one")

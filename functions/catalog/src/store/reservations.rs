@@ -64,9 +64,6 @@ pub enum ApplyTransitionError {
 
 impl CatalogStore {
     /// Reads the reservation of an order, strongly consistent.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn reservation(&self, id: OrderId) -> Result<Option<Reservation>, StoreError> {
         self.table.get(reservation_key(id)).await
     }
@@ -92,9 +89,6 @@ impl CatalogStore {
     /// Writes a reservation after a transition, restocks its goods if that is
     /// part of it, and announces its events. `current` is the reservation on
     /// which the transition was decided, if there was one.
-    ///
-    /// # Errors
-    /// [`ApplyTransitionError`].
     pub async fn apply(
         &self,
         current: Option<&Reservation>,
@@ -134,9 +128,6 @@ impl CatalogStore {
 
     /// Reads the orders of one shard whose hold period is over, oldest first.
     /// The index is eventually consistent: the reservation itself decides.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn overdue(
         &self,
         shard: u8,

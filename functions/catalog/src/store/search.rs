@@ -86,11 +86,8 @@ impl Position {
 impl CatalogStore {
     /// Reads a page of the products that match a search. Costs half a read unit
     /// a product and about one for the entries. With filters it reads up to
-    /// [`ENTRIES_READ_MAX`] entries, and then may have fewer products than
+    /// `ENTRIES_READ_MAX` entries, and then may have fewer products than
     /// `limit` although there is a next page.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn search_products(
         &self,
         search: &Search,

@@ -83,7 +83,7 @@ async fn a_run_and_an_event_of_the_order_restock_once() {
 }
 
 #[tokio::test]
-async fn a_reservation_whose_product_is_missing_does_not_keep_the_others() {
+async fn a_reservation_whose_product_is_missing_does_not_block_the_others() {
     let catalog = TestCatalog::new().await;
     let (lamp, missing) = (catalog.product(5).await, catalog.product(5).await);
     let stuck = catalog.hold(&[(missing, 1)]).await;

@@ -1,5 +1,6 @@
 use catalog::domain::{HOLD_PERIOD, Status};
 use contracts::{
+    Envelope,
     calls::StockReservation,
     events::{OrderConfirmed, RejectionReason, StockCommitRejected, StockReleased},
 };
@@ -11,9 +12,9 @@ use crate::fixture::{TestCatalog, quantities};
 /// The reason of an order's last rejection.
 async fn rejection_reason(catalog: &TestCatalog, id: OrderId) -> RejectionReason {
     let events = catalog.events_of(id).await;
-    let rejections = events.iter().filter(|e| e.is::<StockCommitRejected>());
-    let rejected: StockCommitRejected = rejections.last().unwrap().read().unwrap();
-    rejected.reason
+    let is_rejection = |event: &&Envelope| event.is::<StockCommitRejected>();
+    let last = events.iter().rfind(is_rejection).unwrap();
+    last.read::<StockCommitRejected>().unwrap().reason
 }
 
 async fn held(stock: u32, quantity: u32) -> (TestCatalog, ProductId, OrderId) {

@@ -64,7 +64,7 @@ pub struct Reservation {
     pub updated_at: Timestamp,
 }
 
-/// An event that a transition publishes.
+/// An event that a transition announces.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StockEvent {
     Committed(StockCommitted),
@@ -157,8 +157,8 @@ impl Reservation {
         let expired = StockEvent::Expired(ReservationExpired { order_id });
         let committed = StockEvent::Committed(StockCommitted { order_id });
         let (status, restock, events) = match self.status {
-            // The order was told until when the goods are held: they are not
-            // sold later, even if `expire-reservations` has not run since.
+            // The order knows when the hold period ends: nothing is sold after
+            // it, even if `expire-reservations` has not run since.
             Status::Held if self.is_overdue(now) => {
                 let reason = RejectionReason::ReservationExpired;
                 (Status::Expired, true, vec![expired, rejected(reason)])
