@@ -67,4 +67,9 @@ impl TestSecrets {
             };
         }
     }
+
+    pub(crate) fn remove(&self, name: &str) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.retain(|(secret, _), _| secret != name);
+    }
 }

@@ -127,6 +127,11 @@ impl TestTable {
         self.secrets.set(variable, current, previous);
     }
 
+    /// Removes the secret that a variable names: reading it fails from now on.
+    pub fn remove_secret(&self, variable: &str) {
+        self.secrets.remove(variable);
+    }
+
     /// The clock of the functions.
     pub fn clock(&self) -> &Clock {
         &self.clock
