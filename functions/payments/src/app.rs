@@ -11,9 +11,6 @@ pub struct App {
 
 impl App {
     /// Opens the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
     pub async fn start(environment: Environment) -> Result<Self, runtime::Error> {
         let payments = PaymentStore::open(&environment).await?;
         Ok(Self { payments })

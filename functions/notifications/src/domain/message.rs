@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The template of a message and its data. This is what the table stores; the
 /// text is rendered on delivery.
 ///
-/// A message with an `email` goes to that address and no other, even if the
+/// A message with an `email` is sent to that address and no other, even if the
 /// account's address has changed since: a token in it gives access to the
 /// account, and a warning has to reach whoever had the address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ impl Message {
         }
     }
 
-    /// The address that the message goes to regardless of the account's: see
+    /// The address that the message is sent to regardless of the account's: see
     /// [`Message`].
     pub fn fixed_address(&self) -> Option<&str> {
         match self {

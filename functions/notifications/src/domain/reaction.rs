@@ -29,9 +29,6 @@ pub enum Reaction {
 
 impl Reaction {
     /// Placed and authorised orders cause none: users are told the outcome, once.
-    ///
-    /// # Errors
-    /// When the event's data does not match its type.
     pub fn to(event: &Envelope) -> Result<Self, ReadEventError> {
         if event.is::<UserRegistered>() {
             event.read().map(|data| welcome(event, data))

@@ -90,8 +90,6 @@ impl Renderer {
         })
     }
 
-    /// # Errors
-    /// [`RenderMailError`].
     pub fn render(
         &self,
         message: &Message,

@@ -40,9 +40,6 @@ const ERASE_PAGES_MAX: u32 = 100;
 impl Store {
     /// Saves contact data unless newer data is known: events arrive in any
     /// order, and more than once. Returns `false` for an erased user.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn save_contact(&self, contact: &Contact) -> Result<bool, StoreError> {
         let key = contact_key(contact.user_id);
         let item = ContactItem {
@@ -67,9 +64,6 @@ impl Store {
     }
 
     /// Reads what is known of a user, strongly consistent.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn contact(&self, user_id: UserId) -> Result<ContactState, StoreError> {
         let item: Option<ContactItem> = self.table.get(contact_key(user_id)).await?;
         Ok(match item {

@@ -61,9 +61,6 @@ struct ItemStatus {
 
 impl Store {
     /// Claims a notification that is queued, or whose last claim has expired.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         // The third alternative is this very claim, whose reply was lost.
         let expression = Expression::update(
@@ -91,9 +88,6 @@ impl Store {
 
     /// Settles a claimed notification. Returns whether the claim still held;
     /// after it has expired, the attempt that took over decides.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn settle(
         &self,
         claim: &Claim,

@@ -34,10 +34,6 @@ pub struct ListedData {
 }
 
 impl ListedNotification {
-    /// Reads the id from the sort key.
-    ///
-    /// # Errors
-    /// When the sort key is not that of a notification.
     pub fn id(&self) -> Result<NotificationId, uuid::Error> {
         self.sk.trim_start_matches(NOTIFICATION_PREFIX).parse()
     }
@@ -46,9 +42,6 @@ impl ListedNotification {
 impl Store {
     /// Returns up to `limit` notifications, newest first, from the one after
     /// `after` on; and whether there are more.
-    ///
-    /// # Errors
-    /// When the store fails or an item cannot be read.
     pub async fn list(
         &self,
         user_id: UserId,

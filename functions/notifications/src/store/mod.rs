@@ -31,9 +31,6 @@ pub struct Store {
 
 impl Store {
     /// Opens the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
     pub async fn open(environment: &Environment) -> Result<Self, Error> {
         let table = Table::open(environment).await?;
         Ok(Self { table })

@@ -54,9 +54,6 @@ impl Store {
     /// Records a notification that is not delivered, unless it exists: a
     /// repeated event does not revise an earlier decision after the user has
     /// changed their preferences.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn suppress(&self, notification: &Notification) -> Result<(), StoreError> {
         let item = NotificationItem::new(notification, Status::Suppressed);
         let is_new = Expression::when("attribute_not_exists(pk)");
@@ -69,9 +66,6 @@ impl Store {
     /// Records a notification together with its `notification.queued` event.
     /// The notification has the id of the event it is about, so there is only
     /// ever one of both.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn enqueue(
         &self,
         notification: &Notification,

@@ -27,9 +27,6 @@ pub struct OrderEnded {
 
 impl OrderEvent {
     /// Returns `None` for an event that concerns no payment.
-    ///
-    /// # Errors
-    /// When its data does not match its type.
     pub fn read(event: &Envelope) -> Result<Option<Self>, ReadEventError> {
         Ok(Some(match event.event_type.as_str() {
             OrderPlaced::TYPE => Self::Placed(event.read()?),

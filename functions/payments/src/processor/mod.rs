@@ -70,10 +70,7 @@ impl Processor {
         Self::with_provider(&environment, provider).await
     }
 
-    /// The same with a provider that the environment does not name, for tests.
-    ///
-    /// # Errors
-    /// When a variable is missing.
+    /// Starts with a provider that the environment does not name, for tests.
     pub async fn with_provider(
         environment: &Environment,
         provider: Arc<dyn PaymentProvider>,
@@ -85,8 +82,8 @@ impl Processor {
         })
     }
 
-    /// # Errors
-    /// [`ProcessPaymentError`]; the queue then delivers the event again.
+    /// Carries out what an event requires; on an error, the queue delivers the
+    /// event again.
     pub async fn process(&self, event: &Envelope) -> Result<(), ProcessPaymentError> {
         let Some(order_event) = OrderEvent::read(event)? else {
             return Ok(());

@@ -25,26 +25,17 @@ pub struct PaymentStore {
 
 impl PaymentStore {
     /// Opens the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
     pub async fn open(environment: &Environment) -> Result<Self, runtime::Error> {
         let table = Table::open(environment).await?;
         Ok(Self { table })
     }
 
     /// Reads a payment, strongly consistent.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn find(&self, id: PaymentId) -> Result<Option<StoredPayment>, StoreError> {
         self.table.get(key(id)).await
     }
 
     /// Reads payments, in no particular order; missing ones are left out.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn find_many(&self, ids: Vec<PaymentId>) -> Result<Vec<StoredPayment>, StoreError> {
         let keys = ids.into_iter().map(key).collect();
         self.table.get_many(keys, false).await

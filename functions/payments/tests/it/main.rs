@@ -9,6 +9,7 @@ mod conservation;
 mod export_payments;
 mod fixture;
 mod get_payment;
+mod interrupted_processing;
 mod process_payments;
 mod recording_provider;
 mod relay_payment_events;
