@@ -24,10 +24,18 @@ impl TestCatalog {
 
     /// The same with more variables.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
-        let mut table = TestTable::create_at(&catalog::store::SCHEMA, "2026-01-05T12:00:00Z").await;
+        let mut table = Self::empty_table().await;
         for (name, value) in variables {
             table.set(name, value);
         }
+        Self::on(table).await
+    }
+
+    pub(crate) async fn empty_table() -> TestTable {
+        TestTable::create_at(&catalog::store::SCHEMA, "2026-01-05T12:00:00Z").await
+    }
+
+    pub(crate) async fn on(table: TestTable) -> Self {
         Self {
             store: CatalogStore::open(&table.environment()).await.unwrap(),
             service: table.service(catalog::functions()),
