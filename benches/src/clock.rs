@@ -2,7 +2,19 @@
 
 use std::time::Instant;
 
-/// The current time.
+use kernel::Timestamp;
+use runtime::Clock;
+
+/// A point in time to measure from.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures real durations"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The date and time.
+pub(crate) fn time() -> Timestamp {
+    Clock::system().now()
 }

@@ -53,7 +53,7 @@ const HASHES_QUICK: usize = 1;
 
 /// Runs a benchmark with the environment of the process; prints its error.
 pub fn main(run: impl AsyncFnOnce(&Environment) -> Result<(), Error>) -> ExitCode {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -64,7 +64,11 @@ pub fn main(run: impl AsyncFnOnce(&Environment) -> Result<(), Error>) -> ExitCod
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If standard error is closed, the exit code still tells.
-            let _ = writeln!(std::io::stderr(), "failed: {}", log::chain(error.as_ref()));
+            let _ = writeln!(
+                std::io::stderr(),
+                "failed: {}",
+                log::error_chain(error.as_ref())
+            );
             ExitCode::FAILURE
         }
     }

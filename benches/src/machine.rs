@@ -2,8 +2,6 @@
 
 use std::{path::Path, process::Command};
 
-use kernel::Clock;
-
 use crate::Error;
 
 /// One line about the machine, the commit and the command.
@@ -21,7 +19,7 @@ pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Error> {
         &["describe", "--always", "--dirty", "--exclude=*"],
     )?;
     let node = output(root, "node", &["--version"])?;
-    let now = Clock::System.now().to_string();
+    let now = crate::clock::time().to_string();
     let date = now.split('T').next().unwrap_or_default();
     let command = if quick {
         "QUICK=1 make bench"

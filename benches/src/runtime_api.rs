@@ -20,7 +20,6 @@ use axum::{
     serve::ListenerExt,
 };
 use http::StatusCode;
-use kernel::Clock;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
@@ -173,11 +172,11 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     let Some(invocation) = shared.queue.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = Clock::System.now().as_millisecond() + 20_000;
+    let deadline = crate::clock::time().as_millisecond() + 20_000;
     let headers = [
         (
             "lambda-runtime-aws-request-id",
-            uuid::Uuid::new_v4().to_string(),
+            shop_client::unique().to_string(),
         ),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
         ("lambda-runtime-invoked-function-arn", ARN.to_owned()),

@@ -126,7 +126,7 @@ async fn read_pages(
 
 /// Returns whether the run passes the gate.
 async fn run() -> Result<bool, Error> {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     let (prices, template) = (Prices::read()?, tree::template()?);
     let specs = tree::specs(&template);
     if environment.get("PART") == Some("pages") {
@@ -224,7 +224,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            println!("FAILED: {}", runtime::log::chain(error.as_ref()));
+            println!("FAILED: {}", runtime::log::error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use runtime::{Function, Handler, LambdaEvent, Trigger};
+use runtime::{Error, Function, Handler, LambdaEvent, Trigger};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -27,7 +27,8 @@ pub fn metered(function: Function, meter: &Arc<Meter>) -> Function {
     let (name, trigger, grants) = (function.name, function.trigger.clone(), function.grants);
     let has_schedule = matches!(trigger, Trigger::Stream | Trigger::Schedule);
     let (function, meter) = (Arc::new(function), meter.clone());
-    Function::new(name, trigger, grants, move |environment| {
+    let of_app = meter.clone();
+    let start = move |environment| {
         let (function, meter) = (function.clone(), meter.clone());
         async move {
             let (through, caller) = meter.through(&environment, name);
@@ -39,32 +40,46 @@ pub fn metered(function: Function, meter: &Arc<Meter>) -> Function {
             } else {
                 unscheduled.clone()
             };
-            let handler: Handler = Arc::new(move |event: LambdaEvent<Box<RawValue>>| {
-                let shape: Option<Shape> = serde_json::from_str(event.payload.get()).ok();
-                let is_scheduled = shape.as_ref().is_some_and(Shape::is_scheduled);
-                let (handler, caller) = match is_scheduled {
-                    true => &scheduled,
-                    false => &unscheduled,
-                };
-                let messages = shape.map_or(0, |shape| shape.records.len());
-                let (handler, caller, meter) = (handler.clone(), *caller, meter.clone());
-                Box::pin(async move {
-                    let (waited, started) = (meter.begin(caller), clock::now());
-                    let response = handler(event).await;
-                    let invocation = Invocation {
-                        own: std::time::Duration::ZERO,
-                        messages: u64::try_from(messages).unwrap_or_default(),
-                        response_bytes: response.as_ref().map_or(0, |response| {
-                            u64::try_from(response.get().len()).unwrap_or_default()
-                        }),
-                    };
-                    meter.end(caller, waited, started.elapsed(), invocation);
-                    response
-                })
-            });
-            Ok(handler)
+            Ok(Instances {
+                unscheduled,
+                scheduled,
+            })
         }
+    };
+    Function::build(name, trigger, grants, start, move |instances, _| {
+        let meter = of_app.clone();
+        Arc::new(move |event| Box::pin(measure(meter.clone(), instances.clone(), event)))
     })
+}
+
+/// The started function, each with its caller in the meter's books.
+struct Instances {
+    unscheduled: (Handler, usize),
+    scheduled: (Handler, usize),
+}
+
+async fn measure(
+    meter: Arc<Meter>,
+    instances: Arc<Instances>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Box<RawValue>, Error> {
+    let shape: Option<Shape> = serde_json::from_str(event.payload.get()).ok();
+    let (handler, caller) = match shape.as_ref().is_some_and(Shape::is_scheduled) {
+        true => &instances.scheduled,
+        false => &instances.unscheduled,
+    };
+    let messages = shape.map_or(0, |shape| shape.records.len());
+    let (waited, started) = (meter.begin(*caller), clock::now());
+    let response = handler(event).await;
+    let invocation = Invocation {
+        own: std::time::Duration::ZERO,
+        messages: u64::try_from(messages).unwrap_or_default(),
+        response_bytes: response.as_ref().map_or(0, |response| {
+            u64::try_from(response.get().len()).unwrap_or_default()
+        }),
+    };
+    meter.end(*caller, waited, started.elapsed(), invocation);
+    response
 }
 
 impl Shape {

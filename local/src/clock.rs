@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 pub(crate) fn now() -> Timestamp {
-    kernel::Clock::System.now()
+    runtime::Clock::system().now()
 }
 
 /// Milliseconds since the Unix epoch.

@@ -43,7 +43,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let environment = with_raised_rate_limit(Environment::of_process());
+    let environment = with_raised_rate_limit(Environment::from_process());
     let arguments = match arguments(std::env::args().skip(1), &environment) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(run(arguments, environment)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&log::chain(error.as_ref())),
+        Err(error) => fail(&log::error_chain(error.as_ref())),
     }
 }
 
@@ -89,7 +89,7 @@ async fn run(arguments: Arguments, environment: Environment) -> Result<(), runti
     };
     let shop = match Shop::start(options).await {
         Err(error @ StartError::Port { .. }) => {
-            return Err(format!("{}; set PORT to another one", log::chain(&error)).into());
+            return Err(format!("{}; set PORT to another one", log::error_chain(&error)).into());
         }
         started => started?,
     };

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use runtime::Environment;
+use runtime::{Environment, Host};
 
 use crate::{
     cloud::Cloud,
@@ -23,6 +23,7 @@ pub(crate) struct Services {
     pub(crate) cloud: Cloud,
     pub(crate) metrics: Arc<ShopMetrics>,
     pub(crate) lambda_url: String,
+    pub(crate) host: Host,
 }
 
 impl Services {
@@ -31,7 +32,8 @@ impl Services {
     pub(crate) fn environment_of(&self, function: &str) -> Option<Environment> {
         let mut specs = self.template.functions.iter();
         let spec = specs.find(|spec| spec.code_name == function)?;
-        Some(environment(spec, &self.cloud, &self.url, &self.lambda_url))
+        let environment = environment(spec, &self.cloud, &self.url, &self.lambda_url);
+        Some(environment.on(self.host.clone()))
     }
 }
 

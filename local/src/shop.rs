@@ -124,6 +124,7 @@ impl Shop {
         let (listener, address) = listen(options.port).await.map_err(no_port(options.port))?;
         let url = format!("http://{address}");
         let environment = with_public_url(options.environment, &url);
+        let host = environment.host().clone();
         let template = match &options.template {
             Source::File(path) => Template::load(path, &environment)?,
             Source::Text(text) => Template::parse(text, &environment)?,
@@ -132,8 +133,9 @@ impl Shop {
 
         let (lambda_listener, lambda_address) = listen(0).await.map_err(no_port(0))?;
         let lambda_url = format!("http://{lambda_address}");
-        let environment =
-            |spec: &template::Function| services::environment(spec, &cloud, &url, &lambda_url);
+        let environment = |spec: &template::Function| {
+            services::environment(spec, &cloud, &url, &lambda_url).on(host.clone())
+        };
         let metrics = ShopMetrics::new()?;
         let functions =
             Functions::start(&template, options.functions, &metrics, environment).await?;
@@ -157,6 +159,7 @@ impl Shop {
             cloud,
             metrics,
             lambda_url,
+            host,
         });
         let site = Site {
             services: services.clone(),

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use local::template::Template;
-use runtime::{Environment, Function, Grant, Route, Trigger, grant, http::Access};
+use runtime::{
+    Environment, Error, Function, Grant, grant,
+    http::{Access, Endpoint},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,17 +31,14 @@ fn with_postcard() -> Vec<(&'static str, Function)> {
         grant("dynamodb:GetItem", "OrdersTable"),
         grant("dynamodb:Query", "OrdersTable/index/by-user"),
     ];
-    let route = Route {
-        method: Some("POST".parse().unwrap()),
-        path: "/api/orders/{id}/postcard",
-        access: Access::SignedIn,
-    };
-    let postcard = Function::new(
-        "print-postcard",
-        Trigger::Http(vec![route]),
-        GRANTS,
-        |_| async { Err("not started here".into()) },
-    );
+    async fn never(_: Environment) -> Result<(), Error> {
+        Err("not started here".into())
+    }
+    async fn print_postcard() {}
+    let endpoint = Endpoint::new("print-postcard", Access::SignedIn, GRANTS);
+    let postcard = endpoint
+        .post("/api/orders/{id}/postcard", print_postcard)
+        .start(never);
     let mut declared = functions();
     declared.push(("orders", postcard));
     declared

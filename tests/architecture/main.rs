@@ -11,6 +11,7 @@ mod current;
 mod events;
 mod generated;
 mod health;
+mod layers;
 mod metrics;
 mod names;
 mod roles;

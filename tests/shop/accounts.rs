@@ -93,7 +93,7 @@ async fn a_forgotten_password_is_reset_through_a_mail() {
         let body = json!({ "email": email });
         client.post("/api/auth/forgot-password", &body, 202).await;
     }
-    let Some(token) = token_from_mail(&client, &person.email, "set a new").await else {
+    let Some(token) = token_from_mail(&client, &person.email, "reset your").await else {
         return;
     };
     let body = json!({ "token": token, "password": NEW_PASSWORD });
@@ -102,7 +102,7 @@ async fn a_forgotten_password_is_reset_through_a_mail() {
     client.log_in(&person.email, NEW_PASSWORD, 200).await;
     let notice = mail(&client, &person.email, "was changed").await.unwrap();
     let text = notice["text"].as_str().unwrap();
-    assert!(text.contains("If it was not you"), "{text}");
+    assert!(text.contains("If this wasn't you"), "{text}");
     assert!(!text.contains("token="), "{text}");
 }
 

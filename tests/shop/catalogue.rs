@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use shop_client::Client;
-use uuid::Uuid;
 
 use crate::support::{anonymous, internal};
 
@@ -19,7 +18,7 @@ async fn category(internal: &Client, name: &str, parent: Option<&Value>) -> Valu
 #[tokio::test]
 async fn categories_are_listed_with_their_parents() {
     let internal = internal().await;
-    let word = Uuid::new_v4().simple().to_string();
+    let word = shop_client::unique().simple().to_string();
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
     let listed = anonymous().await.get("/api/categories", 200).await;
@@ -34,7 +33,10 @@ async fn categories_are_listed_with_their_parents() {
 #[tokio::test]
 async fn products_are_filtered_and_sorted() {
     let (internal, client) = (internal().await, anonymous().await);
-    let word = format!("zephyr{}", &Uuid::new_v4().simple().to_string()[..12]);
+    let word = format!(
+        "zephyr{}",
+        &shop_client::unique().simple().to_string()[..12]
+    );
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
     for (name, price, parent) in [
@@ -99,7 +101,7 @@ async fn products_are_filtered_and_sorted() {
 #[tokio::test]
 async fn pages_contain_every_product_exactly_once() {
     let (internal, client) = (internal().await, anonymous().await);
-    let id = category(&internal, &format!("Pages {}", Uuid::new_v4()), None).await;
+    let id = category(&internal, &format!("Pages {}", shop_client::unique()), None).await;
     for index in 0..7 {
         let body =
             json!({ "name": format!("Page {index}"), "price": 1, "categoryId": id, "stock": 1 });
@@ -183,7 +185,7 @@ async fn an_etag_changes_with_the_stock() {
 async fn invalid_products_are_rejected_with_the_offending_fields() {
     let internal = internal().await;
     let wrong = json!({
-        "name": " ", "price": 1.234, "categoryId": Uuid::now_v7(), "stock": -1, "tags": [""], "color": "red"
+        "name": " ", "price": 1.234, "categoryId": shop_client::unique(), "stock": -1, "tags": [""], "color": "red"
     });
     let refused = internal.post("/api/products", &wrong, 422).await;
     for field in ["/name", "/stock", "/tags/0", "/color"] {
@@ -193,13 +195,13 @@ async fn invalid_products_are_rejected_with_the_offending_fields() {
             refused.body
         );
     }
-    let id = category(&internal, &format!("Wrong {}", Uuid::new_v4()), None).await;
+    let id = category(&internal, &format!("Wrong {}", shop_client::unique()), None).await;
     let price = json!({ "name": "x", "price": 1.234, "categoryId": id });
     assert_eq!(
         internal.post("/api/products", &price, 422).await.fields(),
         ["/price"]
     );
-    let category = json!({ "name": "x", "price": 1, "categoryId": Uuid::now_v7() });
+    let category = json!({ "name": "x", "price": 1, "categoryId": shop_client::unique() });
     assert_eq!(
         internal
             .post("/api/products", &category, 422)
@@ -207,7 +209,7 @@ async fn invalid_products_are_rejected_with_the_offending_fields() {
             .fields(),
         ["/categoryId"]
     );
-    let orphan = json!({ "name": "x", "parentId": Uuid::now_v7() });
+    let orphan = json!({ "name": "x", "parentId": shop_client::unique() });
     assert_eq!(
         internal
             .post("/api/categories", &orphan, 422)
@@ -217,6 +219,6 @@ async fn invalid_products_are_rejected_with_the_offending_fields() {
     );
     anonymous()
         .await
-        .get(&format!("/api/products/{}", Uuid::now_v7()), 404)
+        .get(&format!("/api/products/{}", shop_client::unique()), 404)
         .await;
 }

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use kernel::{Principal, Role};
 use local::{
     Shop,
     template::{Event, Template},
 };
-use runtime::{Environment, SecretVersions, http::Role};
+use runtime::{Environment, SecretVersions};
 use serde_json::{Value, json};
 use shop_client::{Account, Client, Method, eventually, new_key, order_of, shipping_address};
-use users::tokens::AccessTokens;
+use users::credentials::tokens::AccessTokens;
 use uuid::Uuid;
 
 use crate::{
@@ -105,10 +106,14 @@ async fn open() -> (Shop, Callers) {
     let person = register_at(&client).await;
     let id = |value: &Value| value.as_str().unwrap().parse::<Uuid>().unwrap();
     let sessions = person.client.get("/api/users/sessions", 200).await;
+    let principal = Principal {
+        user_id: id(&json!(person.id)).into(),
+        session_id: id(&sessions.data()[0]["id"]).into(),
+        role: Role::Admin,
+        withheld: None,
+    };
     let token = AccessTokens::new("emporium", &secret).unwrap().issue(
-        id(&json!(person.id)).into(),
-        id(&sessions.data()[0]["id"]).into(),
-        Role::Admin,
+        &principal,
         "2026-01-01T00:00:00Z".parse().unwrap(),
     );
     let callers = Callers {
@@ -153,7 +158,7 @@ async fn every_route_allows_exactly_the_callers_in_the_table() {
             .position(|who| *who == row.who)
             .unwrap();
         for (name, client, expected) in cases {
-            let (status, body) = status(client, &row, &Uuid::now_v7().to_string()).await;
+            let (status, body) = status(client, &row, &shop_client::unique().to_string()).await;
             // An allowed caller gets a list, or an error about the empty body or
             // the unknown id. Public routes also answer 401 to credentials in
             // the body.
@@ -207,7 +212,7 @@ async fn other_users_resources_are_not_found() {
             "address" => {
                 // A different one each time, because a duplicate is not added.
                 let mut address = address.clone();
-                address["line1"] = json!(Uuid::now_v7());
+                address["line1"] = json!(shop_client::unique());
                 let added = owner
                     .client
                     .post("/api/users/addresses", &address, 201)
@@ -223,7 +228,7 @@ async fn other_users_resources_are_not_found() {
         };
         let path = row.path.replace("{id}", id.as_str().unwrap());
         let body = (row.method == Method::PUT).then(|| address.to_string());
-        let missing = row.path.replace("{id}", &Uuid::now_v7().to_string());
+        let missing = row.path.replace("{id}", &shop_client::unique().to_string());
         // The owner comes last, because some requests delete the resource.
         for (name, client, path, expected) in [
             ("another user", &other.client, &path, 404),

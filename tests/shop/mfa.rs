@@ -1,6 +1,5 @@
 //! A second factor, from enrolling to disabling it.
 
-use kernel::Clock;
 use local::Shop;
 use serde_json::{Value, json};
 use shop_client::Client;
@@ -21,7 +20,7 @@ const DISABLE: &str = "/api/auth/mfa/disable";
 pub(crate) fn code(secret: &str, steps: i64) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
     let app = Builder::new().with_secret(secret).build().unwrap();
-    let at = Clock::System.now().as_second() + 30 * steps;
+    let at = testkit::system_time().as_second() + 30 * steps;
     app.generate(u64::try_from(at).unwrap()).to_string()
 }
 
@@ -46,7 +45,7 @@ async fn expect_notice(client: &Client, to: &str, phrase: &str) {
     };
     for part in ["text", "html"] {
         let body = text(&mail[part]);
-        assert!(body.contains("If it was not you"), "{mail}");
+        assert!(body.contains("If this wasn't you"), "{mail}");
     }
 }
 

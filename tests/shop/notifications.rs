@@ -21,7 +21,7 @@ async fn the_previous_address_is_notified_of_a_change() {
     let notice = mail(&client, &person.email, "was changed").await.unwrap();
     for part in ["text", "html"] {
         let text = notice[part].as_str().unwrap();
-        assert!(text.contains("If it was not you"), "{text}");
+        assert!(text.contains("If this wasn't you"), "{text}");
         assert!(!text.contains(&email), "it reveals the new address: {text}");
     }
     let to_new = mails(&client, &email, "was changed").await.unwrap();

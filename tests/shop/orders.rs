@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use shop_client::{eventually, new_key, order_of};
-use uuid::Uuid;
 
 use crate::support::{anonymous, internal, mail, mails, register};
 
@@ -14,7 +13,7 @@ async fn a_paid_order_is_confirmed_and_mailed() {
     let lamp = internal.create_product("49.90", 10).await;
     let shade = internal.create_product("5.05", 10).await;
     let order = order_of(&[(&lamp, 2), (&shade, 1)], "pm_card_visa");
-    let correlation = format!("test-{}", Uuid::new_v4());
+    let correlation = format!("test-{}", shop_client::unique());
     let buyer = person.client.with("x-correlation-id", &correlation);
     let key = new_key();
     let placed = buyer.with_key(&key).post("/api/orders", &order, 201).await;

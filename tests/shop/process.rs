@@ -28,7 +28,7 @@ pub(crate) const EVERYTHING: &str = "debug,dynoxide=info,hyper=info,rustack_sqs_
 /// `RUST_LOG` selects goes to standard error. Only the first call has an effect.
 pub(crate) fn init_log() {
     LOG.call_once(|| {
-        let environment = Environment::of_process();
+        let environment = Environment::from_process();
         if let Some(file) = environment.get("SHOP_LOG") {
             let file = std::fs::File::create(file).unwrap();
             runtime::log::write(EVERYTHING, std::sync::Mutex::new(file)).unwrap();
@@ -62,7 +62,7 @@ pub(crate) fn options() -> Options {
 
 /// An empty directory for the data of one test.
 pub(crate) fn new_directory() -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("emporium-test-{}", uuid::Uuid::new_v4()));
+    let directory = std::env::temp_dir().join(format!("emporium-test-{}", shop_client::unique()));
     std::fs::create_dir_all(&directory).unwrap();
     directory
 }

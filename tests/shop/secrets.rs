@@ -79,7 +79,7 @@ async fn no_secret_is_in_the_log_or_at_rest() {
     client
         .post("/api/auth/forgot-password", &json!({ "email": EMAIL }), 202)
         .await;
-    let reset = mail(&client, EMAIL, "set a new").await.unwrap();
+    let reset = mail(&client, EMAIL, "reset your").await.unwrap();
     let reset = token_in(&reset["text"]);
     let body = json!({ "token": reset, "password": "password" });
     client.post("/api/auth/reset-password", &body, 422).await;

@@ -21,7 +21,7 @@ const CONCURRENCY_MAX: usize = 10_000;
 /// `REQUESTS_AT_ONCE` protects a shop that serves only a few requests at a
 /// time, such as one in an emulated cloud.
 static CONCURRENCY: LazyLock<Semaphore> = LazyLock::new(|| {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     let permits = environment.parse_or("REQUESTS_AT_ONCE", CONCURRENCY_MAX, "a number");
     Semaphore::new(permits.unwrap())
 });
@@ -56,7 +56,7 @@ static TARGET: OnceCell<Target> = OnceCell::const_new();
 async fn target() -> &'static Target {
     TARGET
         .get_or_init(|| async {
-            let environment = Environment::of_process();
+            let environment = Environment::from_process();
             let Some(url) = environment.get("BASE_URL") else {
                 return Target {
                     base_url: start_in_process().await,
@@ -75,7 +75,7 @@ async fn target() -> &'static Target {
 /// Whether the tests run against a shop outside this process, so that those
 /// that need to control the shop must be skipped.
 pub(crate) fn is_remote() -> bool {
-    Environment::of_process().get("BASE_URL").is_some()
+    Environment::from_process().get("BASE_URL").is_some()
 }
 
 /// Starts a shop on a thread with its own runtime: each test's runtime ends
@@ -129,7 +129,7 @@ pub(crate) async fn register_at(client: &Client) -> Account {
 /// shop's mail cannot be read. A local shop has a mailbox, and `MAILBOX_URL`
 /// names that of another shop.
 pub(crate) async fn mails(client: &Client, to: &str, phrase: &str) -> Option<Vec<Value>> {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     match environment.get("MAILBOX_URL") {
         Some(url) => client_at(url).mails(to, phrase).await,
         None => client.mails(to, phrase).await,

@@ -54,9 +54,13 @@ where
     Run: Fn(Environment, Value) -> Running + Clone + Send + Sync + 'static,
     Running: Future<Output = Result<Value, Error>> + Send + 'static,
 {
-    Function::new(name, Trigger::Call, &[], move |environment: Environment| {
-        let run = run.clone();
-        async move {
+    Function::build(
+        name,
+        Trigger::Call,
+        &[],
+        |_| async { Ok(()) },
+        move |_, environment| {
+            let (run, environment) = (run.clone(), environment.clone());
             let handler: Handler = Arc::new(move |event: runtime::LambdaEvent<_>| {
                 let payload: Box<serde_json::value::RawValue> = event.payload;
                 let running = run(
@@ -65,9 +69,9 @@ where
                 );
                 Box::pin(async move { Ok(to_raw_value(&running.await?)?) })
             });
-            Ok(handler)
-        }
-    })
+            handler
+        },
+    )
 }
 
 pub(crate) fn functions(consumed: &Recorder, changed: &Recorder) -> Vec<Function> {

@@ -11,9 +11,11 @@
 
 mod http;
 mod shop;
+mod unique;
 mod wait;
 
 pub use http::{Client, Reply};
 pub use reqwest::{Method, StatusCode};
 pub use shop::{Account, new_email, new_key, order_of, shipping_address};
+pub use unique::unique;
 pub use wait::eventually;

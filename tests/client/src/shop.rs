@@ -1,9 +1,8 @@
 //! What customers and operators do at a shop.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::{Client, Method, Reply, StatusCode, eventually};
+use crate::{Client, Method, Reply, StatusCode, eventually, unique};
 
 /// The statuses that an order never leaves.
 const FINAL_STATUSES: [&str; 3] = ["confirmed", "payment_failed", "cancelled"];
@@ -22,12 +21,12 @@ pub struct Account {
 
 /// An address that no account has had.
 pub fn new_email() -> String {
-    format!("canary-{}@example.com", Uuid::new_v4().simple())
+    format!("canary-{}@example.com", unique().simple())
 }
 
 /// A new idempotency key.
 pub fn new_key() -> String {
-    Uuid::new_v4().to_string()
+    unique().to_string()
 }
 
 /// An address to ship to.
@@ -78,7 +77,7 @@ impl Client {
     /// Creates a category with a name of its own and a product in it, and
     /// returns the product's id.
     pub async fn create_product(&self, price: &str, stock: u32) -> String {
-        let name = format!("Thing {}", Uuid::new_v4().simple());
+        let name = format!("Thing {}", unique().simple());
         let category = self.post("/api/categories", &json!({ "name": name }), 201);
         let price: Value = serde_json::from_str(price).expect("a price is a number");
         let product = json!({
