@@ -114,6 +114,7 @@ async fn open() -> (Shop, Callers) {
     };
     let token = AccessTokens::new("emporium", &secret).unwrap().issue(
         &principal,
+        shop_client::unique(),
         "2026-01-01T00:00:00Z".parse().unwrap(),
     );
     let callers = Callers {
