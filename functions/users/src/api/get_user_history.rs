@@ -24,7 +24,7 @@ pub fn function() -> Function {
 }
 
 /// A page of a user's events, oldest first, without the tokens in them. Requests for
-/// e-mails are kept for thirty days, all other events for good.
+/// e-mails are kept for thirty days, all other events permanently.
 ///
 /// # Errors
 /// 404; 422 for an invalid parameter.

@@ -160,7 +160,7 @@ impl User {
     }
 
     /// The user after a change; `None` when nothing would change. Deactivating an
-    /// account ends its sessions for good: activating it does not restore them.
+    /// account ends its sessions permanently: activating it does not restore them.
     #[must_use]
     pub fn changed(&self, change: UserChange) -> Option<Self> {
         let role = change.role.unwrap_or(self.role);

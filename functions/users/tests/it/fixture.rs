@@ -100,12 +100,13 @@ impl TestUsers {
         }
     }
 
-    /// New instances of the functions, which read the variables and secrets of now.
+    /// New instances of the functions, which read the variables and secrets again.
     pub(crate) fn new_instances(&self) -> Service {
         self.table.service(users::functions())
     }
 
-    /// A new instance of a function, started, whose calls of the table are recorded.
+    /// A client of a new instance of a function whose calls of the table are
+    /// recorded, but for those of its start.
     pub(crate) async fn recorded(&mut self, name: &str) -> (RecordedCalls, Client) {
         let calls = self.table.record_calls().await;
         let service = self.new_instances();

@@ -44,9 +44,8 @@ impl TestUsers {
         code: &str,
         expected: StatusCode,
     ) -> Reply {
-        let client = self.client_of(person);
-        let body = json!({ "code": code });
-        client.post("/api/auth/mfa/confirm", &body, expected).await
+        let path = "/api/auth/mfa/confirm";
+        self.send_code(person, path, code, expected).await
     }
 
     pub(crate) async fn disable_mfa(
@@ -55,9 +54,19 @@ impl TestUsers {
         code: &str,
         expected: StatusCode,
     ) -> Reply {
-        let client = self.client_of(person);
+        let path = "/api/auth/mfa/disable";
+        self.send_code(person, path, code, expected).await
+    }
+
+    async fn send_code(
+        &self,
+        person: &Person,
+        path: &str,
+        code: &str,
+        expected: StatusCode,
+    ) -> Reply {
         let body = json!({ "code": code });
-        client.post("/api/auth/mfa/disable", &body, expected).await
+        self.client_of(person).post(path, &body, expected).await
     }
 
     /// Enables MFA with the current code; returns the secret.

@@ -21,7 +21,7 @@ const PATH: &str = "/api/auth/login";
 const WRONG: &str = "wrong horse battery";
 
 impl TestUsers {
-    /// The code of the problem that rejects a login.
+    /// The code of the problem with which a login is rejected.
     async fn rejection(&self, body: &Value) -> Value {
         let reply = self.client().post(PATH, body, UNAUTHORIZED).await;
         assert_eq!(reply.header("www-authenticate"), Some("Bearer"));

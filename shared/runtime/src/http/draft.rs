@@ -12,7 +12,7 @@ use kernel::input::FieldError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{RequestInfo, reply::Pagination};
+use super::RequestInfo;
 
 /// A body without its request's id and path.
 #[derive(Clone, Debug)]
@@ -29,6 +29,16 @@ pub(super) enum Draft {
         errors: Vec<FieldError>,
         service: Option<&'static str>,
     },
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pagination {
+    pub(super) limit: u32,
+    pub(super) next_cursor: Option<String>,
+    pub(super) has_more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) total: Option<u64>,
 }
 
 #[derive(Serialize)]

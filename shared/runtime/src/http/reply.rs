@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 
-use super::{ApiError, RequestInfo, draft::Draft};
+use super::{
+    ApiError, RequestInfo,
+    draft::{Draft, Pagination},
+};
 
 /// Tells a client that it has been given this reply before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -23,16 +26,6 @@ pub struct Reply {
     data: Result<Option<Box<RawValue>>, serde_json::Error>,
     pagination: Option<Pagination>,
     headers: HeaderMap,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Pagination {
-    limit: u32,
-    next_cursor: Option<String>,
-    has_more: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
 }
 
 impl Reply {
