@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use dynamo::{Expression, Index, IndexKey, Key, Shape, Table};
+use dynamo::{Expression, Index, IndexKey, Key, Table, TableSchema};
+use runtime::Random;
 use serde_json::json;
 use testkit::TestTable;
 
 use crate::{counts::Counts, meter::Meter, units::Units};
 
-const SHAPE: Shape = Shape {
+const SCHEMA: TableSchema = TableSchema {
     indexes: &[Index {
         name: "by-tag",
         partition: "tag",
@@ -28,11 +29,11 @@ struct Metered {
 
 impl Metered {
     async fn open() -> Self {
-        let test = TestTable::create(&SHAPE).await;
+        let test = TestTable::create(&SCHEMA).await;
         let meter = Meter::start().await.unwrap();
         let (environment, _) = meter.through(&test.environment(), "test");
         let client = runtime::aws::Aws::from_environment(&environment).unwrap();
-        let table = Table::new(client.dynamodb(), test.table().name());
+        let table = Table::new(client.dynamodb(), test.table().name(), Random::system());
         Self { meter, table, test }
     }
 
@@ -222,7 +223,7 @@ async fn calls_are_attributed_to_their_function() {
     let shop = Metered::open().await;
     let (other, _) = shop.meter.through(&shop.test.environment(), "other");
     let client = runtime::aws::Aws::from_environment(&other).unwrap();
-    let table = Table::new(client.dynamodb(), shop.table.name());
+    let table = Table::new(client.dynamodb(), shop.table.name(), Random::system());
     shop.get("a", true).await;
     let _: Option<serde_json::Value> = table.get(Key::new("P", "a")).await.unwrap();
     let _: Option<serde_json::Value> = shop.table.peek(Key::new("P", "a")).await.unwrap();
