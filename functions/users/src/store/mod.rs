@@ -68,10 +68,6 @@ impl Store {
         Self { table }
     }
 
-    /// See [`Table::count_request`].
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn count_request(
         &self,
         limit: &RateLimit,

@@ -44,9 +44,6 @@ pub enum UpdateUserError {
 impl Store {
     /// Writes the account, its address, its first session, the token that
     /// verifies the address, and the event, all in one transaction.
-    ///
-    /// # Errors
-    /// [`RegisterUserError`].
     pub async fn register(&self, new: &NewUser<'_>) -> Result<(), RegisterUserError> {
         let user = new.user;
         let owner = EmailOwner { user_id: user.id };
@@ -80,9 +77,6 @@ impl Store {
     }
 
     /// A user; `None` while the user is being erased.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let user = self.user_or_tombstone(id).await?;
         Ok(user.filter(|user| !user.erasing))
@@ -90,9 +84,6 @@ impl Store {
 
     /// Stores a user that was changed, with the event, unless the user was changed
     /// since it was read.
-    ///
-    /// # Errors
-    /// [`UpdateUserError`].
     pub async fn update_user(
         &self,
         changed: &User,
@@ -104,9 +95,6 @@ impl Store {
 
     /// The same for a change of role or status, which updates the counts; with
     /// `keep_last_admin` it fails for the last active admin.
-    ///
-    /// # Errors
-    /// [`UpdateUserError`].
     pub async fn change_role_or_status(
         &self,
         seen: &User,
@@ -134,9 +122,6 @@ impl Store {
 
     /// The account with a normalised address. The reads are the same when there is
     /// none, so that the time does not reveal it.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let owner: Option<EmailOwner> = self.table.get(email_key(email)).await?;
         let id = owner.map_or_else(|| self.table.random().uuid().into(), |owner| owner.user_id);
