@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::{
     Store,
     listing::count_erased_user,
+    outbox::announce,
     rows::{
         CLOSING, EVENTS, Row, SESSIONS, UserItem, addresses_key, email_key, factor_key,
         login_failures_key, user_key, user_partition,
     },
-    users::announce,
 };
 use crate::domain::User;
 

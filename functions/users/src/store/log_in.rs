@@ -11,9 +11,9 @@ use super::{
     Store,
     listing::count_change,
     login_failures::not_locked,
+    outbox::announce,
     rows::{AnyItem, email_key, factor_key, group, login_failures_key, session_key, user_key},
     second_factors::use_factor,
-    users::announce,
 };
 use crate::{
     credentials::passwords::PasswordCheck,

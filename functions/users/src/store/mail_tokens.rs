@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::{
     Store,
+    outbox::announce,
     rows::{
         EmailOwner, Row, email_key, event_key, later, login_failures_key, session_key, user_key,
     },
-    users::announce,
 };
 use crate::domain::{MailTokenRecord, RESET_LIFETIME, TokenPurpose, User};
 

@@ -22,6 +22,7 @@ mod listing;
 mod log_in;
 mod login_failures;
 mod mail_tokens;
+mod outbox;
 mod rows;
 mod second_factors;
 mod sessions;

@@ -7,8 +7,8 @@ use kernel::{SessionId, Timestamp, UserId};
 use super::{
     Store,
     login_failures::not_locked,
+    outbox::announce,
     rows::{Row, factor_key, login_failures_key, session_key, user_key},
-    users::announce,
 };
 use crate::domain::{SecondFactor, User, VerifiedFactor};
 

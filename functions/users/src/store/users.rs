@@ -1,14 +1,15 @@
 //! Creating, reading and changing accounts.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Keep, StoreError, Transaction};
+use dynamo::{CommitError, Expression, StoreError, Transaction};
 use kernel::UserId;
 
 use super::{
     Store,
     listing::{count_change, count_new_user},
     mail_tokens::mail_token_row,
-    rows::{CLOSING, EmailOwner, Row, UserItem, email_key, event_key, group, user_key},
+    outbox::announce,
+    rows::{CLOSING, EmailOwner, Row, UserItem, email_key, group, user_key},
 };
 use crate::domain::{MailTokenRecord, Session, TokenPurpose, User};
 
@@ -164,12 +165,4 @@ impl Store {
             .value(":version", changed.version)
             .value(":seen", changed.version.saturating_sub(1))
     }
-}
-
-/// Adds the events of a user to the transaction that changes the user.
-pub(super) fn announce(transaction: Transaction, user: &User, events: &[Envelope]) -> Transaction {
-    events.iter().fold(transaction, |transaction, event| {
-        let key = event_key(user.id, event.id);
-        transaction.announce(&key.pk, &key.sk, event, Keep::Forever)
-    })
 }
