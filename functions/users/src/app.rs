@@ -54,9 +54,6 @@ impl<C: Credentials> App<C> {
 
     /// The same for a function that takes new passwords: the word lists are
     /// read now, which takes longer than checking a password.
-    ///
-    /// # Errors
-    /// Those of [`Self::start`].
     pub async fn start_with_password_rules(environment: Environment) -> Result<Self, Error> {
         Password::warm_up();
         Self::start(environment).await

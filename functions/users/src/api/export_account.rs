@@ -84,7 +84,6 @@ impl Exporter {
     }
 }
 
-/// A user's data.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ExportView<'a> {

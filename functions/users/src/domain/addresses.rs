@@ -101,9 +101,6 @@ impl AddressBook {
 
     /// The book with an address replaced. Another default is chosen by naming it, so
     /// `isDefault: false` has no effect.
-    ///
-    /// # Errors
-    /// When there is no such address.
     pub fn changed(
         &self,
         id: AddressId,
@@ -117,9 +114,6 @@ impl AddressBook {
     }
 
     /// The book with an address removed.
-    ///
-    /// # Errors
-    /// When there is no such address.
     pub fn without(&self, id: AddressId) -> Result<Self, ChangeAddressesError> {
         self.find(id).ok_or(ChangeAddressesError::Unknown)?;
         let mut entries = self.entries.clone();

@@ -36,7 +36,6 @@ impl Status {
     }
 }
 
-/// An account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
     pub id: UserId,
@@ -208,9 +207,6 @@ impl FromInput for Status {
 }
 
 /// Parses a role, which is a type of another crate.
-///
-/// # Errors
-/// When there is no such role.
 pub fn parse_role(value: Value<'_>) -> Result<Role, FieldErrors> {
     Role::from_name(&value.text()?)
         .ok_or_else(|| FieldErrors::new("must be user, moderator or admin"))

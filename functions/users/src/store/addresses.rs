@@ -19,18 +19,12 @@ pub enum StoreAddressesError {
 
 impl Store {
     /// A user's address book; empty when none is stored.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn addresses(&self, user_id: UserId) -> Result<AddressBook, StoreError> {
         let book = self.table.get(addresses_key(user_id)).await?;
         Ok(book.unwrap_or_default())
     }
 
     /// Stores the next version of an address book, unless another request did.
-    ///
-    /// # Errors
-    /// [`StoreAddressesError`].
     pub async fn store_addresses(
         &self,
         user_id: UserId,

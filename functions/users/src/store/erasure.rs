@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::{
     Store,
     listing::count_erased_user,
+    outbox::announce,
     rows::{
         CLOSING, EVENTS, Row, SESSIONS, UserItem, addresses_key, email_key, factor_key,
         login_failures_key, user_key, user_partition,
     },
-    users::announce,
 };
 use crate::domain::User;
 
@@ -45,9 +45,6 @@ struct ItemKeys {
 
 impl Store {
     /// Accounts whose grace period has ended, the most overdue first.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn users_due_for_erasure(
         &self,
         now: Timestamp,
@@ -68,9 +65,6 @@ impl Store {
     }
 
     /// A user, or the tombstone of one who is being erased.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn user_or_tombstone(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.table.get(user_key(id)).await
     }
@@ -78,9 +72,6 @@ impl Store {
     /// Replaces an account by its tombstone and announces the erasure, in one
     /// transaction: from then on the e-mail address is free, and the user is
     /// neither listed nor counted. [`Self::erase_remaining_items`] deletes the rest.
-    ///
-    /// # Errors
-    /// [`EraseUserError`].
     pub async fn erase_user(
         &self,
         seen: &User,
@@ -114,9 +105,6 @@ impl Store {
     /// erased user, except for the event of the erasure, and last the tombstone.
     /// Returns whether nothing is left to do: an event that is not published yet
     /// has to wait.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn erase_remaining_items(&self, id: UserId) -> Result<bool, StoreError> {
         let partition = user_partition(id);
         if !self.delete_sessions(&partition).await? || !self.delete_events(&partition).await? {

@@ -55,9 +55,6 @@ impl UserFilter {
 impl Store {
     /// A page of users by address, after the address `after`; and the last address
     /// on it, if there are more.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn list_users(
         &self,
         filter: &UserFilter,
@@ -84,9 +81,6 @@ impl Store {
     }
 
     /// The number of users that match a filter; unknown for one by address.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn count_users(&self, filter: &UserFilter) -> Result<Option<u64>, StoreError> {
         if filter.email_prefix.is_some() {
             return Ok(None);

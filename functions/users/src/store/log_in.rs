@@ -11,9 +11,9 @@ use super::{
     Store,
     listing::count_change,
     login_failures::not_locked,
+    outbox::announce,
     rows::{AnyItem, email_key, factor_key, group, login_failures_key, session_key, user_key},
     second_factors::use_factor,
-    users::announce,
 };
 use crate::{
     credentials::passwords::PasswordCheck,
@@ -112,9 +112,6 @@ const UNCHANGED_WITHOUT_FACTOR: &str = "#status = :status AND password_hash = :s
 impl Store {
     /// The candidate with a normalised address. The reads are the same when there
     /// is no account, so that the time does not reveal it.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn candidate(&self, email: &str) -> Result<Candidate, StoreError> {
         let keys = vec![email_key(email), login_failures_key(email)];
         let (mut owner, mut failures) = (None, LoginFailures::default());
@@ -143,9 +140,6 @@ impl Store {
     /// ones, so guessing in parallel gains nothing. Of two concurrent logins, the
     /// second is decided again (`sign_ins` counts them). A second factor that was
     /// enabled since the read is required.
-    ///
-    /// # Errors
-    /// [`StoreLogInError`].
     pub async fn log_in(&self, log_in: LogIn<'_>) -> Result<(), StoreLogInError> {
         let (user, session) = (log_in.user, log_in.session);
         let now = session.created_at;

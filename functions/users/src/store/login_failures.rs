@@ -23,10 +23,6 @@ enum Recorded {
 }
 
 impl Store {
-    /// The failures to log in with an address.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn login_failures(&self, email: &str) -> Result<LoginFailures, StoreError> {
         let failures = self.table.get(login_failures_key(email)).await?;
         Ok(failures.unwrap_or_default())
@@ -35,9 +31,6 @@ impl Store {
     /// Records a failure to log in with an address. Each is added to a set by its
     /// own id, so that a repeated write counts once. While the address is locked
     /// nothing changes, so that further guesses do not extend the lock.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn record_failure(&self, email: &str, now: Timestamp) -> Result<(), StoreError> {
         self.begin_attempt(email, now).await.map(drop)
     }
@@ -45,9 +38,6 @@ impl Store {
     /// Records a failure before the outcome is known; [`Self::clear_attempt`]
     /// removes it after a success. This bounds the attempts in progress, so
     /// guessing in parallel gains nothing. `None` while the address is locked.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn begin_attempt(
         &self,
         email: &str,

@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::{
     Store,
+    outbox::announce,
     rows::{
         EmailOwner, Row, email_key, event_key, later, login_failures_key, session_key, user_key,
     },
-    users::announce,
 };
 use crate::domain::{MailTokenRecord, RESET_LIFETIME, TokenPurpose, User};
 
@@ -46,9 +46,6 @@ struct Decoy {
 
 impl Store {
     /// What is stored under the hash of an unused token.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn mail_token(
         &self,
         purpose: TokenPurpose,
@@ -58,9 +55,6 @@ impl Store {
     }
 
     /// Stores a new token, with the event that requests its e-mail.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn store_mail_token(
         &self,
         purpose: TokenPurpose,
@@ -83,9 +77,6 @@ impl Store {
 
     /// Writes as much as [`Self::store_mail_token`], to items that nobody reads, so
     /// that the time does not reveal that there is no account.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn store_decoy(
         &self,
         record: &MailTokenRecord,
@@ -109,9 +100,6 @@ impl Store {
 
     /// Uses a token to verify an address: stores the user, moves the ownership of
     /// the address if it is a new one, and announces the events.
-    ///
-    /// # Errors
-    /// [`UseTokenError`].
     pub async fn verify_email(
         &self,
         token_hash: &str,
@@ -136,9 +124,6 @@ impl Store {
     }
 
     /// Uses up a token without any other effect.
-    ///
-    /// # Errors
-    /// [`UseTokenError`].
     pub async fn use_mail_token(
         &self,
         purpose: TokenPurpose,
@@ -149,9 +134,6 @@ impl Store {
     }
 
     /// Uses a token to set a new password, which ends every session.
-    ///
-    /// # Errors
-    /// [`UseTokenError`].
     pub async fn reset_password(
         &self,
         token_hash: &str,
@@ -169,9 +151,6 @@ impl Store {
 
     /// Sets a new password, which ends every session but the one of the request:
     /// that one is moved to the new epoch.
-    ///
-    /// # Errors
-    /// [`ChangePasswordError`].
     pub async fn change_password(
         &self,
         session_id: SessionId,

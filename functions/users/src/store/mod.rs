@@ -22,6 +22,7 @@ mod listing;
 mod log_in;
 mod login_failures;
 mod mail_tokens;
+mod outbox;
 mod rows;
 mod second_factors;
 mod sessions;
@@ -68,10 +69,6 @@ impl Store {
         Self { table }
     }
 
-    /// See [`Table::count_request`].
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn count_request(
         &self,
         limit: &RateLimit,

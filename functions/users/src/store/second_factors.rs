@@ -7,8 +7,8 @@ use kernel::{SessionId, Timestamp, UserId};
 use super::{
     Store,
     login_failures::not_locked,
+    outbox::announce,
     rows::{Row, factor_key, login_failures_key, session_key, user_key},
-    users::announce,
 };
 use crate::domain::{SecondFactor, User, VerifiedFactor};
 
@@ -56,17 +56,11 @@ pub struct Confirmation<'a> {
 
 impl Store {
     /// A user's second factor, confirmed or pending.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn second_factor(&self, id: UserId) -> Result<Option<SecondFactor>, StoreError> {
         self.table.get(factor_key(id)).await
     }
 
     /// Stores a pending factor in place of an earlier pending one.
-    ///
-    /// # Errors
-    /// [`EnrolFactorError`].
     pub async fn enroll_factor(
         &self,
         user_id: UserId,
@@ -84,9 +78,6 @@ impl Store {
     /// Enables a pending factor: from then on logging in requires it, and the
     /// session of the request counts as begun with it. Of two concurrent
     /// confirmations, one succeeds, and only its recovery codes are valid.
-    ///
-    /// # Errors
-    /// [`EnrolFactorError`].
     pub async fn confirm_factor(&self, new: Confirmation<'_>) -> Result<(), EnrolFactorError> {
         let user = new.user;
         let factor = Expression::update(
@@ -135,9 +126,6 @@ impl Store {
     /// Disables a factor after a code of it was verified, unless the code was used
     /// or the address was locked since. Other sessions end: none that was begun
     /// with this factor may count as begun with the next one.
-    ///
-    /// # Errors
-    /// [`RemoveFactorError`].
     pub async fn remove_factor(
         &self,
         user: &User,
@@ -165,9 +153,6 @@ impl Store {
 
     /// Removes a factor without a code of it, and ends all sessions, unless the user
     /// was changed since it was read.
-    ///
-    /// # Errors
-    /// [`RemoveFactorError`].
     pub async fn reset_factor(
         &self,
         reset: &User,

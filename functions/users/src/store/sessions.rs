@@ -20,10 +20,6 @@ pub enum RefreshSessionError {
 }
 
 impl Store {
-    /// A session.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn session(
         &self,
         user_id: UserId,
@@ -33,9 +29,6 @@ impl Store {
     }
 
     /// A session and a user in one consistent call.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn session_and_user(
         &self,
         session_id: SessionId,
@@ -55,9 +48,6 @@ impl Store {
 
     /// A user with all sessions, including those that have ended, in one
     /// consistent query.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn account(
         &self,
         user_id: UserId,
@@ -90,9 +80,6 @@ impl Store {
 
     /// Rotates the refresh token of a session, unless it was rotated since it was
     /// read. Of two concurrent rotations, one succeeds.
-    ///
-    /// # Errors
-    /// [`RefreshSessionError`].
     pub async fn refresh_session(
         &self,
         seen: &Session,
@@ -122,18 +109,12 @@ impl Store {
     }
 
     /// Ends a session; one that has ended is no error.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn end_session(&self, user_id: UserId, id: SessionId) -> Result<(), StoreError> {
         self.end_session_when(user_id, id, Expression::default())
             .await
     }
 
     /// Ends a session if its current refresh token has this hash.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn end_session_of_token(
         &self,
         user_id: UserId,

@@ -1,14 +1,15 @@
 //! Creating, reading and changing accounts.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Keep, StoreError, Transaction};
+use dynamo::{CommitError, Expression, StoreError, Transaction};
 use kernel::UserId;
 
 use super::{
     Store,
     listing::{count_change, count_new_user},
     mail_tokens::mail_token_row,
-    rows::{CLOSING, EmailOwner, Row, UserItem, email_key, event_key, group, user_key},
+    outbox::announce,
+    rows::{CLOSING, EmailOwner, Row, UserItem, email_key, group, user_key},
 };
 use crate::domain::{MailTokenRecord, Session, TokenPurpose, User};
 
@@ -44,9 +45,6 @@ pub enum UpdateUserError {
 impl Store {
     /// Writes the account, its address, its first session, the token that
     /// verifies the address, and the event, all in one transaction.
-    ///
-    /// # Errors
-    /// [`RegisterUserError`].
     pub async fn register(&self, new: &NewUser<'_>) -> Result<(), RegisterUserError> {
         let user = new.user;
         let owner = EmailOwner { user_id: user.id };
@@ -80,9 +78,6 @@ impl Store {
     }
 
     /// A user; `None` while the user is being erased.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let user = self.user_or_tombstone(id).await?;
         Ok(user.filter(|user| !user.erasing))
@@ -90,9 +85,6 @@ impl Store {
 
     /// Stores a user that was changed, with the event, unless the user was changed
     /// since it was read.
-    ///
-    /// # Errors
-    /// [`UpdateUserError`].
     pub async fn update_user(
         &self,
         changed: &User,
@@ -104,9 +96,6 @@ impl Store {
 
     /// The same for a change of role or status, which updates the counts; with
     /// `keep_last_admin` it fails for the last active admin.
-    ///
-    /// # Errors
-    /// [`UpdateUserError`].
     pub async fn change_role_or_status(
         &self,
         seen: &User,
@@ -134,9 +123,6 @@ impl Store {
 
     /// The account with a normalised address. The reads are the same when there is
     /// none, so that the time does not reveal it.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let owner: Option<EmailOwner> = self.table.get(email_key(email)).await?;
         let id = owner.map_or_else(|| self.table.random().uuid().into(), |owner| owner.user_id);
@@ -179,12 +165,4 @@ impl Store {
             .value(":version", changed.version)
             .value(":seen", changed.version.saturating_sub(1))
     }
-}
-
-/// Adds the events of a user to the transaction that changes the user.
-pub(super) fn announce(transaction: Transaction, user: &User, events: &[Envelope]) -> Transaction {
-    events.iter().fold(transaction, |transaction, event| {
-        let key = event_key(user.id, event.id);
-        transaction.announce(&key.pk, &key.sk, event, Keep::Forever)
-    })
 }

@@ -34,7 +34,6 @@ pub(in crate::api) fn signed_in<'a, C>(
     Ok(SignedInView::new(user, access, refresh))
 }
 
-/// The user agent.
 pub(in crate::api) fn device(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::USER_AGENT)?.to_str().ok()
 }

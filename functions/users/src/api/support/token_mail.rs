@@ -49,9 +49,6 @@ pub(in crate::api) struct TokenMail<E> {
 impl<E: EventData> TokenMail<E> {
     /// Requests the e-mail if there is an eligible user with the address. The reply,
     /// the work and the time are the same if there is none.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub(in crate::api) async fn send(
         &self,
         app: &App<SealKey>,

@@ -85,10 +85,6 @@ impl KeyRing {
         self.tokens().issue(principal, id, now)
     }
 
-    /// See [`AccessTokens::verify`].
-    ///
-    /// # Errors
-    /// [`TokenError`].
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         if !self.tokens().has_key_of(token) {
             self.reload_if_due(now).await;
