@@ -1,7 +1,7 @@
 //! Creating, reading and changing accounts.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, StoreError, Transaction};
+use dynamo::{CommitError, Expression, StoreError};
 use kernel::UserId;
 
 use super::{
