@@ -27,6 +27,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 /// Attempts of a call.
 const ATTEMPTS_MAX: u32 = 3;
+/// The longest wait before the second attempt; it doubles with the third. The
+/// SDK's own is one second, a third of all the time that a call has.
+const BACK_OFF: Duration = Duration::from_millis(50);
 /// For one attempt of a call to another function, which may have to start first.
 /// Long enough that a slow function is not called a second time while the first
 /// call runs, when both would write the same items; a call that fails at once is
@@ -86,7 +89,11 @@ impl Aws {
                 TokioSleep::new(),
             ))
             .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(ATTEMPTS_MAX)
+                    .with_initial_backoff(BACK_OFF),
+            )
             .build();
         Ok(Self {
             config,
