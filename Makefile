@@ -37,9 +37,10 @@ test-shop: ## the black-box tests; ONLY=kill runs those with that in their name
 	env -u PORT $(if $(SHOP),BASE_URL=$(SHOP),-u BASE_URL SHOP_LOG=$(SHOP_LOG)) cargo test --package shop-tests --test shop -- $(ONLY)
 	$(if $(SHOP)$(ONLY),,$(SCAN_LOG))
 
-# The second package is there for its features: so nothing is built anew.
-test-%: ## the tests of one service: make test-orders
-	cargo test --package $* --package shop-tests --lib --test it
+# The second package fixes the features of the dependencies: without it cargo
+# would build the SDKs again with others (docs/decisions/0002-building.md).
+test-%: ## the tests of one service: make test-orders ONLY=get_order
+	cargo test --package $* --package shop-tests --lib --test it -- $(ONLY)
 
 lint: ## formatting and clippy, warnings denied
 	@tools/need-cc.sh

@@ -99,6 +99,7 @@ fn a_new_endpoint_gets_its_binary_sample_and_access_row() {
         sample["requestContext"]["authorizer"]["lambda"]["kind"],
         "user"
     );
+    assert_eq!(sample["expected"], json!({ "statusCode": 422 }));
     let id = sample["pathParameters"]["id"].as_str().unwrap();
     assert_eq!(
         sample["rawPath"],

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use local::template::{Event, Function as Spec};
 use runtime::Trigger;
 
-use crate::support::{camel, functions, template};
+use crate::support::{assert_same, camel, functions, template};
 
 /// These two have no resource-level permissions (Service Authorization Reference,
 /// AWS X-Ray). They are the only actions that a role may have on `*`.
@@ -133,7 +133,7 @@ fn the_gateway_and_the_scheduler_may_invoke_exactly_what_they_trigger() {
     ] {
         let role = template.roles.iter().find(|role| role.logical_id == id);
         let granted: Grants = role
-            .unwrap()
+            .unwrap_or_else(|| panic!("{id} is not in template.yaml: run make generate"))
             .statements
             .iter()
             .map(|statement| (statement.action.clone(), statement.resource.clone()))
@@ -154,7 +154,7 @@ fn there_are_no_roles_but_those_of_functions_the_gateway_and_the_scheduler() {
         .into_iter()
         .map(|role| role.logical_id)
         .collect();
-    assert_eq!(roles, expected);
+    assert_same(&expected, &roles, "roles", "in template.yaml");
 }
 
 #[test]

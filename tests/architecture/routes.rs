@@ -20,7 +20,12 @@ fn every_route_is_in_the_template_with_the_authorizer_that_its_access_requires()
             .functions
             .iter()
             .find(|spec| spec.code_name == function.name)
-            .unwrap();
+            .unwrap_or_else(|| {
+                panic!(
+                    "{} is not in template.yaml: run make generate",
+                    function.name
+                )
+            });
         let declared: BTreeSet<(String, bool)> = match &function.trigger {
             Trigger::Http(routes) => routes
                 .iter()
@@ -52,7 +57,12 @@ fn functions_are_triggered_as_they_declare() {
             .functions
             .iter()
             .find(|spec| spec.code_name == function.name)
-            .unwrap();
+            .unwrap_or_else(|| {
+                panic!(
+                    "{} is not in template.yaml: run make generate",
+                    function.name
+                )
+            });
         let queue = spec
             .events
             .iter()

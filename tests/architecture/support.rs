@@ -1,6 +1,7 @@
 //! Access to the template, the functions and the files of the repository.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -87,4 +88,21 @@ pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 pub(crate) fn stems(folder: &Path, ending: &str) -> Vec<String> {
     let stem = |path: PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
     files(folder, ending).into_iter().map(stem).collect()
+}
+
+/// Fails with only what the sets do not share.
+#[track_caller]
+pub(crate) fn assert_same(
+    expected: &BTreeSet<String>,
+    found: &BTreeSet<String>,
+    of: &str,
+    where_: &str,
+) {
+    let missing: Vec<_> = expected.difference(found).collect();
+    let extra: Vec<_> = found.difference(expected).collect();
+    assert!(
+        missing.is_empty() && extra.is_empty(),
+        "{of} that are missing {where_}: {missing:?}; {where_} without such: {extra:?}; \
+         run make generate, or delete what is left of a function that is gone"
+    );
 }

@@ -28,7 +28,12 @@ pub async fn check_samples(functions: &[Function], environment: &Environment) {
         let expected = sample.as_object_mut().and_then(|s| s.remove(EXPECTED));
         let expected = expected.as_ref().and_then(Value::as_object);
         let expected = expected.filter(|expected| !expected.is_empty());
-        let expected = expected.unwrap_or_else(|| panic!("the sample of {name} expects nothing"));
+        let expected = expected.unwrap_or_else(|| {
+            panic!(
+                "events/{name}.json has no \"expected\": add what the reply has to contain, \
+                 such as \"expected\": {{\"statusCode\": 404}}"
+            )
+        });
         let handler = function.start(environment.clone()).await;
         let handler = handler.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let reply = invoke(&handler, &sample).await;

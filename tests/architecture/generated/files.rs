@@ -80,6 +80,12 @@ fn request_to(function: &Function) -> Option<String> {
         [] => String::new(),
         some => format!("  \"pathParameters\": {{\n{}\n  }},\n", some.join(",\n")),
     };
+    // In an empty shop: an empty body is invalid, and an id names nothing.
+    let status = match (has_body, names.is_empty()) {
+        (true, _) => 422,
+        (false, false) => 404,
+        (false, true) => 200,
+    };
     let body = if has_body {
         "  \"body\": \"{}\",\n"
     } else {
@@ -118,7 +124,8 @@ fn request_to(function: &Function) -> Option<String> {
     "time": "21/Nov/2026:10:00:00 +0000",
     "timeEpoch": 1795255200000{authorizer}
   }},
-{path_parameters}{body}  "isBase64Encoded": false
+{path_parameters}{body}  "isBase64Encoded": false,
+  "expected": {{ "statusCode": {status} }}
 }}
 "#,
         route.path, function.name, route.path
@@ -160,7 +167,8 @@ pub(crate) fn message_to(spec: &Spec, template: &Template) -> Option<String> {
       "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:emporium-{queue}",
       "awsRegion": "eu-central-1"
     }}
-  ]
+  ],
+  "expected": {{ "batchItemFailures": [] }}
 }}
 "#
     ))
