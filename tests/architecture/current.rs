@@ -89,7 +89,7 @@ fn a_new_endpoint_gets_its_binary_sample_and_access_row() {
     assert_eq!(stale.len(), 4, "{:?}", stale.keys());
     assert_eq!(
         stale["functions/orders/src/bin/print-postcard.rs"],
-        "//! The function `print-postcard`.\nfn main() -> Result<(), runtime::Error> {\n    \
+        "//! The function `print-postcard`.\n\nfn main() -> Result<(), runtime::Error> {\n    \
          runtime::serve(orders::api::print_postcard::function())\n}\n"
     );
     let sample: Value = serde_json::from_str(&stale["events/print-postcard.json"]).unwrap();

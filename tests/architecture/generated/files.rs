@@ -45,6 +45,7 @@ fn binary_of(service: &str, function: &Function) -> String {
     let folder = if events.exists() { "events" } else { "api" };
     format!(
         "//! The function `{}`.
+
 fn main() -> Result<(), runtime::Error> {{
     runtime::serve({service}::{folder}::{module}::function())
 }}
