@@ -10,7 +10,7 @@ ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 export PORT BASE_URL INTERNAL_KEY
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint seed demo
+.PHONY: help dev test lint seed demo generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,14 +37,18 @@ test-shop: ## the black-box tests; ONLY=kill runs those with that in their name
 	env -u PORT $(if $(SHOP),BASE_URL=$(SHOP),-u BASE_URL SHOP_LOG=$(SHOP_LOG)) cargo test --package shop-tests --test shop -- $(ONLY)
 	$(if $(SHOP)$(ONLY),,$(SCAN_LOG))
 
-# The second package is there for its features: so nothing is built anew.
-test-%: ## the tests of one service: make test-orders
-	cargo test --package $* --package shop-tests --lib --test it
+# The second package fixes the features of the dependencies: without it cargo
+# would build the SDKs again with others (docs/decisions/0002-building.md).
+test-%: ## the tests of one service: make test-orders ONLY=get_order
+	cargo test --package $* --package shop-tests --lib --test it -- $(ONLY)
 
 lint: ## formatting and clippy, warnings denied
 	@tools/need-cc.sh
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
+
+generate: ## write what follows from functions' declarations: roles, routes, alarms, files of new functions
+	@cargo run --quiet --package shop-tests --example generate
 
 seed: ## load the sample catalogue into BASE_URL
 	@$(PYTHON) tools/seed.py
@@ -74,14 +78,14 @@ sizes: ## what each function's zip weighs; fails over 4.0 MB
 	@$(PYTHON) tools/sizes.py
 
 invoke: $(VENV)/ready ## run one binary with its sample event (FN=place-order, EVENT=file)
-	@test -n "$(FN)" || { echo 'say which: make invoke FN=place-order' >&2; exit 1; }
+	@test -n "$(FN)" || { echo 'usage: make invoke FN=place-order' >&2; exit 1; }
 	@$(VENV)/bin/python tools/invoke.py $(FN) $(EVENT)
 
 test-invoke: $(VENV)/ready ## run every binary with its sample event
 	cargo build --workspace --bin emporium-local
 	@$(VENV)/bin/python tools/invoke.py --all
 
-cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the black-box tests there
+cloud-test: $(VENV)/ready ## deploy the template to an emulated AWS with IAM, and run the black-box tests there
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_cloud_*.py'
 	@$(VENV)/bin/python tools/cloud_test.py
 
@@ -89,19 +93,19 @@ cloud-test: $(VENV)/ready ## the template on an emulated AWS, with IAM, and the 
 
 .PHONY: lint-template deploy
 
-# Neither asks AWS anything; they want a region all the same.
+# Neither calls AWS, but both require a region.
 lint-template: export AWS_DEFAULT_REGION = us-east-1
 lint-template: export SAM_CLI_TELEMETRY = 0
-lint-template: $(VENV)/ready ## template.yaml: SAM, cfn-lint and checks of our own
+lint-template: $(VENV)/ready ## check template.yaml: SAM, cfn-lint, our own checks, the stack budget
 	$(VENV)/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	$(VENV)/bin/python tools/lint_template.py
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_lint_*.py'
 
-# `build` makes the release binaries. RELEASE=<ten hexadecimal digits> replaces
-# every running function although nothing else has changed.
+# RELEASE=<ten hexadecimal digits> replaces every running function even if nothing
+# else has changed.
 deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
-	@test -n "$(ENV)" || { echo 'say where to: make deploy ENV=dev' >&2; exit 1; }
+	@test -n "$(ENV)" || { echo 'usage: make deploy ENV=dev' >&2; exit 1; }
 	$(VENV)/bin/python tools/deploy.py $(ENV) Architecture=$(ARCH) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
 
 # ---- Figures -----------------------------------------------------------------

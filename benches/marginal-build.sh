@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What one more function costs the build: processor seconds of compiling its
-# three lines and linking its release binary, less what cargo takes to find
-# that there is nothing to do. Medians of five; everything else is built before.
+# What one more function adds to a build: the processor time of compiling its
+# three lines and linking its release binary, minus that of a build with nothing
+# to do. Medians of five; everything else has been built before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,4 +24,4 @@ one=$(for ((run = 0; run < RUNS; run++)); do
   touch "$BINARY"
   measure
 done | median)
-echo "nothing to do: ${nothing} ms; one function more: ${one} ms; marginal: $((one - nothing)) ms of processor time (promise: at most 600)"
+echo "nothing to do: ${nothing} ms; one more function: ${one} ms; difference: $((one - nothing)) ms of processor time (promise: at most 600)"

@@ -28,15 +28,15 @@ from cloud.stack import REGION, Stack
 from processes import free_port, running
 
 ROOT = Path(__file__).resolve().parent.parent
-#: How long the emulator may take to answer for the first time.
+#: How long the emulator may take to start.
 STARTED_WITHIN_SECONDS = 60
 #: How long the tests may take.
 TESTS_WITHIN_SECONDS = 1800
-#: How many requests the tests have under way at once. The emulator is one
-#: Python process that starts a process for each concurrent invocation.
+#: Concurrent requests of the tests. The emulator is one Python process, which
+#: starts another process for each concurrent invocation.
 REQUESTS_AT_ONCE = "6"
-#: The template's parameters. The emulator knows no alarm on an expression of
-#: several metrics; what alarms there are is checked by `make lint-template`.
+#: The template's parameters. The emulator does not support alarms on metric math;
+#: `make lint-template` checks those.
 PARAMETERS = {
     "Alarms": "off",
     "Architecture": "x86_64",
@@ -48,10 +48,10 @@ PARAMETERS = {
 
 
 def environment(endpoint: str, port: int, data: Path) -> dict[str, str]:
-    """What the emulator and the tools that talk to it need.
+    """The environment of the emulator and of the tools that talk to it.
 
-    The endpoint is set before the emulator starts, because its functions
-    inherit it: without it they would call the real AWS.
+    The endpoint is set before the emulator starts because its functions inherit
+    it: without it they would call AWS.
     """
     kept = {
         name: value
@@ -77,11 +77,11 @@ def environment(endpoint: str, port: int, data: Path) -> dict[str, str]:
 
 
 def await_answer(endpoint: str, emulator: subprocess.Popen) -> None:
-    """Waits until the emulator answers."""
+    """Waits until the emulator responds."""
     until = time.monotonic() + STARTED_WITHIN_SECONDS
     while time.monotonic() < until:
         if emulator.poll() is not None:
-            sys.exit(f"the emulator ended with {emulator.returncode}")
+            sys.exit(f"the emulator exited with {emulator.returncode}")
         try:
             urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2).close()
             return
@@ -91,7 +91,7 @@ def await_answer(endpoint: str, emulator: subprocess.Popen) -> None:
 
 
 def test_binary() -> str:
-    """The black-box tests, built as `make test` builds them."""
+    """Builds the black-box tests as `make test` does; their executable."""
     command = ["cargo", "test", "--workspace", "--test", "shop", "--no-run"]
     command += ["--message-format", "json-render-diagnostics"]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
@@ -103,7 +103,7 @@ def test_binary() -> str:
 
 
 def run_tests(tests: str, base: str, key: str, mails: str) -> int:
-    """The black-box tests against the deployed shop."""
+    """Runs the black-box tests against the deployed shop."""
     env = {name: value for name, value in os.environ.items() if name != "PORT"}
     env |= {"BASE_URL": base, "INTERNAL_KEY": key, "MAILBOX_URL": mails}
     env |= {"REQUESTS_AT_ONCE": REQUESTS_AT_ONCE}
@@ -114,7 +114,7 @@ def run_tests(tests: str, base: str, key: str, mails: str) -> int:
 
 
 def compare(stack: Stack, calls: Path) -> int:
-    """Grants against calls; how many differ."""
+    """Compares grants with calls; the number of differences."""
     allowed, denied = grants.called(calls)
     granted = grants.granted(stack)
     wrong = grants.differences(granted, allowed, denied, grants.by_triggers(stack))
@@ -123,7 +123,7 @@ def compare(stack: Stack, calls: Path) -> int:
     for difference in wrong:
         print(f"  {difference}")
     if used == 0:
-        print("  no call was recorded: the comparison says nothing")
+        print("  no call was recorded: the comparison proves nothing")
     return len(wrong) + (used == 0)
 
 
@@ -133,7 +133,7 @@ def deployed(stack: Stack, env: dict[str, str], calls: Path) -> int:
     begun = time.monotonic()
     stack.deploy(ROOT, env, PARAMETERS)
     api, routes = stack.complete(PARAMETERS)
-    print(f"deployed in {time.monotonic() - begun:.0f} s, {routes} routes made", flush=True)
+    print(f"deployed in {time.monotonic() - begun:.0f} s, {routes} routes created", flush=True)
     box = mailbox.serve(stack.endpoint)
     mails = f"http://127.0.0.1:{box.server_port}"
     base = f"{stack.endpoint}/_aws/execute-api/{api}/$default"
@@ -148,7 +148,7 @@ def deployed(stack: Stack, env: dict[str, str], calls: Path) -> int:
         if os.environ.get("ONLY"):
             return failed
         if not failed:
-            print(f"{late.run(stack, ROOT / 'events')} things that only time brings were done")
+            print(f"{late.run(stack, ROOT / 'events')} kinds of scheduled work were done")
         return 1 if compare(stack, calls) or failed else 0
     finally:
         box.shutdown()
@@ -156,7 +156,7 @@ def deployed(stack: Stack, env: dict[str, str], calls: Path) -> int:
 
 def main() -> int:
     """Runs it all; the exit code."""
-    # Whoever ends this ends the emulator with it.
+    # Terminating this process terminates the emulator as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not (ROOT / "target/lambda/place-order/bootstrap").exists():
         sys.exit("no release binaries: run `make build` first")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Puts every item of one DynamoDB table into another.
+"""Copies all items of one DynamoDB table to another.
 
-    tools/copy_table.py FROM TO
+    tools/copy_table.py SOURCE TARGET
 
-For putting a table back from a point in time (docs/operations.md). Items of the
-same key are replaced, others stay. Can be run again.
+Used to restore a table from a point in time (docs/operations.md). Items with the
+same key are replaced, and others are kept. Can be repeated.
 """
 
 import sys
@@ -15,7 +15,7 @@ PROGRESS_ITEMS = 1000
 
 
 def items(table):
-    """Every item, page by page."""
+    """All items, page by page."""
     start = {}
     while True:
         page = table.scan(ConsistentRead=True, **start)
@@ -26,11 +26,11 @@ def items(table):
 
 
 def copy_table(source, target):
-    """Copies; gives how many items there were."""
+    """Copies all items and returns their number."""
     if source.key_schema != target.key_schema:
-        raise ValueError(f"{source.name} and {target.name} have different keys")
+        raise ValueError(f"{source.name} and {target.name} have different key schemas")
     copied = 0
-    # The writer tries again what DynamoDB leaves over.
+    # The writer retries unprocessed items.
     with target.batch_writer() as writer:
         for item in items(source):
             writer.put_item(Item=item)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Deploys what has been built: `sam deploy` with the parameters of an environment.
+"""Deploys the built binaries: `sam deploy` with the parameters of an environment.
 
     tools/deploy.py ENVIRONMENT [Name=value …]
 
-SAM replaces the parameters of samconfig.toml by those on the command line, all of
-them; this joins the two, and adds Release: a hash of the template, the binaries
-and the parameters, so that whatever is different is also deployed.
+Parameters on the command line make SAM ignore all of those in samconfig.toml. This
+merges the two, and adds Release: a hash of template, binaries and parameters, so
+that any difference is deployed.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from template_model import TEMPLATE, read
 
 ROOT = TEMPLATE.parent
 RELEASE_DIGITS = 10
-# Where nobody needs mail; everywhere else the sender must be one's own.
+# Sends no mail; any other environment needs a sender address of its own.
 WITHOUT_MAIL = "dev"
 
 
 class DeployError(Exception):
-    """What is asked for cannot be deployed."""
+    """The request cannot be deployed."""
 
 
 def pairs(texts):
@@ -38,10 +38,10 @@ def pairs(texts):
 
 
 def parameters(config, environment, given, known):
-    """The parameters of an environment, with those given before them."""
+    """The parameters of an environment, overridden by those given."""
     if environment not in config or "deploy" not in config[environment]:
         listed = ", ".join(name for name in config if name != "version")
-        raise DeployError(f"samconfig.toml has no environment {environment}: there are {listed}")
+        raise DeployError(f"samconfig.toml has no environment {environment}, only {listed}")
     written = config[environment]["deploy"]["parameters"].get("parameter_overrides", [])
     joined = {**pairs(written), **pairs(given)}
     for name in joined:
@@ -49,14 +49,14 @@ def parameters(config, environment, given, known):
             raise DeployError(f"template.yaml has no parameter {name}")
     sender = joined.get("MailFrom", "shop@example.com")
     if environment != WITHOUT_MAIL and sender.endswith("@example.com"):
-        raise DeployError(f"MailFrom is {sender}: name a sender of yours in samconfig.toml, or as PARAMETERS=MailFrom=…")
+        raise DeployError(f"MailFrom is {sender}: set a sender of your own in samconfig.toml, or with PARAMETERS=MailFrom=…")
     return joined
 
 
 def release(chosen, template, binaries):
-    """Ten digits that stand for all that would be deployed."""
+    """Ten hexadecimal digits that identify what would be deployed."""
     if not binaries:
-        raise DeployError("target/lambda/ has no binaries: make build")
+        raise DeployError("target/lambda/ has no binaries: run `make build`")
     digest = hashlib.sha256(template.read_bytes())
     for name in sorted(chosen):
         digest.update(f"{name}={chosen[name]}\n".encode())
@@ -67,7 +67,7 @@ def release(chosen, template, binaries):
 
 
 def command(environment, chosen):
-    """The call of SAM."""
+    """The SAM command."""
     overrides = [f'{name}="{value}"' for name, value in chosen.items()]
     sam = str(Path(sys.executable).with_name("sam"))
     return [sam, "deploy", "--template-file", "template.yaml", "--config-env", environment, "--parameter-overrides", *overrides]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs the binary of one function with its sample event.
 
-The binary runs under AWS's Lambda runtime interface emulator, as in
-`sam local invoke` but without Docker. Its tables, topics, queues and secrets
-are those of a running `make dev` (BASE_URL), or of a shop started for it.
+The binary runs under AWS's Lambda runtime interface emulator, as with
+`sam local invoke` but without Docker. It uses the tables, topics, queues and
+secrets of a running `make dev` (BASE_URL), or of a shop started for the purpose.
 
     tools/invoke.py place-order                 with events/place-order.json
     tools/invoke.py place-order my-event.json   with another event
@@ -30,14 +30,14 @@ from processes import free_port, running
 ROOT = Path(__file__).resolve().parent.parent
 BINARIES = Path(os.environ.get("BINARIES", ROOT / "target/lambda"))
 LOCAL = ROOT / "target/debug/emporium-local"
-#: How long the shop or the emulator may take to answer for the first time.
+#: How long the shop or the emulator may take to start.
 STARTED_WITHIN_SECONDS = 30
-#: How long an invocation may take: longer than any function's timeout.
+#: How long an invocation may take; longer than any function's timeout.
 INVOKED_WITHIN_SECONDS = 35
-#: What a sample event is answered with: done, or not there in this shop.
+#: The statuses of replies to sample events: success, or not found in this shop.
 EXPECTED_STATUS = {200, 201, 202, 204, 404}
-#: The sample events that name what a new shop does not have and say so in
-#: another way than 404: the reason that the reply must have in it.
+#: Sample events that refer to something a new shop does not have, for which the
+#: reply is not 404: its status, and the reason that it must contain.
 MISSING = {
     "create-product": (422, "/categoryId"),
     "place-order": (422, "/items/0/productId"),
@@ -46,19 +46,19 @@ MISSING = {
     "verify-email": (422, "invalid_token"),
     "verify-token": (401, "token_invalid"),
 }
-#: The queue's sample whose message is about a mail that a new shop does not
-#: have: it must come back as failed, so that the queue keeps it.
+#: The sample message about a mail that a new shop does not have: it must be
+#: reported as failed, so that the queue keeps it.
 FAILING = {"deliver-email"}
-#: Sample events that another one goes before.
+#: Invoked first, because other sample events depend on them.
 FIRST = ["register-user"]
 
 
 class Failed(Exception):
-    """Why there is no reply."""
+    """There is no reply, for this reason."""
 
 
 def emulator() -> Path:
-    """AWS's runtime interface emulator, out of the SAM CLI's package."""
+    """AWS's runtime interface emulator, from the SAM CLI's package."""
     package = find_spec("samcli")
     if package is None or package.origin is None:
         raise Failed("the SAM CLI is not installed: run through `make invoke`")
@@ -73,7 +73,7 @@ def get(url: str):
 
 
 def until_it_answers(url: str, process: subprocess.Popen, data: bytes | None = None) -> bytes:
-    """What a process answers, once it does."""
+    """The reply of a process, as soon as it replies."""
     until = time.monotonic() + STARTED_WITHIN_SECONDS
     while True:
         try:
@@ -90,7 +90,7 @@ def until_it_answers(url: str, process: subprocess.Popen, data: bytes | None = N
 
 @contextlib.contextmanager
 def shop() -> Iterator[str]:
-    """The address of a shop: the one that runs, or one for this alone."""
+    """The address of a running shop, or of one started for this."""
     given = os.environ.get("BASE_URL")
     if given and "--all" not in sys.argv:
         with contextlib.suppress(OSError):
@@ -98,7 +98,7 @@ def shop() -> Iterator[str]:
             yield given
             return
     if not LOCAL.exists():
-        raise Failed("no shop runs and none is built: run `make dev` in another terminal")
+        raise Failed("no shop is running and none has been built: run `make dev` in another terminal")
     with tempfile.TemporaryDirectory() as folder:
         ready = Path(folder) / "ready.json"
         env = {**os.environ, "PORT": "0", "RUST_LOG": "off"}
@@ -116,7 +116,7 @@ def invoke(name: str, event: Path, base: str) -> dict:
     """Invokes a function's binary once; its reply."""
     binary = BINARIES / name / "bootstrap"
     if not binary.exists():
-        raise Failed(f"{binary} is not there: run `make build`")
+        raise Failed(f"{binary} does not exist: run `make build`")
     variables = get(f"{base}/_local/environment?function={name}")
     invocations, runtime = free_port(), free_port()
     command = [
@@ -133,7 +133,7 @@ def invoke(name: str, event: Path, base: str) -> dict:
 
 
 def verdict(name: str, reply: object) -> str | None:
-    """What is wrong with a reply to a sample event, if anything is."""
+    """What is wrong with a reply to a sample event, if anything."""
     if not isinstance(reply, dict):
         return None
     if "errorType" in reply:
@@ -142,7 +142,7 @@ def verdict(name: str, reply: object) -> str | None:
     if name in MISSING:
         expected, reason = MISSING[name]
         as_expected = status == expected and reason in reply["body"]
-        return None if as_expected else f"not {expected} for {reason}: {reply}"
+        return None if as_expected else f"expected {expected} with {reason}: {reply}"
     if status not in EXPECTED_STATUS:
         return f"{status}: {reply.get('body')}"
     failures = reply.get("batchItemFailures", [])
@@ -152,7 +152,7 @@ def verdict(name: str, reply: object) -> str | None:
 
 
 def all_functions(base: str) -> int:
-    """Every function of the template with its sample event; how many fail."""
+    """Invokes every function with its sample event; the exit code."""
     named = {path.stem for path in (ROOT / "events").glob("*.json")}
     names = FIRST + sorted(named - set(FIRST))
     failed = 0

@@ -1,4 +1,4 @@
-"""Starting and ending processes, for the scripts beside it."""
+"""Starting and stopping processes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import socket
 import subprocess
 from collections.abc import Iterator
 
-#: How long a process may take to end when it is told to.
+#: How long a process may take to exit after SIGTERM.
 ENDED_WITHIN_SECONDS = 10
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that is not in use."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -22,7 +22,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(command: list[str], **options) -> Iterator[subprocess.Popen]:
-    """A process with its children, all of them ended afterwards."""
+    """Runs a process; it and its children are terminated afterwards."""
     process = subprocess.Popen(command, start_new_session=True, **options)
     try:
         yield process

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fails when the log of a shop has in it what belongs in no log.
+"""Fails if a shop's log contains secrets or personal data.
 
     tools/scan_log.py target/shop.log
 
-The tests write the log (SHOP_LOG). Whatever a person gives them bears the mark
-`canary`: passwords, addresses, names; the rest shows by its form. A log that is
-empty or short fails too: then nothing was looked at.
+The black-box tests write the log (SHOP_LOG). All passwords, addresses and names in
+them contain the marker `canary`; other secrets are recognised by their format. An
+empty or short log fails as well, because scanning it would prove nothing.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import re
 import sys
 from pathlib import Path
 
-#: Lines that the log of a whole run has at least.
+#: The minimum number of lines in the log of a complete run.
 LINES_MIN = 2_000
-#: Findings that are shown.
+#: The maximum number of findings that are printed.
 SHOWN_MAX = 10
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-#: What belongs in no log.
+#: What no log may contain.
 SECRETS = {
     "a password, an address or a name": re.compile("canary", re.IGNORECASE),
     "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE),
     "an access token": re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*"),
     "a refresh token": re.compile(UUID + r"\.[\w-]{64}"),
-    "a token of a mail": re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])"),
+    "a token from a mail": re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])"),
     "a link with a token": re.compile(r"token=", re.IGNORECASE),
     "an authorization header": re.compile(r"\bbearer ", re.IGNORECASE),
-    "a password's hash": re.compile(r"\$argon2"),
+    "a password hash": re.compile(r"\$argon2"),
     "a recovery code": re.compile(r"\b(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}\b"),
     "the secret of a second factor": re.compile(r"otpauth:|\b[A-Z2-7]{32}\b"),
     "an internal key": re.compile(r"local-internal-key|the-(internal-)?key-of-(a-shop|one)-"),
@@ -37,7 +37,7 @@ SECRETS = {
 
 
 def findings(lines: list[str]) -> list[str]:
-    """What is in the lines that belongs in none."""
+    """The secrets in the lines."""
     found = []
     for number, line in enumerate(lines, start=1):
         for name, pattern in SECRETS.items():
@@ -48,7 +48,7 @@ def findings(lines: list[str]) -> list[str]:
 
 
 def requests(lines: list[str]) -> int:
-    """How many of the lines tell of a request."""
+    """The number of lines that log a request."""
     count = 0
     for line in lines:
         try:
@@ -59,21 +59,21 @@ def requests(lines: list[str]) -> int:
 
 
 def problems(text: str) -> list[str]:
-    """What is wrong with a log."""
+    """The problems of a log."""
     lines = text.splitlines()
-    told = requests(lines)
-    if len(lines) < LINES_MIN or told < LINES_MIN // 10:
-        return [f"{len(lines)} lines and {told} requests: that is not the log of a whole run"]
+    logged = requests(lines)
+    if len(lines) < LINES_MIN or logged < LINES_MIN // 10:
+        return [f"{len(lines)} lines and {logged} requests: this is not the log of a complete run"]
     return findings(lines)
 
 
 def main() -> int:
-    """The exit code."""
+    """Returns the exit code."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     path = Path(sys.argv[1])
     if not path.exists():
-        sys.exit(f"{path} is not there: no test has started the shop")
+        sys.exit(f"{path} does not exist: no test has started a shop")
     text = path.read_text(errors="replace")
     found = problems(text)
     for problem in found[:SHOWN_MAX]:
@@ -81,7 +81,7 @@ def main() -> int:
     if found:
         print(f"{path}: {len(found)} findings", file=sys.stderr)
         return 1
-    print(f"{path}: {len(text.splitlines())} lines, and no secret in any")
+    print(f"{path}: {len(text.splitlines())} lines, no secrets found")
     return 0
 
 

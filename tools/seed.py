@@ -3,8 +3,8 @@
 
     BASE_URL=https://… INTERNAL_KEY=… python3 tools/seed.py [--limit N] [--workers N]
 
-Can be run again at any time: categories and products that are there already
-are left as they are. Ends with status 1 if anything could not be loaded.
+Can be repeated at any time: existing categories and products are left unchanged.
+Exits with status 1 if anything could not be loaded.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pathlib import Path
 from shop import PAGE_LIMIT, Json, Shop, ShopError, Unreachable
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
-# How often a product is tried when its creation was not answered.
-CREATE_TRIES_MAX = 3
+# How often the creation of a product is attempted if there is no reply.
+CREATE_ATTEMPTS_MAX = 3
 FAILURES_SHOWN_MAX = 20
 
 
 @dataclass
 class Tally:
-    """What became of the catalogue."""
+    """Counts what happened to the catalogue."""
 
     categories_created: int = 0
     categories_found: int = 0
@@ -40,14 +40,14 @@ class Tally:
 
     def summary(self, elapsed_s: float) -> str:
         return (
-            f"categories: {self.categories_created} created, {self.categories_found} already there; "
-            f"products: {self.products_created} created, {self.products_found} already there; "
+            f"categories: {self.categories_created} created, {self.categories_found} already present; "
+            f"products: {self.products_created} created, {self.products_found} already present; "
             f"{len(self.failures)} failed; {elapsed_s:.1f} s"
         )
 
 
 class Progress:
-    """A bar on a terminal, a line for every tenth of the work in a log."""
+    """A bar on a terminal, and a line for every tenth of the work elsewhere."""
 
     def __init__(self, label: str, total: int) -> None:
         self._label = label
@@ -87,11 +87,11 @@ def main() -> int:
         category_ids = load_categories(shop, catalogue["categories"], tally)
         load_products(shop, products, category_ids, options.workers, tally)
     except (ShopError, Unreachable) as error:
-        # Without its categories, or without a look at what is there already,
-        # going on would only fail more often or load things twice.
+        # Without the categories, or without knowing what is present, continuing
+        # would only fail more often or create duplicates.
         tally.failures.append(f"{error}{hint(error)}")
     except KeyboardInterrupt:
-        print("\nStopped; run it again to load the rest.")
+        print("\nInterrupted; run it again to load the rest.")
         return 130
 
     for failure in tally.failures[:FAILURES_SHOWN_MAX]:
@@ -105,7 +105,7 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Loads the catalogue through the public API.",
-        epilog="BASE_URL and INTERNAL_KEY say where to and as whom; the default is the local shop.",
+        epilog="BASE_URL and INTERNAL_KEY select the shop and authenticate; the default is the local shop.",
     )
     parser.add_argument("--limit", type=at_least_one, metavar="N", help="load N products, from all categories")
     parser.add_argument("--workers", type=at_least_one, default=4, metavar="N", help="parallel requests (4)")
@@ -121,14 +121,14 @@ def at_least_one(text: str) -> int:
 
 def hint(error: Exception) -> str:
     if isinstance(error, Unreachable):
-        return " (is the shop running, and BASE_URL right?)"
+        return " (is the shop running, and is BASE_URL correct?)"
     if isinstance(error, ShopError) and error.reply.status in (401, 403):
-        return " (is INTERNAL_KEY right?)"
+        return " (is INTERNAL_KEY correct?)"
     return ""
 
 
 def spread(products: list[Json]) -> list[Json]:
-    """One product of each category in turn, so that a short load shows the whole shop."""
+    """One product of each category in turn, so that a small part covers all categories."""
     by_category: dict[str, list[Json]] = {}
     for product in products:
         by_category.setdefault(product["category"], []).append(product)
@@ -137,7 +137,7 @@ def spread(products: list[Json]) -> list[Json]:
 
 
 def load_categories(shop: Shop, categories: list[Json], tally: Tally) -> dict[str, str]:
-    """Makes sure of every category and gives its id by slug."""
+    """Creates missing categories and returns all ids by slug."""
     progress = Progress("Categories", len(categories))
     known = list_categories(shop)
     ids: dict[str, str] = {}
@@ -167,7 +167,7 @@ def find_category(known: list[Json], name: str, parent_id: str | None) -> Json |
 
 
 def create_category(shop: Shop, category: Json, parent_id: str | None) -> tuple[Json, bool]:
-    """The category as the shop has it, and whether it was made just now."""
+    """Returns the category as the shop has it, and whether it was created now."""
     body = {"name": category["name"], "description": category["description"]}
     if parent_id:
         body["parentId"] = parent_id
@@ -176,7 +176,7 @@ def create_category(shop: Shop, category: Json, parent_id: str | None) -> tuple[
     except ShopError as error:
         if error.reply.code != "category_exists":
             raise
-        # Somebody else seeded meanwhile, or the shop compares names more loosely than we do.
+        # Another run created it meanwhile, or the shop compares names less strictly.
         known = list_categories(shop)
         found = find_category(known, category["name"], parent_id) or next(
             (c for c in known if c["name"].casefold() == category["name"].casefold()), None
@@ -187,7 +187,7 @@ def create_category(shop: Shop, category: Json, parent_id: str | None) -> tuple[
 
 
 def parents_first(categories: list[Json]) -> list[Json]:
-    """Orders the tree so that a parent's id is known when its children need it."""
+    """Sorts categories so that parents are created before their children."""
     by_slug = {category["slug"]: category for category in categories}
 
     def depth(category: Json) -> int:
@@ -218,31 +218,31 @@ def load_products(shop: Shop, products: list[Json], category_ids: dict[str, str]
                     tally.failures.append(f"{pending[future]['name']}: {error}")
                 progress.advance()
         except BaseException:
-            # Ctrl-C should not have to wait for three hundred products.
+            # Ctrl-C should not wait for hundreds of products.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def names_in(shop: Shop, category_id: str) -> set[str]:
-    """The names of the products that stand in this category itself."""
+    """The names of the products that are directly in a category."""
     query = {"category": category_id, "limit": PAGE_LIMIT}
     listed = shop.pages("/api/products", query)
     return {product["name"] for product in listed if product["categoryId"] == category_id}
 
 
 def create_product(shop: Shop, product: Json, category_id: str) -> None:
-    """Creates one product once, even when an answer gets lost on the way."""
+    """Creates a product exactly once, even if a reply is lost."""
     body = {key: product[key] for key in ("name", "description", "price", "currency", "stock", "tags")}
     body["categoryId"] = category_id
-    for attempt in range(1, CREATE_TRIES_MAX + 1):
+    for attempt in range(1, CREATE_ATTEMPTS_MAX + 1):
         try:
             shop.call("POST", "/api/products", body, internal=True)
             return
         except (ShopError, Unreachable) as error:
-            refused = isinstance(error, ShopError) and error.reply.status < 500
-            if refused or attempt == CREATE_TRIES_MAX:
+            rejected = isinstance(error, ShopError) and error.reply.status < 500
+            if rejected or attempt == CREATE_ATTEMPTS_MAX:
                 raise
-        # Nobody knows whether it was written: look before trying again.
+        # It may have been written, so check before the next attempt.
         time.sleep(attempt)
         if product["name"] in names_in(shop, category_id):
             return

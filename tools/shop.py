@@ -1,8 +1,8 @@
-"""A small HTTP client for the shop's public API, shared by the scripts beside it.
+"""A small HTTP client for the shop's public API, shared by seed.py and demo.py.
 
-It needs nothing but the standard library, so that `make seed` and `make demo`
-run on a bare machine, and it knows the conventions of docs/api.md: the success
-envelope, problem+json, cursor pages and Retry-After.
+It depends only on the standard library, so that `make seed` and `make demo` run on
+any machine, and implements the conventions of docs/api.md: the success envelope,
+problem+json, cursor pagination and Retry-After.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from typing import Any
 Json = Any
 
 TIMEOUT_S = 15.0
-# Six tries with the waits below outlast a throttled minute; a shop that refuses
-# for longer than that needs a human more than another try.
-TRIES_MAX = 6
+# Six attempts with the delays below outlast a throttled minute; longer outages
+# need a human.
+ATTEMPTS_MAX = 6
 WAIT_S_MAX = 30.0
-# The API's own ceiling, so that paging costs the fewest requests.
+# The API's own maximum, so that paging takes the fewest requests.
 PAGE_LIMIT = 100
 
-# A refused try of one of these can be repeated without asking what became of it.
+# Requests with these methods can be repeated whether or not they took effect.
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the shop answered, whatever its status."""
+    """A reply of the shop, whatever its status."""
 
     method: str
     path: str
@@ -63,12 +63,12 @@ class Reply:
 
     @property
     def next_cursor(self) -> str | None:
-        """Where the next page of a list begins."""
+        """The cursor of the next page of a list."""
         return self._pagination.get("nextCursor")
 
     @property
     def has_more(self) -> bool | None:
-        """Whether a list goes on; None where the reply is no list."""
+        """Whether a list has another page; None if the reply is not a list."""
         return self._pagination.get("hasMore")
 
     @property
@@ -77,11 +77,11 @@ class Reply:
         return (meta or {}).get("pagination") or {}
 
     def header(self, name: str) -> str:
-        """The header's value, or an empty string where there is none."""
+        """The value of a header, or an empty string."""
         return self.headers.get(name) or ""
 
     def pick(self, path: str) -> Json:
-        """A part of the data by its dotted path, or None where it is not."""
+        """A part of the data by its dotted path, or None if it is missing."""
         value = self.data
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
@@ -89,7 +89,7 @@ class Reply:
 
 
 class ShopError(Exception):
-    """The shop answered, but not with success."""
+    """The shop replied with an error."""
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
@@ -101,7 +101,7 @@ class ShopError(Exception):
         if not isinstance(reply.body, dict):
             return f"{text} {reply.body}" if reply.body else text
         parts = [str(reply.body[key]) for key in ("code", "detail") if reply.body.get(key)]
-        # Replies from in front of the shop (a gateway, a proxy) are no problem+json.
+        # Replies of a gateway or proxy in front of the shop are not problem+json.
         if not parts and reply.body.get("message"):
             parts = [str(reply.body["message"])]
         for error in reply.body.get("errors") or []:
@@ -110,21 +110,21 @@ class ShopError(Exception):
 
 
 class Unreachable(Exception):
-    """No answer came: whether the request was carried out is unknown."""
+    """There was no reply, so it is unknown whether the request took effect."""
 
     def __init__(self, method: str, url: str, reason: object) -> None:
-        super().__init__(f"{method} {url}: no answer ({reason})")
+        super().__init__(f"{method} {url}: no reply ({reason})")
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Hands a redirect to the caller: urllib would turn a redirected POST into a GET."""
+    """Returns redirects to the caller: urllib would turn a redirected POST into a GET."""
 
     def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
         return None
 
 
 class Shop:
-    """One shop at one base URL. Safe to use from several threads."""
+    """A shop at a base URL. It can be used from several threads."""
 
     def __init__(self, base_url: str, internal_key: str, timeout_s: float = TIMEOUT_S) -> None:
         parts = urllib.parse.urlsplit(base_url)
@@ -135,13 +135,13 @@ class Shop:
         self._timeout_s = timeout_s
         handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
         if _is_loopback(parts.hostname):
-            # A proxy from the environment cannot see this machine's own ports.
+            # A proxy from the environment cannot reach the ports of this machine.
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)
 
     @classmethod
     def from_environment(cls) -> Shop:
-        """The shop that BASE_URL and INTERNAL_KEY name; by default the local process."""
+        """The shop selected by BASE_URL and INTERNAL_KEY; by default the local one."""
         return cls(
             os.environ.get("BASE_URL") or "http://127.0.0.1:3000",
             os.environ.get("INTERNAL_KEY") or "local-internal-key",
@@ -158,11 +158,10 @@ class Shop:
         token: str | None = None,
         internal: bool = False,
     ) -> Reply:
-        """Sends one request and gives the reply whatever its status.
+        """Sends a request and returns the reply, whatever its status.
 
-        Waits and tries again, a bounded number of times, while the shop says
-        that it refused the request for the time being. Raises `Unreachable`
-        when there is no reply at all.
+        Retries a limited number of times while the shop rejects the request
+        temporarily. Raises `Unreachable` if there is no reply at all.
         """
         if query:
             path = f"{path}?{urllib.parse.urlencode(query)}"
@@ -176,34 +175,34 @@ class Shop:
             payload = json.dumps(body, default=_number).encode()
             all_headers["Content-Type"] = "application/json"
 
-        for attempt in range(1, TRIES_MAX + 1):
+        for attempt in range(1, ATTEMPTS_MAX + 1):
             reply = self._once(method, path, payload, all_headers)
             wait_s = _wait_s(reply, attempt)
-            if wait_s is None or attempt == TRIES_MAX:
+            if wait_s is None or attempt == ATTEMPTS_MAX:
                 break
             time.sleep(wait_s)
         return reply
 
     def call(self, method: str, path: str, body: Json = None, **options: Any) -> Reply:
-        """Like `send`, but raises `ShopError` on anything that is not success."""
+        """Like `send`, but raises `ShopError` unless the reply is a success."""
         reply = self.send(method, path, body, **options)
         if not reply.ok:
             raise ShopError(reply)
         return reply
 
     def pages(self, path: str, query: Mapping[str, object] | None = None) -> Iterator[Json]:
-        """Every item of a list, page after page."""
+        """All items of a list, page by page."""
         cursor: str | None = None
         while True:
-            asked = dict(query or {}) | ({"cursor": cursor} if cursor else {})
-            reply = self.call("GET", path, query=asked)
+            parameters = dict(query or {}) | ({"cursor": cursor} if cursor else {})
+            reply = self.call("GET", path, query=parameters)
             yield from reply.data
             cursor = reply.next_cursor
             if not cursor:
                 return
 
     def mailbox(self, to: str) -> list[Json] | None:
-        """The mail somebody was sent, newest first; None where the shop sends it by real post."""
+        """The mails sent to an address, newest first; None if the shop has no mailbox."""
         reply = self.send("GET", "/_local/mailbox", query={"to": to})
         if reply.status == 404:
             return None
@@ -218,7 +217,7 @@ class Shop:
             try:
                 response = self._opener.open(request, timeout=self._timeout_s)
             except urllib.error.HTTPError as error:
-                response = error  # An answer like any other; urllib raises those above 299.
+                response = error  # A reply like any other; urllib raises for statuses above 299.
             with response:
                 return Reply(method, path, response.status, response.headers, _parse(response.read()))
         except urllib.error.URLError as error:
@@ -228,12 +227,12 @@ class Shop:
 
 
 def _wait_s(reply: Reply, attempt: int) -> float | None:
-    """How long to wait before the next try, or None when the reply stands."""
+    """How long to wait before the next attempt, or None if the reply is final."""
     asked = reply.header("Retry-After")
     if reply.status == 503 and not asked and reply.method not in REPEATABLE:
-        # The shop's own refusals carry Retry-After and have kept nothing. A bare
-        # 503 comes from a gateway whose function ran out of time, perhaps after
-        # it had written: repeating a create then could make two.
+        # The shop's own 503 has Retry-After and no effect. One without it comes from
+        # a gateway whose function timed out, perhaps after it had written, so that
+        # repeating a POST could create a duplicate.
         return None
     if reply.status not in (429, 503):
         return None
@@ -242,7 +241,7 @@ def _wait_s(reply: Reply, attempt: int) -> float | None:
         wait_s = 0.25 * 2 ** (attempt - 1)
     if wait_s > WAIT_S_MAX:
         return None
-    # Several workers are refused together; they should not all come back together.
+    # Workers that are rejected together should not retry together.
     return wait_s + random.uniform(0, 0.25)
 
 
@@ -257,15 +256,15 @@ def _retry_after_s(value: str) -> float | None:
 
 
 def _number(value: object) -> float:
-    # A float prints as the shortest decimal that names it, so a price of up to
-    # fifteen digits leaves here exactly as it came in.
+    # A float prints as its shortest decimal representation, so that prices of up
+    # to fifteen digits are sent exactly.
     if isinstance(value, Decimal):
         return float(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
 
 
 def _parse(raw: bytes) -> Json:
-    """The body as JSON with exact decimals; as text where it is something else."""
+    """The body as JSON with exact decimals, or as text if it is not JSON."""
     if not raw:
         return None
     text = raw.decode("utf-8", errors="replace")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Lists the release binaries and how large their zips are, largest first.
+"""Lists the release binaries and the sizes of their zips, largest first.
 
-Fails when one is larger than ZIP_BYTES_MAX, or what LARGER allows it: Lambda fetches and unpacks the zip
-in a cold start, so its size is time that a customer waits.
+Fails if a zip exceeds ZIP_BYTES_MAX, or its own limit in LARGER: Lambda fetches and
+unpacks the zip in a cold start, so its size adds to a customer's waiting time.
 """
 
 import io
@@ -11,15 +11,15 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-#: What docs/promises.md says: 4.0 MB.
+#: The promise in docs/promises.md: 4.0 MB.
 ZIP_BYTES_MAX = 4_000_000
-#: What holds for those that cannot keep it. register-user has the dictionaries
-#: that judge a password beside all that it shares with the others.
+#: The limits of functions that exceed it. register-user contains the dictionaries
+#: that password strength is estimated with.
 LARGER = {"register-user": 4_200_000}
 
 
 def zipped(binary: Path) -> int:
-    """The size of the zip that holds a binary, as SAM packs it."""
+    """The size of the zip of a binary, as SAM creates it."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(binary, "bootstrap")
@@ -27,7 +27,7 @@ def zipped(binary: Path) -> int:
 
 
 def main() -> int:
-    """Prints the table; 1 when a zip is too large."""
+    """Prints the table; returns 1 if a zip is too large."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "target/lambda"
     binaries = sorted(folder.glob("*/bootstrap"))
     if not binaries:
@@ -37,9 +37,9 @@ def main() -> int:
         print(f"{path.parent.name:<28} {path.stat().st_size / 1e6:6.2f} MB  zip {size / 1e6:5.2f} MB")
     too_large = []
     for size, path in sizes:
-        most = LARGER.get(path.parent.name, ZIP_BYTES_MAX)
-        if size > most:
-            too_large.append(f"{path.parent.name} is over {most / 1e6:.1f} MB")
+        limit = LARGER.get(path.parent.name, ZIP_BYTES_MAX)
+        if size > limit:
+            too_large.append(f"{path.parent.name} exceeds {limit / 1e6:.1f} MB")
     print(f"{len(sizes)} functions, {sum(size for size, _ in sizes) / 1e6:.1f} MB of zips")
     print("\n".join(too_large), end="\n" if too_large else "")
     return int(bool(too_large))

@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it: read, processed by SAM, and asked."""
+"""The template as CloudFormation receives it: processed by SAM, with queries over the result."""
 
 import contextlib
 import copy
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-# It says once a function that a feature toggle is not there.
+# It logs a missing feature toggle once for each function.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 logging.getLogger("samtranslator").propagate = False
 
@@ -24,7 +24,7 @@ GRADUAL = {"Deployment": "Canary10Percent5Minutes"}
 
 
 class _NoPolicies:
-    """SAM asks AWS for managed policies when a template names one; ours names none."""
+    """SAM asks AWS for managed policies when a template names one; ours does not."""
 
     @staticmethod
     def load():
@@ -32,7 +32,7 @@ class _NoPolicies:
 
 
 def read(path=TEMPLATE):
-    """The template as it is written."""
+    """The template before SAM processes it."""
     return yaml_parse(path.read_text())
 
 
@@ -44,7 +44,7 @@ class Template:
         source = copy.deepcopy(written)
         for resource in source["Resources"].values():
             if resource["Type"] == FUNCTION:
-                # `sam deploy` uploads the code and writes its address here.
+                # `sam deploy` uploads the code and puts its address here.
                 resource["Properties"]["CodeUri"] = f"s3://{bucket}/" + resource["Properties"]["CodeUri"]
         with contextlib.redirect_stderr(io.StringIO()):
             processed = transform(source, dict(parameters), _NoPolicies())
@@ -59,14 +59,14 @@ class Template:
         ]
 
     def again(self, bucket="code", **parameters):
-        """What SAM makes of it with other parameters, or with other code."""
+        """The same with other parameters or other code."""
         return Template(self.written, {**self.parameters, **parameters}, bucket)
 
     def kind(self, name):
         return self.resources.get(name, {}).get("Type")
 
     def function_of(self, reference):
-        """The function that a reference means, be it by itself or by its alias."""
+        """The function that a reference leads to, directly or through its alias."""
         for name in references(reference):
             if self.kind(name) == "AWS::Lambda::Alias":
                 return next(iter(references(self.resources[name]["Properties"]["FunctionName"])))
@@ -84,22 +84,37 @@ class Template:
         return found
 
     def metrics_of_alarms(self):
-        """Each metric that an alarm looks at: the alarm, the metric, its dimensions."""
+        """Each metric that makes an alarm ring: the alarm, the metric, its dimensions."""
         found = []
         for name, alarm in self.of("AWS::CloudWatch::Alarm"):
             one = {"Dimensions": alarm.get("Dimensions", []), "MetricName": alarm.get("MetricName")}
-            many = [part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part]
-            for metric in many or [one]:
+            for metric in metrics_in(alarm["Metrics"]) if "Metrics" in alarm else [one]:
                 dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions", [])}
                 found.append((name, metric["MetricName"], dimensions))
         return found
 
     def alarmed(self, metric, dimension, resource):
-        """Whether an alarm looks at this metric of this resource."""
+        """Whether an alarm depends on this metric of this resource."""
         return any(
             name == metric and resource in references(dimensions.get(dimension))
             for _, name, dimensions in self.metrics_of_alarms()
         )
+
+
+def metrics_in(parts):
+    """The metrics that the result of an alarm's expressions depends on."""
+    by_id = {part["Id"]: part for part in parts}
+    wanted = [part["Id"] for part in parts if part.get("ReturnData", True)]
+    found = {}
+    while wanted:
+        part = by_id[wanted.pop()]
+        if "MetricStat" in part:
+            found[part["Id"]] = part["MetricStat"]["Metric"]
+        elif "METRICS()" in part["Expression"]:
+            wanted += [name for name, other in by_id.items() if "MetricStat" in other and name not in found]
+        else:
+            wanted += by_id.keys() & set(re.findall(r"\w+", part["Expression"]))
+    return list(found.values())
 
 
 def references(node):

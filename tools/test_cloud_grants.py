@@ -1,4 +1,4 @@
-"""What the comparison of grants and calls must find."""
+"""The comparison of grants and calls finds each kind of difference."""
 
 import json
 import tempfile
@@ -20,29 +20,29 @@ def compare(granted, allowed=(), denied=(), expected=()):
 
 
 class Differences(unittest.TestCase):
-    def test_what_is_granted_and_called_is_right(self):
+    def test_grants_that_are_used_are_no_difference(self):
         self.assertEqual(compare([READ, POLL], allowed=[READ], expected=[POLL]), [])
 
-    def test_what_is_granted_and_not_called_is_named(self):
+    def test_an_unused_grant_is_reported(self):
         found = compare([READ, WRITE], allowed=[READ])
         self.assertEqual(len(found), 1)
         self.assertIn("dynamodb:PutItem on arn:table/orders is granted and was not used", found[0])
 
-    def test_what_was_refused_is_named(self):
+    def test_a_denied_call_is_reported(self):
         found = compare([READ], allowed=[READ], denied=[WRITE])
         self.assertEqual(len(found), 1)
-        self.assertIn("dynamodb:PutItem on arn:table/orders was refused", found[0])
+        self.assertIn("dynamodb:PutItem on arn:table/orders was denied", found[0])
 
-    def test_what_a_trigger_needs_and_is_not_granted_is_named(self):
+    def test_a_missing_grant_of_a_trigger_is_reported(self):
         found = compare([READ], allowed=[READ], expected=[POLL])
         self.assertEqual(len(found), 1)
-        self.assertIn("is what a trigger needs", found[0])
+        self.assertIn("is needed by a trigger", found[0])
 
-    def test_the_same_call_on_another_resource_counts_for_nothing(self):
+    def test_a_call_on_another_resource_does_not_count(self):
         found = compare([READ], allowed=[("dynamodb:GetItem", "arn:table/users")])
         self.assertIn("is granted and was not used", found[0])
 
-    def test_calls_are_read_by_role_and_by_decision(self):
+    def test_calls_are_sorted_by_role_and_decision(self):
         lines = [
             {"principal": f"arn:aws:sts::1:assumed-role/{ROLE}/f", "action": a, "resource": r, "allowed": ok}
             for (a, r), ok in [(READ, True), (WRITE, False)]

@@ -1,4 +1,4 @@
-"""What `make deploy` hands to SAM."""
+"""What `make deploy` passes to SAM."""
 
 import tempfile
 import tomllib
@@ -14,7 +14,7 @@ MINE = "MailFrom=shop@ada.dev"
 
 
 class Deploy(unittest.TestCase):
-    def test_each_environment_is_what_it_should_be(self):
+    def test_environments_have_their_parameters_and_stacks(self):
         dev = parameters(CONFIG, "dev", [], KNOWN)
         self.assertEqual((dev["Alarms"], dev["DeletionProtection"], dev["Deployment"]), ("off", "off", "AllAtOnce"))
         prod = parameters(CONFIG, "prod", [MINE], KNOWN)
@@ -26,19 +26,19 @@ class Deploy(unittest.TestCase):
         stacks = {CONFIG[name]["global"]["parameters"]["stack_name"] for name in ("dev", "staging", "prod")}
         self.assertEqual(len(stacks), 3)
 
-    def test_values_are_such_as_the_template_allows(self):
+    def test_values_are_allowed_by_the_template(self):
         for environment in ("dev", "staging", "prod"):
             for name, value in parameters(CONFIG, environment, [MINE], KNOWN).items():
                 allowed = KNOWN[name].get("AllowedValues")
                 if allowed:
                     self.assertIn(value, [str(item) for item in allowed], name)
 
-    def test_what_is_given_goes_before_what_is_written(self):
+    def test_given_parameters_override_the_file(self):
         chosen = parameters(CONFIG, "prod", [MINE, "Deployment=AllAtOnce"], KNOWN)
         self.assertEqual((chosen["Deployment"], chosen["Alarms"]), ("AllAtOnce", "on"))
         self.assertIn('Deployment="AllAtOnce"', command("prod", chosen))
 
-    def test_mistakes_are_named(self):
+    def test_mistakes_are_reported(self):
         for environment, given, part in [
             ("production", [], "no environment production"),
             ("dev", ["Alarm=off"], "no parameter Alarm"),
@@ -48,7 +48,7 @@ class Deploy(unittest.TestCase):
             with self.subTest(part), self.assertRaisesRegex(DeployError, part):
                 parameters(CONFIG, environment, given, KNOWN)
 
-    def test_a_release_follows_template_binaries_and_parameters(self):
+    def test_a_release_depends_on_template_binaries_and_parameters(self):
         with tempfile.TemporaryDirectory() as folder:
             template = Path(folder, "template.yaml")
             binary = Path(folder, "place-order", "bootstrap")

@@ -1,5 +1,5 @@
-// Bundles each peer into one minified file, as one would for Lambda. The
-// native modules stay beside it: they cannot be bundled.
+// Bundles each peer into one minified file, as is usual for Lambda. Native
+// modules cannot be bundled and stay next to it.
 const { buildSync } = require('esbuild');
 
 buildSync({

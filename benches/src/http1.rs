@@ -1,9 +1,9 @@
-//! HTTP/1.1 by hand over one connection: for the bootstraps that are the floor
-//! of the measurements, so that no library's cost is in it.
+//! Hand-written HTTP/1.1 over one connection, for the bootstraps that are the
+//! lower bounds: they must not include the cost of a library.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-/// The longest body that is read; Lambda takes no more.
+/// The longest body that is read; Lambda's own limit.
 const BODY_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// A response: its head and its body.
@@ -24,21 +24,21 @@ impl Response {
     }
 }
 
-/// One connection that is kept.
+/// A persistent connection.
 #[derive(Debug)]
 pub(crate) struct Connection<S: Read + Write>(BufReader<S>);
 
 impl<S: Read + Write> Connection<S> {
-    /// Over a stream that is open.
+    /// Wraps an open stream.
     pub(crate) fn over(stream: S) -> Self {
         Self(BufReader::new(stream))
     }
 
     /// Sends a request and reads its response. `head` is the request line and
-    /// the headers, each ended by CRLF, without `Content-Length`.
+    /// the headers, each terminated by CRLF, without `Content-Length`.
     ///
     /// # Errors
-    /// When the connection breaks, or the response cannot be read.
+    /// If the connection breaks or the response is malformed.
     pub(crate) fn request(&mut self, head: &str, body: &[u8]) -> io::Result<Response> {
         let mut request = format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes();
         request.extend_from_slice(body);
@@ -63,11 +63,10 @@ impl<S: Read + Write> Connection<S> {
     }
 }
 
-/// Answers invocations until the runtime API goes away. Every answer is what
-/// `answer` gives.
+/// Answers invocations with the result of `answer` until the runtime API closes.
 ///
 /// # Errors
-/// When the runtime API cannot be reached, or `answer` fails.
+/// If the runtime API cannot be reached, or `answer` fails.
 pub(crate) fn serve(
     runtime_api: &str,
     mut answer: impl FnMut(&[u8]) -> io::Result<Vec<u8>>,

@@ -1,13 +1,11 @@
-//! On what the figures were measured.
+//! Describes the machine that the figures were measured on.
 
 use std::{path::Path, process::Command};
 
-use kernel::Clock;
+use crate::Error;
 
-use crate::Failure;
-
-/// One line about the machine, the code and the command.
-pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Failure> {
+/// One line about the machine, the commit and the command.
+pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Error> {
     let processors = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = processors
         .lines()
@@ -21,7 +19,7 @@ pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Failure> {
         &["describe", "--always", "--dirty", "--exclude=*"],
     )?;
     let node = output(root, "node", &["--version"])?;
-    let now = Clock::System.now().to_string();
+    let now = crate::clock::time().to_string();
     let date = now.split('T').next().unwrap_or_default();
     let command = if quick {
         "QUICK=1 make bench"
@@ -34,7 +32,7 @@ pub(crate) fn describe(root: &Path, quick: bool) -> Result<String, Failure> {
     ))
 }
 
-fn output(root: &Path, program: &str, arguments: &[&str]) -> Result<String, Failure> {
+fn output(root: &Path, program: &str, arguments: &[&str]) -> Result<String, Error> {
     let output = Command::new(program)
         .args(arguments)
         .current_dir(root)

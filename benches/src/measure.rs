@@ -1,39 +1,38 @@
-//! Measures functions against each other: in turns, so that whatever else the
-//! machine does meets all of them.
+//! Measures programs side by side, interleaved so that whatever else the machine
+//! does affects all of them.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use crate::{
-    Failure,
-    front::Authority,
-    process::{Process, Program},
-    world::World,
+    Error,
+    process::{Process, Program, Setup},
+    shop::SampleShop,
 };
 
-/// Turns of the warm calls: each function has a block of its calls in each.
-const TURNS: usize = 20;
+/// The warm calls come in this many rounds, with a block of calls for each program.
+const ROUNDS: usize = 20;
 /// The service whose connections are counted.
 const DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// One of those who are measured.
+/// A program to measure.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) program: Program,
-    /// The function whose events it gets.
+    /// The function whose events it receives.
     pub(crate) function: &'static str,
-    /// Warm calls in a full run.
+    /// The number of warm calls in a full run.
     pub(crate) calls: usize,
 }
 
-/// How much is done.
+/// How often everything is repeated.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Effort {
+pub(crate) struct Repetitions {
     pub(crate) cold_starts: usize,
-    /// The most warm calls of each.
+    /// The maximum number of warm calls of each program.
     pub(crate) calls_max: usize,
 }
 
-/// What was measured of one.
+/// What was measured of one program.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Figures {
     pub(crate) init_cpu: Vec<Duration>,
@@ -41,19 +40,19 @@ pub(crate) struct Figures {
     pub(crate) first_cpu: Vec<Duration>,
     pub(crate) first_wall: Vec<Duration>,
     pub(crate) warm_wall: Vec<Duration>,
-    /// Of one call, the mean of each turn.
+    /// Of one call: the mean of each round.
     pub(crate) warm_cpu: Vec<Duration>,
-    /// Resident memory at its height, after all warm calls.
+    /// The peak of resident memory, after all warm calls.
     pub(crate) peak_kib: u64,
-    /// To the runtime API and to DynamoDB, over the warm process's whole life.
+    /// To the runtime API and to DynamoDB, over the lifetime of the warm process.
     pub(crate) connections: (usize, usize),
 }
 
-/// The value below which a share (of 100) of the values lies.
-pub(crate) fn percentile(values: &[Duration], share: usize) -> Duration {
+/// A percentile by the nearest-rank method.
+pub(crate) fn percentile(values: &[Duration], percent: usize) -> Duration {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
-    let index = sorted.len().saturating_mul(share) / 100;
+    let index = sorted.len().saturating_mul(percent) / 100;
     let last = sorted.len().saturating_sub(1);
     sorted.get(index.min(last)).copied().unwrap_or_default()
 }
@@ -62,35 +61,34 @@ pub(crate) fn median(values: &[Duration]) -> Duration {
     percentile(values, 50)
 }
 
-/// Measures all targets; the figures are in their order.
+/// Measures all targets; returns the figures in the same order.
 pub(crate) async fn measure(
     targets: &[Target],
-    world: &World,
-    authority: &Authority,
-    logs: &Path,
-    effort: Effort,
-) -> Result<Vec<Figures>, Failure> {
+    shop: &SampleShop,
+    setup: &Setup<'_>,
+    repetitions: Repetitions,
+) -> Result<Vec<Figures>, Error> {
     let mut all = vec![Figures::default(); targets.len()];
-    for _ in 0..effort.cold_starts {
+    for _ in 0..repetitions.cold_starts {
         for (target, figures) in targets.iter().zip(&mut all) {
-            cold_start(target, world, authority, logs, figures)
+            cold_start(target, shop, setup, figures)
                 .await
                 .map_err(|error| format!("{}: {error}", target.program.name))?;
         }
     }
     let mut processes = Vec::with_capacity(targets.len());
     for target in targets {
-        let (process, _) = Process::start(&target.program, authority, logs).await?;
-        // Not measured: it was above.
-        process.invoke(world.event(target.function)?).await?;
+        let (process, _) = Process::start(&target.program, setup).await?;
+        // The first call was measured above.
+        process.invoke(shop.event(target.function)?).await?;
         processes.push(process);
     }
-    for _ in 0..TURNS {
+    for _ in 0..ROUNDS {
         for ((target, process), figures) in targets.iter().zip(&processes).zip(&mut all) {
-            let calls = (target.calls.min(effort.calls_max) / TURNS).max(1);
+            let calls = (target.calls.min(repetitions.calls_max) / ROUNDS).max(1);
             let before = process.cpu().await?;
             for _ in 0..calls {
-                let reply = process.invoke(world.event(target.function)?).await;
+                let reply = process.invoke(shop.event(target.function)?).await;
                 let reply = reply.map_err(|error| format!("{}: {error}", target.program.name))?;
                 figures.warm_wall.push(reply.wall);
             }
@@ -107,13 +105,12 @@ pub(crate) async fn measure(
 
 async fn cold_start(
     target: &Target,
-    world: &World,
-    authority: &Authority,
-    logs: &Path,
+    shop: &SampleShop,
+    setup: &Setup<'_>,
     figures: &mut Figures,
-) -> Result<(), Failure> {
-    let (process, start) = Process::start(&target.program, authority, logs).await?;
-    let reply = process.invoke(world.event(target.function)?).await?;
+) -> Result<(), Error> {
+    let (process, start) = Process::start(&target.program, setup).await?;
+    let reply = process.invoke(shop.event(target.function)?).await?;
     let cpu = process.cpu().await?;
     figures.init_cpu.push(start.cpu);
     figures.init_wall.push(start.wall);
@@ -127,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_measured() {
+    fn percentiles_are_measured_values() {
         let values: Vec<_> = (1..=100).rev().map(Duration::from_millis).collect();
         assert_eq!(median(&values), Duration::from_millis(51));
         assert_eq!(percentile(&values, 99), Duration::from_millis(100));

@@ -1,5 +1,5 @@
-//! One environment of a function: its process, its runtime API and its fronts,
-//! and what it has used of the machine.
+//! One execution environment of a function: its process, runtime API and TLS
+//! proxies, and the resources that it uses.
 
 use std::{
     collections::BTreeMap,
@@ -7,24 +7,24 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    Failure,
+    Error, clock,
     cpu::CpuClock,
-    front::{Authority, Front},
     runtime_api::{Reply, RuntimeApi},
+    tls_proxy::{CertificateAuthority, TlsProxy},
 };
 
-/// What a process does after its last message belongs to what it did before;
-/// then Lambda freezes it. So long is waited before its clock is read.
+/// What a process does just after its last message counts as part of the call;
+/// later Lambda would freeze it. Its processor time is read after this delay.
 const SETTLE: Duration = Duration::from_millis(2);
 
-/// What is to be run.
+/// A program to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
@@ -32,15 +32,23 @@ pub(crate) struct Program {
     pub(crate) environment: BTreeMap<String, String>,
 }
 
-/// A process that has been started.
+/// What all processes of a run share.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup<'a> {
+    pub(crate) authority: &'a CertificateAuthority,
+    /// The directory for the logs of the processes.
+    pub(crate) logs: &'a Path,
+}
+
+/// A running process.
 pub(crate) struct Process {
     child: Child,
     clock: CpuClock,
     api: RuntimeApi,
-    fronts: BTreeMap<String, Front>,
+    proxies: BTreeMap<String, TlsProxy>,
 }
 
-/// What a process had used when it asked for its first invocation.
+/// The resources used until the first request for an invocation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
     pub(crate) cpu: Duration,
@@ -48,40 +56,38 @@ pub(crate) struct Start {
 }
 
 impl Process {
-    /// Starts the program, and waits until it asks for an invocation.
+    /// Starts the program and waits until it asks for an invocation.
     pub(crate) async fn start(
         program: &Program,
-        authority: &Authority,
-        logs: &Path,
-    ) -> Result<(Self, Start), Failure> {
-        let started = Instant::now();
-        let (process, spawned) = Self::spawn(program, authority, logs).await?;
-        process.api.asked(1).await?;
-        let wall = started.elapsed().saturating_sub(spawned);
+        setup: &Setup<'_>,
+    ) -> Result<(Self, Start), Error> {
+        let started = clock::now();
+        let (process, preparation) = Self::spawn(program, setup).await?;
+        process.api.wait_for_request(1).await?;
+        let wall = started.elapsed().saturating_sub(preparation);
         let cpu = process.cpu().await?;
         Ok((process, Start { cpu, wall }))
     }
 
-    /// Starts the program; also gives how long it took to prepare what is
-    /// around it. What it logs goes into a file in `logs`.
+    /// Starts the program; also returns how long it took to prepare the runtime
+    /// API and the proxies.
     pub(crate) async fn spawn(
         program: &Program,
-        authority: &Authority,
-        logs: &Path,
-    ) -> Result<(Self, Duration), Failure> {
-        let started = Instant::now();
+        setup: &Setup<'_>,
+    ) -> Result<(Self, Duration), Error> {
+        let started = clock::now();
         let api = RuntimeApi::start().await?;
-        let (mut environment, mut fronts) = (BTreeMap::new(), BTreeMap::new());
+        let (mut environment, mut proxies) = (BTreeMap::new(), BTreeMap::new());
         for (name, value) in &program.environment {
             if !name.starts_with("AWS_ENDPOINT_URL") {
                 environment.insert(name.clone(), value.clone());
                 continue;
             }
-            let front = Front::start(authority, value).await?;
-            environment.insert(name.clone(), front.url.clone());
-            fronts.insert(name.clone(), front);
+            let proxy = TlsProxy::start(setup.authority, value).await?;
+            environment.insert(name.clone(), proxy.url.clone());
+            proxies.insert(name.clone(), proxy);
         }
-        let log = logs.join(format!("{}.log", program.name));
+        let log = setup.logs.join(format!("{}.log", program.name));
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let (path, arguments) = program.command.split_first().ok_or("no command")?;
         let mut command = Command::new(path);
@@ -90,8 +96,8 @@ impl Process {
             .env_clear()
             .envs(environment)
             .env("AWS_LAMBDA_RUNTIME_API", &api.address)
-            .env("SSL_CERT_FILE", &authority.file)
-            .env("NODE_EXTRA_CA_CERTS", &authority.file)
+            .env("SSL_CERT_FILE", &setup.authority.file)
+            .env("NODE_EXTRA_CA_CERTS", &setup.authority.file)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -104,42 +110,41 @@ impl Process {
             child,
             clock,
             api,
-            fronts,
+            proxies,
         };
         Ok((process, prepared))
     }
 
-    /// Invokes the function; anything but success is a failure.
-    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Reply, Failure> {
-        self.invoke_for(payload, 200..300).await
+    /// Invokes the function, which must succeed.
+    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Reply, Error> {
+        self.invoke_expecting(payload, 200..300).await
     }
 
-    /// Invokes the function; anything but a reply with one of these statuses is
-    /// a failure.
-    pub(crate) async fn invoke_for(
+    /// Invokes the function, whose response must have one of these statuses.
+    pub(crate) async fn invoke_expecting(
         &self,
         payload: Bytes,
         statuses: Range<u64>,
-    ) -> Result<Reply, Failure> {
-        let asked = self.api.asked_so_far();
+    ) -> Result<Reply, Error> {
+        let requests = self.api.requests();
         let reply = self.api.invoke(payload).await?;
         let value: Value = serde_json::from_slice(&reply.body)?;
         let status = value["statusCode"].as_u64();
         if status.is_none_or(|status| !statuses.contains(&status)) {
             return Err(format!("the status is not in {statuses:?}: {value}").into());
         }
-        self.api.asked(asked + 1).await?;
+        self.api.wait_for_request(requests + 1).await?;
         Ok(reply)
     }
 
-    /// Processor time used so far by all of its threads.
-    pub(crate) async fn cpu(&self) -> Result<Duration, Failure> {
+    /// The processor time that all of its threads have used so far.
+    pub(crate) async fn cpu(&self) -> Result<Duration, Error> {
         tokio::time::sleep(SETTLE).await;
         self.clock.read()
     }
 
-    /// Its resident memory now (`VmRSS`) or at its height (`VmHWM`), in KiB.
-    pub(crate) fn memory_kib(&self, field: &str) -> Result<u64, Failure> {
+    /// Its resident memory (`VmRSS`) or the peak of it (`VmHWM`), in KiB.
+    pub(crate) fn memory_kib(&self, field: &str) -> Result<u64, Error> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let value = status
             .lines()
@@ -149,17 +154,20 @@ impl Process {
         Ok(value.parse()?)
     }
 
-    /// Connections that it has opened: to the runtime API, and to a service by
-    /// the variable of its address.
+    /// The connections that it has opened to the runtime API and to a service,
+    /// which is identified by its endpoint variable.
     pub(crate) fn connections(&self, service: &str) -> (usize, usize) {
-        let front = self.fronts.get(service);
-        (self.api.connections(), front.map_or(0, Front::connections))
+        let proxy = self.proxies.get(service);
+        (
+            self.api.connections(),
+            proxy.map_or(0, TlsProxy::connections),
+        )
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

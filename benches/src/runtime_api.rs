@@ -1,5 +1,5 @@
-//! Lambda's runtime API, as one environment of a function sees it: it asks for
-//! the next invocation, and posts its reply.
+//! Lambda's runtime API for one execution environment, which asks for the next
+//! invocation and posts its response.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::{
@@ -20,23 +20,22 @@ use axum::{
     serve::ListenerExt,
 };
 use http::StatusCode;
-use kernel::Clock;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
-use crate::Failure;
+use crate::{Error, clock};
 
-/// How long an invocation may take: more than any of ours has.
+/// The timeout of an invocation, longer than that of any function.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// The ARN that every function is told.
+/// The ARN that every function receives.
 const ARN: &str = "arn:aws:lambda:eu-central-1:000000000000:function:bench";
-/// A trace that is not sampled, as most are.
+/// A trace that is not sampled, like most.
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
 
-/// A reply, and how long the function took for it.
+/// A response and how long the function took.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) body: Bytes,
@@ -50,7 +49,7 @@ struct Invocation {
     answer: oneshot::Sender<Outcome>,
 }
 
-/// The invocation that the function works on.
+/// The invocation that is in progress.
 struct Running {
     since: Instant,
     answer: oneshot::Sender<Outcome>,
@@ -59,36 +58,36 @@ struct Running {
 struct Shared {
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     running: Mutex<Option<Running>>,
-    asked: watch::Sender<u64>,
+    requests: watch::Sender<u64>,
 }
 
-/// A runtime API on a port of its own.
+/// A runtime API on its own port.
 pub(crate) struct RuntimeApi {
     /// `127.0.0.1:9001`.
     pub(crate) address: String,
     invocations: mpsc::Sender<Invocation>,
-    asked: watch::Receiver<u64>,
+    requests: watch::Receiver<u64>,
     connections: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
 impl RuntimeApi {
-    pub(crate) async fn start() -> Result<Self, Failure> {
+    pub(crate) async fn start() -> Result<Self, Error> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?.to_string();
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = connections.clone();
         let listener = listener.tap_io(move |stream| {
             counted.fetch_add(1, Ordering::SeqCst);
-            // Small replies wait for nothing; a failure costs time only.
+            // If this fails, responses are only slower.
             let _ = stream.set_nodelay(true);
         });
         let (invocations, queue) = mpsc::channel(1);
-        let (asked_now, asked) = watch::channel(0);
+        let (requests_sender, requests) = watch::channel(0);
         let shared = Arc::new(Shared {
             queue: tokio::sync::Mutex::new(queue),
             running: Mutex::new(None),
-            asked: asked_now,
+            requests: requests_sender,
         });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -100,34 +99,34 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/init/error", post(error))
             .with_state(shared);
         let server = tokio::spawn(async move {
-            // Ends with the task.
+            // It runs until the task is aborted.
             let _ = axum::serve(listener, router).await;
         });
         Ok(Self {
             address,
             invocations,
-            asked,
+            requests,
             connections,
             server,
         })
     }
 
     /// Waits until the function has asked for its `nth` invocation, from 1.
-    pub(crate) async fn asked(&self, nth: u64) -> Result<(), Failure> {
-        let mut asked = self.asked.clone();
-        tokio::time::timeout(DEADLINE, asked.wait_for(|count| *count >= nth))
+    pub(crate) async fn wait_for_request(&self, nth: u64) -> Result<(), Error> {
+        let mut requests = self.requests.clone();
+        tokio::time::timeout(DEADLINE, requests.wait_for(|count| *count >= nth))
             .await
             .map_err(|_| format!("it did not ask for invocation {nth} in time"))??;
         Ok(())
     }
 
-    /// How often it has asked.
-    pub(crate) fn asked_so_far(&self) -> u64 {
-        *self.asked.borrow()
+    /// How many invocations it has asked for.
+    pub(crate) fn requests(&self) -> u64 {
+        *self.requests.borrow()
     }
 
     /// Invokes the function.
-    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Reply, Failure> {
+    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Reply, Error> {
         let (answer, answered) = oneshot::channel();
         let invocation = Invocation { payload, answer };
         self.invocations
@@ -140,7 +139,7 @@ impl RuntimeApi {
         Ok(outcome?)
     }
 
-    /// Connections that the function has opened to it.
+    /// The connections that the function has opened.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -162,22 +161,22 @@ impl Shared {
         let Some(running) = running else {
             return StatusCode::BAD_REQUEST;
         };
-        // Nobody waits any more when it came too late, which they have said.
+        // After the timeout, which has been reported, the receiver is gone.
         let _ = running.answer.send(outcome(running.since.elapsed()));
         StatusCode::ACCEPTED
     }
 }
 
 async fn next(State(shared): State<Arc<Shared>>) -> Response {
-    shared.asked.send_modify(|count| *count += 1);
+    shared.requests.send_modify(|count| *count += 1);
     let Some(invocation) = shared.queue.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = Clock::System.now().as_millisecond() + 20_000;
+    let deadline = crate::clock::time().as_millisecond() + 20_000;
     let headers = [
         (
             "lambda-runtime-aws-request-id",
-            uuid::Uuid::new_v4().to_string(),
+            shop_client::unique().to_string(),
         ),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
         ("lambda-runtime-invoked-function-arn", ARN.to_owned()),
@@ -188,7 +187,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
         .running
         .lock()
         .unwrap_or_else(PoisonError::into_inner) = Some(Running {
-        since: Instant::now(),
+        since: clock::now(),
         answer: invocation.answer,
     });
     (headers, invocation.payload).into_response()

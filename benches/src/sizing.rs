@@ -1,14 +1,14 @@
-//! What a log-in costs, by the parameters of Argon2id and the memory of the
-//! function: Lambda gives processor time in proportion to memory.
+//! The cost of a log-in by Argon2id parameters and memory size: Lambda assigns
+//! processor time in proportion to memory.
 
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use crate::{Failure, cpu, measure::median};
+use crate::{Error, cpu, measure::median};
 
-/// The parameters that OWASP's Password Storage Cheat Sheet holds to be of the
-/// same strength (KiB, passes), with one lane; the second is ours.
+/// The parameters (KiB, passes) with one lane that OWASP's Password Storage Cheat
+/// Sheet considers equally strong; the second is ours.
 const PARAMETERS: [(u32, u32); 5] = [
     (47_104, 1),
     (19_456, 2),
@@ -16,28 +16,28 @@ const PARAMETERS: [(u32, u32); 5] = [
     (9_216, 4),
     (7_168, 5),
 ];
-/// Ours.
+/// The shop's own parameters.
 pub(crate) const OURS: (u32, u32) = (19_456, 2);
-/// Memory of a function, in MB.
+/// Memory sizes, in MB.
 pub(crate) const MEMORY_MB: [u32; 5] = [128, 256, 512, 1_024, 1_769];
-/// At which memory a function has one whole processor (AWS, "Configure Lambda
-/// function memory").
+/// The memory size with one whole processor (AWS, "Configure Lambda function
+/// memory").
 const WHOLE_PROCESSOR_MB: f64 = 1_769.0;
 /// List prices in us-east-1: a GB-second on arm64, and a request.
 const DOLLARS_PER_GB_SECOND: f64 = 0.000_013_333_4;
 const DOLLARS_PER_REQUEST: f64 = 0.000_000_2;
 const MB_PER_GB: f64 = 1_024.0;
 
-/// One set of parameters.
+/// The measurement of one set of parameters.
 #[derive(Debug)]
 pub(crate) struct Sizing {
     pub(crate) parameters: (u32, u32),
-    /// For the hash alone.
+    /// The processor time of the hash alone.
     pub(crate) hash_cpu: Duration,
 }
 
 /// Measures the hash with each set of parameters.
-pub(crate) fn measure(rounds: usize) -> Result<Vec<Sizing>, Failure> {
+pub(crate) fn measure(rounds: usize) -> Result<Vec<Sizing>, Error> {
     let mut times = vec![Vec::new(); PARAMETERS.len()];
     for _ in 0..rounds {
         for ((memory, passes), times) in PARAMETERS.iter().zip(&mut times) {
@@ -67,14 +67,14 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Sizing>, Failure> {
         .collect())
 }
 
-/// How long work of so much processor time takes in a function of that memory,
-/// in milliseconds.
+/// The duration of work with a given processor time in a function with a given
+/// memory size, in milliseconds.
 pub(crate) fn millis(cpu: Duration, memory_mb: u32) -> f64 {
     let share = (f64::from(memory_mb) / WHOLE_PROCESSOR_MB).min(1.0);
     cpu.as_secs_f64() * 1_000.0 / share
 }
 
-/// What 1,000 calls of so many milliseconds cost, billed by the millisecond.
+/// The cost of 1,000 calls of a given duration, billed by the millisecond.
 pub(crate) fn dollars_per_thousand(millis: f64, memory_mb: u32) -> f64 {
     let seconds = millis.ceil() / 1_000.0;
     let gigabytes = f64::from(memory_mb) / MB_PER_GB;
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quarter_of_the_memory_takes_four_times_as_long() {
+    fn a_quarter_of_the_memory_quadruples_the_duration() {
         let cpu = Duration::from_millis(20);
         assert!((millis(cpu, 1_769) - 20.0).abs() < 1e-9);
         assert!((millis(cpu, 3_538) - 20.0).abs() < 1e-9);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_calls_of_a_second_and_a_gigabyte_have_the_list_price() {
+    fn a_thousand_calls_of_one_gb_second_cost_the_list_price() {
         let price = dollars_per_thousand(1_000.0, 1_024);
         assert!((price - 0.013_533_4).abs() < 1e-9, "{price}");
     }

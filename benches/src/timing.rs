@@ -1,90 +1,92 @@
-//! What `make timing` runs: whether the time of an answer tells who has an
-//! account. It drives the release binaries through the runtime API, with
-//! addresses that are known and addresses that are not, in random order, and
-//! compares the times by Welch's t-test, and the shares of answers that come a
-//! step later than most. From 4.5 standard errors on it is taken for a leak, as
-//! dudect and TVLA do (p < 0.00001 for one comparison).
+//! What `make timing` runs: whether response times reveal who has an account.
 //!
-//! `PAIRS=n` sets how many measurements each set has; `BOOTSTRAPS=dir`
-//! measures `dir/<function>/bootstrap`; `ONLY=log-in` does that alone.
+//! It invokes the release binaries through the runtime API with registered and
+//! unregistered addresses in random order, and compares the times by Welch's
+//! t-test and the shares of responses that are a step later than most. As in
+//! dudect and TVLA, 4.5 standard errors count as a leak (p < 0.00001 for a single
+//! comparison).
 //!
-//! Each address is used once for each function, so no lock and no limit has a
-//! part in it, and nothing runs beside the function: see `World::start_still`.
+//! `PAIRS=<n>` sets the size of each set; `BOOTSTRAPS=<directory>` measures
+//! `<directory>/<function>/bootstrap`; `ONLY=log-in` measures that function alone.
+//!
+//! Each address is used once for each function, so that locks and rate limits
+//! have no influence, and nothing else runs at the same time: see
+//! `SampleShop::start_without_triggers`.
 
-use std::path::{Path, PathBuf};
-
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use runtime::Environment;
 use serde_json::{Value, json};
+use shop_client::new_email;
 
 use crate::{
-    Failure,
-    front::Authority,
-    process::Process,
-    root, say,
-    targets::Programs,
+    Error, print,
+    process::{Process, Setup},
+    programs::Programs,
+    root,
+    shop::SampleShop,
+    tls_proxy::CertificateAuthority,
     welch::{Comparison, compare},
-    world::World,
+    work_directory,
 };
 
-/// Measurements in each set.
+/// The measurements in each set.
 const PAIRS: usize = 2_000;
-/// The same where the times are known to differ by far.
-const PAIRS_LEAKING: usize = 200;
-/// From here on the times differ.
+/// The same for times that are known to differ a lot.
+const PAIRS_DIFFERENT: usize = 200;
+/// From this value on, the times differ.
 const T_MAX: f64 = 4.5;
-/// Calls before the first that counts.
+/// Pairs before the first that is measured.
 const WARM_UP: usize = 50;
-/// Accounts that are made at once.
+/// Concurrent registrations: one for each core that hashes passwords.
 const REGISTRATIONS: usize = 2;
-/// A password that nobody has.
-const WRONG: &str = "seven blue herons mend it";
+/// The seed of the order in which requests are sent.
+const ORDER_SEED: u64 = 7;
+/// Nobody's password.
+const WRONG_PASSWORD: &str = "seven blue herons mend it";
 
 /// Two kinds of requests to one function.
 struct Pair {
     function: &'static str,
-    what: &'static str,
-    /// The status of the replies to each kind.
+    description: &'static str,
+    /// The status of the responses to each kind.
     statuses: [u64; 2],
     /// The body of the `n`th request of each kind.
-    bodies: fn(&People, usize) -> [Value; 2],
-    /// Whether the times must differ: then the test is tested.
-    leaks: bool,
+    bodies: fn(&Addresses, usize) -> [Value; 2],
+    /// Whether the times must differ, which tests the test itself.
+    must_differ: bool,
 }
 
 impl Pair {
-    /// How many pairs are measured, of so many that are asked for.
-    fn pairs(&self, asked: usize) -> usize {
-        match self.leaks {
-            true => asked.min(PAIRS_LEAKING),
-            false => asked,
+    /// The number of pairs to measure out of those requested.
+    fn pairs(&self, requested: usize) -> usize {
+        match self.must_differ {
+            true => requested.min(PAIRS_DIFFERENT),
+            false => requested,
         }
     }
 }
 
-/// Addresses of one length, in pairs.
-struct People {
+/// Pairs of addresses of the same length, one of which is registered.
+struct Addresses {
     known: Vec<String>,
     unknown: Vec<String>,
 }
 
-impl People {
-    /// Addresses for so many pairs, and an account for each known one.
-    async fn register(world: &World, pairs: usize) -> Result<Self, Failure> {
-        let addresses = || -> Vec<String> {
-            let new = || format!("{}@example.com", uuid::Uuid::new_v4().simple());
-            (0..pairs).map(|_| new()).collect()
+impl Addresses {
+    /// Registers one address of each pair.
+    async fn register(shop: &SampleShop, pairs: usize) -> Self {
+        let new = || (0..pairs).map(|_| new_email()).collect();
+        let addresses = Self {
+            known: new(),
+            unknown: new(),
         };
-        let people = Self {
-            known: addresses(),
-            unknown: addresses(),
-        };
-        stream::iter(&people.known)
-            .map(|email| world.register(email))
+        stream::iter(&addresses.known)
+            .map(|email| shop.register(email))
             .buffer_unordered(REGISTRATIONS)
-            .try_collect::<Vec<_>>()
-            .await?;
-        Ok(people)
+            .map(drop)
+            .collect::<()>()
+            .await;
+        addresses
     }
 
     /// The `n`th address of each kind.
@@ -96,104 +98,99 @@ impl People {
 const CASES: [Pair; 4] = [
     Pair {
         function: "log-in",
-        what: "a wrong password for a known address, and for an unknown one",
+        description: "a wrong password for a known address, and for an unknown one",
         statuses: [401, 401],
-        bodies: |people, n| {
-            let both = people.both(n);
-            both.map(|email| json!({"email": email, "password": WRONG}))
+        bodies: |addresses, n| {
+            let both = addresses.both(n);
+            both.map(|email| json!({"email": email, "password": WRONG_PASSWORD}))
         },
-        leaks: false,
+        must_differ: false,
     },
     Pair {
         function: "request-password-reset",
-        what: "a known address, and an unknown one",
+        description: "a known address, and an unknown one",
         statuses: [202, 202],
-        bodies: |people, n| people.both(n).map(|email| json!({ "email": email })),
-        leaks: false,
+        bodies: |addresses, n| addresses.both(n).map(|email| json!({ "email": email })),
+        must_differ: false,
     },
     Pair {
         function: "resend-verification",
-        what: "a known address, and an unknown one",
+        description: "a known address, and an unknown one",
         statuses: [202, 202],
-        bodies: |people, n| people.both(n).map(|email| json!({ "email": email })),
-        leaks: false,
+        bodies: |addresses, n| addresses.both(n).map(|email| json!({ "email": email })),
+        must_differ: false,
     },
-    // What the others would look like with a short cut for unknown addresses.
+    // How the others would look if unknown addresses took a shortcut.
     Pair {
         function: "log-in",
-        what: "a wrong password, and none, which is refused before it is hashed",
+        description: "a wrong password, and none, which is rejected before hashing",
         statuses: [401, 422],
-        bodies: |people, n| {
-            let [known, unknown] = people.both(n);
-            let wrong = json!({"email": known, "password": WRONG});
+        bodies: |addresses, n| {
+            let [known, unknown] = addresses.both(n);
+            let wrong = json!({"email": known, "password": WRONG_PASSWORD});
             [wrong, json!({ "email": unknown })]
         },
-        leaks: true,
+        must_differ: true,
     },
 ];
 
-/// Compares all pairs, and says what it finds.
+/// Compares all pairs and prints the results.
 ///
 /// # Errors
-/// When times differ that must not, or do not that must; when something cannot
-/// be run, or a reply is not as expected.
-pub async fn run(environment: &Environment) -> Result<(), Failure> {
+/// If times differ that must not, or do not differ that must; if a program
+/// cannot be run, or a response is not the expected one.
+pub async fn run(environment: &Environment) -> Result<(), Error> {
     let root = root()?;
     let pairs = environment.parse_or("PAIRS", PAIRS, "a number of pairs")?;
-    let release = std::env::current_exe()?;
-    let release = release.parent().ok_or("the binary stands nowhere")?;
-    let bootstraps = environment.get("BOOTSTRAPS").map(PathBuf::from);
-    let work = root.join("target/timing");
-    std::fs::create_dir_all(&work)?;
-    let authority = Authority::create(&work)?;
-    say(&format!("making {} accounts", pairs + WARM_UP));
-    let world = World::start_still(root).await?;
-    let people = People::register(&world, pairs + WARM_UP).await?;
-    let programs = Programs {
-        world: &world,
-        root,
-        release,
-        bootstraps: bootstraps.as_deref(),
-        path: "",
+    let work = work_directory(root, "timing")?;
+    let authority = CertificateAuthority::create(&work)?;
+    print(&format!("registering {} accounts", pairs + WARM_UP));
+    let shop = SampleShop::start_without_triggers(root).await?;
+    let addresses = Addresses::register(&shop, pairs + WARM_UP).await;
+    let programs = Programs::of_environment(environment, root, &shop)?;
+    let setup = Setup {
+        authority: &authority,
+        logs: &work,
     };
     let mut wrong = Vec::new();
     let only = environment.get("ONLY").unwrap_or_default();
     for case in CASES.iter().filter(|case| case.function.contains(only)) {
-        let [first, second] = measure(case, &programs, &people, &authority, &work).await?;
+        let [first, second] = measure(case, &programs, &addresses, &setup).await?;
         let found = compare(&first, &second);
-        say(&line(case, &found, case.pairs(pairs)));
-        if differs(&found) != case.leaks {
+        print(&line(case, &found, case.pairs(pairs)));
+        if differs(&found) != case.must_differ {
             wrong.push(case.function);
         }
     }
-    world.stop().await;
+    shop.stop().await;
     match wrong[..] {
         [] => Ok(()),
-        _ => Err(format!("not as it must be: {}", wrong.join(", ")).into()),
+        _ => Err(format!("unexpected result: {}", wrong.join(", ")).into()),
     }
 }
 
-/// The times of the requests of each kind, in microseconds.
+/// Measures the requests of each kind; returns microseconds.
 async fn measure(
     case: &Pair,
     programs: &Programs<'_>,
-    people: &People,
-    authority: &Authority,
-    logs: &Path,
-) -> Result<[Vec<f64>; 2], Failure> {
+    addresses: &Addresses,
+    setup: &Setup<'_>,
+) -> Result<[Vec<f64>; 2], Error> {
     let program = programs.function(case.function)?;
-    let (process, _) = Process::start(&program, authority, logs).await?;
+    let (process, _) = Process::start(&program, setup).await?;
     let mut times = [Vec::new(), Vec::new()];
-    let count = case.pairs(people.known.len() - WARM_UP) + WARM_UP;
+    let count = case.pairs(addresses.known.len() - WARM_UP) + WARM_UP;
     let mut requests: Vec<(usize, usize)> = (0..count).flat_map(|n| [(n, 0), (n, 1)]).collect();
-    // Not pair by pair: what a request of one kind leaves behind for the next
-    // must meet both kinds alike.
-    fastrand::shuffle(&mut requests);
+    // Not pair by pair: the after-effects of a request must reach both kinds of
+    // requests equally.
+    fastrand::Rng::with_seed(ORDER_SEED).shuffle(&mut requests);
     for (at, (n, kind)) in requests.into_iter().enumerate() {
-        let body = &(case.bodies)(people, n)[kind];
-        let payload = programs.world.event_with(case.function, body)?;
+        let body = &(case.bodies)(addresses, n)[kind];
+        let payload = programs.shop.event_with(case.function, body)?;
         let status = case.statuses[kind];
-        let reply = process.invoke_for(payload, status..status + 1).await?;
+        let reply = process
+            .invoke_expecting(payload, status..status + 1)
+            .await?;
         if at >= 2 * WARM_UP {
             times[kind].push(reply.wall.as_secs_f64() * 1e6);
         }
@@ -206,16 +203,16 @@ fn differs(found: &Comparison) -> bool {
 }
 
 fn line(case: &Pair, found: &Comparison, pairs: usize) -> String {
-    let verdict = match (differs(found), case.leaks) {
+    let verdict = match (differs(found), case.must_differ) {
         (false, false) => "ok: no difference",
-        (true, true) => "ok: the difference is found",
+        (true, true) => "ok: the difference was found",
         (true, false) => "LEAK",
-        (false, true) => "BLIND: the difference is not found",
+        (false, true) => "BLIND: the difference was not found",
     };
     format!(
-        "{}: {}\n  t = {:.2} over {pairs} pairs, {:.1} µs apart; {:.1} µs would have shown; late ones z = {:.2}; {verdict}",
+        "{}: {}\n  t = {:.2} over {pairs} pairs, {:.1} µs apart ({:.1} µs is detectable); late responses z = {:.2}; {verdict}",
         case.function,
-        case.what,
+        case.description,
         found.t,
         found.difference,
         T_MAX * found.error,

@@ -1,32 +1,32 @@
 //! Welch's t-test: whether the means of two sets of measurements differ by more
-//! than chance makes them. And whether the shares of late ones do, which is all
-//! that answers in steps of time can tell by.
+//! than chance explains. A second test compares the shares of late measurements,
+//! which is how responses delayed to fixed steps would differ.
 
-/// What is left out of both sets together, of a hundred: the slowest, which
-/// are those in which the machine did something else. dudect (Reparaz, Balasch,
-/// Verbauwhede, 2017) crops for the same reason. The limit is that of all
-/// measurements, not of each set: else a set with a slow tail would lose it.
-const CROPPED_OF_100: usize = 5;
+/// The percentage of slowest measurements that is discarded, because the machine
+/// did something else meanwhile; dudect (Reparaz, Balasch, Verbauwhede, 2017) does
+/// the same. The threshold applies to both sets together: a threshold per set
+/// would hide the slow tail of one.
+const CROPPED_PERCENT: usize = 5;
 
-/// How much later than the median of all is late: a step of answers that come
-/// in steps, and nothing that a busy machine does to many.
+/// Measurements above the median of all by this factor are late: less than one
+/// step of delayed responses, but more than the effect of a busy machine.
 const LATE: f64 = 1.25;
 
-/// What two sets of measurements say.
+/// The comparison of two sets of measurements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Comparison {
     /// Welch's t: the difference of the means in standard errors.
     pub(crate) t: f64,
-    /// The difference of the means, the first less the second.
+    /// The difference of the means: the first minus the second.
     pub(crate) difference: f64,
     /// The standard error of that difference.
     pub(crate) error: f64,
-    /// The difference of the shares of late measurements in standard errors, of
-    /// all measurements, none left out.
+    /// The difference of the shares of late measurements in standard errors;
+    /// no measurement is discarded for it.
     pub(crate) late: f64,
 }
 
-/// Compares two sets, but for the slowest measurements.
+/// Compares two sets.
 pub(crate) fn compare(first: &[f64], second: &[f64]) -> Comparison {
     let limit = limit(first, second);
     let kept = |set: &[f64]| -> Vec<f64> {
@@ -39,8 +39,7 @@ pub(crate) fn compare(first: &[f64], second: &[f64]) -> Comparison {
     }
 }
 
-/// Compares two shares (the z-test of two proportions, pooled): those of the
-/// measurements that are late.
+/// Compares the shares of late measurements (pooled two-proportion z-test).
 fn late(first: &[f64], second: &[f64]) -> f64 {
     let mut all = [first, second].concat();
     all.sort_by(f64::total_cmp);
@@ -62,16 +61,16 @@ fn late(first: &[f64], second: &[f64]) -> f64 {
     (share(first) - share(second)) / error
 }
 
-/// The slowest measurement that counts.
+/// The slowest measurement that is not discarded.
 fn limit(first: &[f64], second: &[f64]) -> f64 {
     let mut all = [first, second].concat();
     all.sort_by(f64::total_cmp);
-    let cropped = all.len() * CROPPED_OF_100 / 100;
+    let cropped = all.len() * CROPPED_PERCENT / 100;
     let last = all.len().saturating_sub(cropped + 1);
     all.get(last).copied().unwrap_or_default()
 }
 
-/// Welch, 1947: means and variances of each set for itself.
+/// Welch, 1947: with a separate variance for each set.
 fn welch(first: &[f64], second: &[f64]) -> Comparison {
     let ((mean_first, squared_first), (mean_second, squared_second)) =
         (mean_and_error(first), mean_and_error(second));
@@ -85,7 +84,7 @@ fn welch(first: &[f64], second: &[f64]) -> Comparison {
     }
 }
 
-/// The mean, and the square of its standard error.
+/// The mean and its squared standard error.
 fn mean_and_error(set: &[f64]) -> (f64, f64) {
     let count = set.iter().map(|_| 1.0).sum::<f64>();
     let mean = set.iter().sum::<f64>() / count;
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn one_set_and_itself_do_not_differ_and_turned_round_the_sign_turns() {
+    fn a_set_equals_itself_and_swapping_the_sets_negates_the_result() {
         let (one, two) = ([1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0]);
         assert!(close(compare(&one, &one).t, 0.0));
         // By hand: variances 5/3, so the error is the root of 2 · 5/12.
@@ -139,7 +138,7 @@ mod tests {
 
     /// 15 of 100 and 5 of 100: 0.1 over the root of 0.1 · 0.9 · 2/100.
     #[test]
-    fn late_ones_are_compared_by_their_shares_and_none_is_left_out() {
+    fn late_measurements_are_compared_by_share_and_never_discarded() {
         let set = |late: usize| {
             let mut set = [50.0; 100];
             set[..late].fill(100.0);
@@ -148,20 +147,20 @@ mod tests {
         assert!(close(compare(&set(15), &set(5)).late, 2.3570));
         assert!(close(compare(&set(5), &set(15)).late, -2.3570));
         assert!(close(compare(&set(0), &set(0)).late, 0.0));
-        // Few enough to be cropped, and all in one set.
+        // Few enough to be discarded, and all in one set.
         let (few, none) = (compare(&set(9), &set(0)), compare(&set(0), &set(0)));
         assert!(few.t.is_nan() || few.t.abs() < 4.5);
         assert!(few.late > 3.0 && close(none.late, 0.0));
     }
 
     #[test]
-    fn the_slowest_count_in_neither_set() {
+    fn the_slowest_measurements_are_discarded_from_both_sets() {
         let quiet: Vec<f64> = (0..100).map(|n| f64::from(n % 10)).collect();
         let mut disturbed = quiet.clone();
         disturbed[..10].fill(1_000_000.0);
         assert!(compare(&quiet, &disturbed).difference.abs() < 1.0);
         assert!(welch(&quiet, &disturbed).difference.abs() > 10_000.0);
-        // A difference of all of them is still there.
+        // A difference of all measurements remains.
         let slower: Vec<f64> = quiet.iter().map(|value| value + 3.0).collect();
         assert!(compare(&slower, &quiet).t > 4.5);
     }

@@ -1,72 +1,82 @@
-//! What was counted, priced.
+//! Prices what was counted.
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::{
     Error, assumed,
-    counts::{Counts, Invocation, Kind},
+    counts::{Counts, Invocation, Kind, SCHEDULED},
     prices::Prices,
+    units::Units,
 };
 
-/// Bytes of a gigabyte, as AWS counts memory, storage and traffic.
+/// Bytes in a gigabyte, as AWS counts memory, storage and traffic.
 const GB: f64 = 1024.0 * 1024.0 * 1024.0;
-/// Megabytes of it.
+/// Megabytes in a gigabyte.
 const GB_MB: f64 = 1024.0;
 
-/// What the bill needs to know of a function.
+/// What billing depends on in a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
-    /// Its memory.
+    /// Its memory size.
     pub memory_mb: f64,
     /// What triggers it.
     pub kind: Kind,
 }
 
-/// What the bill needs to know of the shop.
+/// What billing depends on in the template.
 #[derive(Clone, Debug, Default)]
 pub struct Specs {
     /// The functions, by name.
     pub functions: BTreeMap<String, Spec>,
-    /// Whether functions begin traces.
+    /// Whether functions start X-Ray traces.
     pub traced: bool,
     /// Whether API Gateway logs requests.
     pub access_logged: bool,
 }
 
-/// What was counted while something was done some times.
+/// What was counted while an action was repeated.
 #[derive(Clone, Debug)]
 pub struct Measurement {
-    /// How often it was done.
+    /// How often it was repeated.
     pub times: f64,
-    /// What was counted meanwhile.
+    /// What was counted in total.
     pub counts: Counts,
 }
 
-/// One line of a bill: of one order, one read, one month.
-#[derive(Clone, Debug)]
+impl Measurement {
+    /// The request units of one repetition.
+    pub fn units(&self) -> Units {
+        self.counts.total() / self.times
+    }
+}
+
+/// One line of a bill.
+#[derive(Clone, Debug, Serialize)]
 pub struct Line {
     /// What it is for.
     pub what: &'static str,
-    /// How much of it.
+    /// How many units of it.
     pub quantity: f64,
-    /// The price's name in `prices.json`.
+    /// The name of the price in `prices.json`.
     pub price: &'static str,
-    /// What it costs.
+    /// Its cost in dollars.
     pub usd: f64,
 }
 
-/// A bill.
-#[derive(Clone, Debug, Default)]
+/// A bill for one order, one read or one month.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Bill {
     /// Its lines.
     pub lines: Vec<Line>,
 }
 
 impl Bill {
-    /// Adds a line.
+    /// Adds a quantity to the line of that name, which is created if necessary.
     ///
     /// # Errors
-    /// When there is no such price.
+    /// If there is no such price.
     pub fn add(
         &mut self,
         prices: &Prices,
@@ -75,79 +85,75 @@ impl Bill {
         price: &'static str,
     ) -> Result<(), Error> {
         let usd = prices.of(price)?.times(quantity);
-        if quantity > 0.0 {
-            self.lines.push(Line {
+        match self.lines.iter_mut().find(|line| line.what == what) {
+            Some(line) => {
+                line.quantity += quantity;
+                line.usd += usd;
+            }
+            None if quantity > 0.0 => self.lines.push(Line {
                 what,
                 quantity,
                 price,
                 usd,
-            });
+            }),
+            None => {}
         }
         Ok(())
     }
 
-    /// All of it.
+    /// The total in dollars.
     pub fn usd(&self) -> f64 {
         self.lines.iter().map(|line| line.usd).sum()
     }
 }
 
-/// Milliseconds of one invocation of a function.
-#[derive(Clone, Copy, Debug, Default)]
+/// The duration of one invocation of a function, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Time {
-    /// Its own work, measured, as long as its memory's share of a processor makes it.
+    /// Its own work: measured, and scaled by its share of a processor.
     pub measured_ms: f64,
-    /// Waiting for AWS, assumed, and rounding up to a whole millisecond.
+    /// Waiting for AWS, which is assumed, and rounding up to a whole millisecond.
     pub assumed_ms: f64,
 }
 
 impl Time {
-    /// What Lambda bills.
+    /// The duration that Lambda bills.
     pub fn billed_ms(self) -> f64 {
         self.measured_ms + self.assumed_ms
     }
 }
 
-/// The function without what tells runs by the clock apart.
-fn name_of(label: &str) -> &str {
-    label
-        .strip_suffix(crate::counts::BY_THE_CLOCK)
-        .unwrap_or(label)
-}
-
 fn spec_of(specs: &Specs, label: &str) -> Result<Spec, Error> {
-    let spec = specs.functions.get(name_of(label)).copied();
+    let name = label.strip_suffix(SCHEDULED).unwrap_or(label);
+    let spec = specs.functions.get(name).copied();
     spec.ok_or_else(|| format!("{label} is not in the template").into())
 }
 
-/// The median: a run that had to wait for its turn does not move it.
+/// The median, which a few invocations that were delayed do not affect.
 fn median_ms(invocations: &[Invocation]) -> f64 {
     let mut own: Vec<f64> = invocations
         .iter()
-        .map(|done| done.own.as_secs_f64() * 1000.0)
+        .map(|one| one.own.as_secs_f64() * 1000.0)
         .collect();
     own.sort_by(f64::total_cmp);
     own.get(own.len() / 2).copied().unwrap_or_default()
 }
 
-/// The number of a vector's members.
+/// The length of a slice.
 pub fn count<T>(all: &[T]) -> f64 {
     u32::try_from(all.len()).map_or(f64::MAX, f64::from)
 }
 
-/// A whole number that was counted.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "nothing is counted to more than 2^53"
-)]
+/// A count as a float.
+#[expect(clippy::cast_precision_loss, reason = "no count reaches 2^53")]
 pub const fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// What one invocation of each function takes.
+/// The duration of one invocation of each function.
 ///
 /// # Errors
-/// When a function is not in the template.
+/// If a function is not in the template.
 pub fn times(counts: &Counts, specs: &Specs) -> Result<BTreeMap<String, Time>, Error> {
     let mut times = BTreeMap::new();
     for (label, invocations) in &counts.invocations {
@@ -170,7 +176,7 @@ pub fn times(counts: &Counts, specs: &Specs) -> Result<BTreeMap<String, Time>, E
             },
         );
     }
-    // Who calls another function waits for as long as that one takes.
+    // The caller of another function waits until that one has finished.
     let called = times.get("reserve-stock").map(|time| time.billed_ms());
     if let (Some(called), Some(caller)) = (called, times.get_mut("place-order")) {
         caller.assumed_ms += called;
@@ -178,13 +184,13 @@ pub fn times(counts: &Counts, specs: &Specs) -> Result<BTreeMap<String, Time>, E
     Ok(times)
 }
 
-/// What one of something costs.
+/// The bill for one repetition.
 ///
 /// # Errors
-/// When a function or a price is not known.
+/// If a function or a price is unknown.
 pub fn of(measured: &Measurement, specs: &Specs, prices: &Prices) -> Result<Bill, Error> {
     let Measurement { times: n, counts } = measured;
-    let (mut requests, mut queue_requests, mut reply_bytes) = (0.0, 0.0, 0.0);
+    let (mut requests, mut queue_requests, mut response_bytes) = (0.0, 0.0, 0.0);
     let (mut measured_gb_s, mut assumed_gb_s) = (0.0, 0.0);
     let times = times(counts, specs)?;
     for (label, invocations) in &counts.invocations {
@@ -196,12 +202,12 @@ pub fn of(measured: &Measurement, specs: &Specs, prices: &Prices) -> Result<Bill
         match spec.kind {
             Kind::Http => {
                 requests += runs;
-                let bytes = invocations.iter().map(|done| done.reply_bytes);
-                reply_bytes += number(bytes.sum());
+                let bytes = invocations.iter().map(|one| one.response_bytes);
+                response_bytes += number(bytes.sum());
             }
-            // Each message is sent once; each batch is received and deleted.
+            // Each message is sent once; each batch is received and deleted once.
             Kind::Queue => {
-                let messages = invocations.iter().map(|done| done.messages);
+                let messages = invocations.iter().map(|one| one.messages);
                 queue_requests += number(messages.sum()) + 2.0 * runs;
             }
             Kind::Other => {}
@@ -225,21 +231,45 @@ pub fn of(measured: &Measurement, specs: &Specs, prices: &Prices) -> Result<Bill
     for (what, quantity, price) in [
         ("API Gateway: requests", requests, "http-api-request"),
         ("Lambda: invocations", runs, "lambda-request"),
-        ("Lambda: work, measured", measured_gb_s, "lambda-gb-second"),
-        ("Lambda: waiting, assumed", assumed_gb_s, "lambda-gb-second"),
-        ("DynamoDB: writes", units.write, "dynamodb-write-unit"),
-        ("DynamoDB: reads", units.read, "dynamodb-read-unit"),
-        ("SNS: events", number(counts.events), "sns-publish"),
         (
-            "SNS: filters",
+            "Lambda: own work, measured",
+            measured_gb_s,
+            "lambda-gb-second",
+        ),
+        (
+            "Lambda: waiting for AWS, assumed",
+            assumed_gb_s,
+            "lambda-gb-second",
+        ),
+        ("DynamoDB: write units", units.write, "dynamodb-write-unit"),
+        ("DynamoDB: read units", units.read, "dynamodb-read-unit"),
+        (
+            "SNS: published events",
+            number(counts.events),
+            "sns-publish",
+        ),
+        (
+            "SNS: payload filtering",
             number(counts.filtered_bytes) / GB,
             "sns-filtered-gb",
         ),
-        ("SQS: send, receive, delete", queue_requests, "sqs-request"),
+        (
+            "SQS: send, receive and delete",
+            queue_requests,
+            "sqs-request",
+        ),
         ("SES: mails", mails, "ses-mail"),
-        ("Logs: written", log_bytes / GB, "logs-ingested-gb"),
+        (
+            "CloudWatch Logs: ingestion",
+            log_bytes / GB,
+            "logs-ingested-gb",
+        ),
         ("X-Ray: traces, assumed", traces, "xray-trace"),
-        ("Replies sent out", reply_bytes / GB, "transfer-out-gb"),
+        (
+            "Data transfer: responses",
+            response_bytes / GB,
+            "transfer-out-gb",
+        ),
     ] {
         bill.add(prices, what, quantity / n, price)?;
     }

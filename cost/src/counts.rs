@@ -1,24 +1,26 @@
-//! What was counted in some stretch of time.
+//! What was counted during a measurement.
 
 use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
 
 use crate::units::Units;
 
 /// Where request units were consumed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
-    /// The function that called.
+    /// The function that made the call.
     pub function: String,
     /// The operation, such as `TransactWriteItems`.
     pub operation: String,
-    /// The table, and its index after a slash.
+    /// The table, followed by a slash and the index if it is one.
     pub table: String,
 }
 
 /// A call of an AWS service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The function that called.
+    /// The function that made it.
     pub function: String,
     /// The service, such as `sns`.
     pub service: &'static str,
@@ -26,40 +28,40 @@ pub struct Call {
     pub operation: String,
 }
 
-/// One run of a function.
+/// One invocation of a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Invocation {
-    /// The time it took without that in which it waited for AWS.
+    /// Its duration without the time that it waited for AWS.
     pub own: Duration,
-    /// Messages of a queue that it was given.
+    /// The queue messages in its event.
     pub messages: u64,
-    /// Bytes of its reply.
-    pub reply_bytes: u64,
+    /// The size of its response.
+    pub response_bytes: u64,
 }
 
-/// How a function is triggered, as far as it matters to the bill.
+/// How a function is triggered, as far as billing distinguishes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A request through API Gateway.
+    /// By a request through API Gateway.
     Http,
-    /// A queue.
+    /// By a queue.
     Queue,
-    /// Anything else.
+    /// By anything else.
     Other,
 }
 
 /// Everything that was counted.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Request units.
+    /// Request units of DynamoDB.
     pub units: BTreeMap<Place, Units>,
     /// Calls of AWS.
     pub calls: BTreeMap<Call, u64>,
-    /// Invocations of each function.
+    /// Invocations by function.
     pub invocations: BTreeMap<String, Vec<Invocation>>,
     /// Events that were published.
     pub events: u64,
-    /// Bytes of events, each counted for every subscription whose filter reads it.
+    /// Bytes of events, counted once for every subscription that filters them.
     pub filtered_bytes: u64,
     /// Bytes of log lines.
     pub log_bytes: u64,
@@ -67,29 +69,42 @@ pub struct Counts {
     pub log_lines: u64,
 }
 
-/// What the label of a function that runs by the clock ends with.
-pub const BY_THE_CLOCK: &str = " (by the clock)";
+/// The suffix of the labels under which scheduled invocations are counted.
+pub const SCHEDULED: &str = " (scheduled)";
 
-/// Whether a label is that of a function that runs by the clock: it costs the
-/// same whether anybody shops or not, so it is no part of what an order costs.
-pub fn by_the_clock(label: &str) -> bool {
-    label.ends_with(BY_THE_CLOCK)
+/// Whether a label stands for scheduled invocations. They cost the same whether
+/// or not there are customers, so they are not part of the cost of an order.
+pub fn is_scheduled(label: &str) -> bool {
+    label.ends_with(SCHEDULED)
 }
 
 impl Counts {
-    /// Only what runs by the clock, or only what does not.
+    /// The units, calls and invocations of the functions with certain labels.
     #[must_use]
-    pub fn only(mut self, clock: bool) -> Self {
-        self.units
-            .retain(|place, _| by_the_clock(&place.function) == clock);
-        self.calls
-            .retain(|call, _| by_the_clock(&call.function) == clock);
-        self.invocations
-            .retain(|label, _| by_the_clock(label) == clock);
+    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.units.retain(|place, _| keep(&place.function));
+        self.calls.retain(|call, _| keep(&call.function));
+        self.invocations.retain(|label, _| keep(label));
         self
     }
 
-    /// All request units together.
+    /// Adds the units, calls and invocations of another measurement.
+    pub fn merge(&mut self, other: Self) {
+        for (place, units) in other.units {
+            *self.units.entry(place).or_default() += units;
+        }
+        for (call, count) in other.calls {
+            *self.calls.entry(call).or_default() += count;
+        }
+        for (label, invocations) in other.invocations {
+            self.invocations
+                .entry(label)
+                .or_default()
+                .extend(invocations);
+        }
+    }
+
+    /// The sum of all request units.
     pub fn total(&self) -> Units {
         let mut total = Units::default();
         for units in self.units.values() {
@@ -98,14 +113,14 @@ impl Counts {
         total
     }
 
-    /// Calls of a service, or of one operation of it.
+    /// The number of calls of an operation.
     pub fn calls_of(&self, service: &str, operation: &str) -> u64 {
         let same = |call: &Call| call.service == service && call.operation == operation;
         let calls = self.calls.iter().filter(|(call, _)| same(call));
         calls.map(|(_, count)| count).sum()
     }
 
-    /// All invocations.
+    /// The number of all invocations.
     pub fn invoked(&self) -> u64 {
         let counts = self.invocations.values().map(Vec::len);
         u64::try_from(counts.sum::<usize>()).unwrap_or(u64::MAX)

@@ -1,17 +1,25 @@
-//! What a month costs in which nobody comes.
+//! The cost of a month without customers.
 
-use std::{collections::BTreeMap, path::Path};
+use std::time::Duration;
+
+use local::template::{Event, Template};
+use serde::Serialize;
 
 use crate::{
     Error, assumed,
     bill::{self, Bill, Line, Measurement, Specs, count},
-    counts::Counts,
+    counts::{Counts, SCHEDULED},
     prices::Prices,
+    tree::root,
 };
 
-/// Resources that cost something by being there, and the price of each.
-const STANDING: [(&str, &str, &str); 3] = [
-    ("AWS::CloudWatch::Alarm", "CloudWatch: alarms", "alarm"),
+/// Resources with a monthly price, the line that they appear in, and the price.
+const FIXED: [(&str, &str, &str); 3] = [
+    (
+        "AWS::CloudWatch::Alarm",
+        "CloudWatch: alarm metrics",
+        "alarm",
+    ),
     (
         "AWS::CloudWatch::Dashboard",
         "CloudWatch: dashboards",
@@ -24,138 +32,154 @@ const STANDING: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Conditions of the template that its parameters' defaults make true; what is
-/// under another one is shown apart.
+/// The template's conditions that hold by default; resources under any other
+/// condition are listed separately.
 const ON_BY_DEFAULT: [&str; 1] = ["Watched"];
 
-/// What a month costs with everything that is always there, and what more when
-/// a parameter switches it on.
-#[derive(Clone, Debug, Default)]
+/// The monthly cost by default, and what optional resources add to it.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Idle {
-    /// Always.
+    /// The cost by default.
     pub bill: Bill,
-    /// Only under a condition of the template: its name, and the line.
+    /// The lines that depend on a condition of the template, with its name.
     pub conditional: Vec<(String, Line)>,
 }
 
-/// How many resources of each type there are, by the condition they are under.
-fn resources(template: &str) -> BTreeMap<(String, String), f64> {
-    let mut found = BTreeMap::new();
-    let (mut kind, mut condition) = (String::new(), String::new());
-    let mut inside = false;
-    for line in template.lines().chain(["End:"]) {
-        let is_new = line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
-        if is_new || !line.starts_with([' ', '#']) && !line.is_empty() {
-            if inside && !kind.is_empty() {
-                *found
-                    .entry((std::mem::take(&mut kind), std::mem::take(&mut condition)))
-                    .or_insert(0.0) += 1.0;
-            }
-            if !line.starts_with(' ') {
-                inside = line == "Resources:";
-            }
-            kind.clear();
-            condition.clear();
-        } else if let Some(of) = line.strip_prefix("    Type: ") {
-            of.trim().clone_into(&mut kind);
-        } else if let Some(of) = line.strip_prefix("    Condition: ") {
-            of.trim().clone_into(&mut condition);
-        }
-    }
-    found
+const SECONDS_A_MONTH: f64 = assumed::HOURS_A_MONTH * 3_600.0;
+
+/// How often a schedule fires in a month.
+fn runs(every: Duration) -> f64 {
+    SECONDS_A_MONTH / every.as_secs_f64()
 }
 
-/// Prices a month. `clock` is what runs by the clock, as it was measured.
+/// A resource of the template.
+#[derive(Debug, Default, PartialEq)]
+struct Resource<'a> {
+    kind: &'a str,
+    condition: Option<&'a str>,
+    /// The metrics of an alarm with metric math; 0 for any other resource.
+    metrics: u32,
+}
+
+impl Resource<'_> {
+    /// How many units of its price it costs: an alarm is billed by metric.
+    fn quantity(&self) -> f64 {
+        f64::from(self.metrics.max(1))
+    }
+}
+
+/// Lists the template's resources, which the local template reader skips if no
+/// function uses them.
+fn resources(template: &str) -> Vec<Resource<'_>> {
+    let section = template
+        .lines()
+        .skip_while(|line| *line != "Resources:")
+        .skip(1)
+        .take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
+    let mut resources: Vec<Resource<'_>> = Vec::new();
+    for line in section {
+        let is_name = line.starts_with("  ") && line.trim_start().len() + 2 == line.len();
+        if is_name && line.ends_with(':') {
+            resources.push(Resource::default());
+        } else if let Some(resource) = resources.last_mut() {
+            if let Some(kind) = line.strip_prefix("    Type: ") {
+                resource.kind = kind.trim();
+            }
+            if let Some(condition) = line.strip_prefix("    Condition: ") {
+                resource.condition = Some(condition.trim());
+            }
+            resource.metrics += u32::from(line.contains("MetricStat:"));
+        }
+    }
+    resources
+}
+
+/// Prices a month, given what scheduled invocations consumed.
 ///
 /// # Errors
-/// When the template does not read or nothing ran by the clock.
+/// If the template cannot be read, or no function has run on schedule.
 pub fn month(
-    clock: &Counts,
-    template: &Path,
-    queues: usize,
+    scheduled: &Counts,
+    template: &Template,
     specs: &Specs,
     prices: &Prices,
 ) -> Result<Idle, Error> {
     let mut idle = Idle::default();
-    let resources = resources(&std::fs::read_to_string(template)?);
-    for (kind, what, price) in STANDING {
-        for ((_, condition), count) in resources.iter().filter(|((of, _), _)| of == kind) {
-            if condition.is_empty() || ON_BY_DEFAULT.contains(&condition.as_str()) {
-                idle.bill.merge(prices, what, *count, price)?;
-            } else {
-                let mut apart = Bill::default();
-                apart.add(prices, what, *count, price)?;
-                let lines = apart.lines.into_iter();
+    let text = std::fs::read_to_string(root().join("template.yaml"))?;
+    for resource in resources(&text) {
+        let fixed = FIXED.iter().find(|(kind, ..)| *kind == resource.kind);
+        let Some((_, what, price)) = fixed else {
+            continue;
+        };
+        match resource.condition {
+            Some(condition) if !ON_BY_DEFAULT.contains(&condition) => {
+                let mut optional = Bill::default();
+                optional.add(prices, what, resource.quantity(), price)?;
+                let lines = optional.lines.into_iter();
                 idle.conditional
-                    .extend(lines.map(|line| (condition.clone(), line)));
+                    .extend(lines.map(|line| (condition.to_owned(), line)));
             }
+            _ => idle.bill.add(prices, what, resource.quantity(), price)?,
         }
     }
-    let polls = assumed::HOURS_A_MONTH * 3600.0 / assumed::LONG_POLL_SECONDS;
-    let queues = f64::from(u32::try_from(queues)?);
+    let (mut queues, mut schedule_runs) = (0.0, 0.0);
+    for event in template.functions.iter().flat_map(|one| &one.events) {
+        match event {
+            Event::Queue(_) => queues += 1.0,
+            Event::Schedule(schedule) if schedule.enabled => schedule_runs += runs(schedule.every),
+            _ => {}
+        }
+    }
+    let polls = SECONDS_A_MONTH / assumed::LONG_POLL_SECONDS;
     idle.bill.add(
         prices,
-        "SQS: Lambda asks empty queues, assumed",
+        "SQS: polling of empty queues, assumed",
         queues * assumed::POLLERS_A_QUEUE * polls,
         "sqs-request",
     )?;
-    // Each function that runs by the clock ran some times: a month has one
-    // round a minute of each.
-    let minutes = assumed::HOURS_A_MONTH * 60.0;
-    for (label, runs) in &clock.invocations {
+    for (label, invocations) in &scheduled.invocations {
+        let name = label.strip_suffix(SCHEDULED).unwrap_or(label);
+        let schedules = template
+            .functions
+            .iter()
+            .filter(|one| one.code_name == name);
+        let every = schedules
+            .flat_map(|one| &one.events)
+            .find_map(|event| match event {
+                Event::Schedule(schedule) => Some(schedule.every),
+                _ => None,
+            })
+            .ok_or_else(|| format!("{name} has no schedule"))?;
         let one = Measurement {
-            times: count(runs),
-            counts: only(clock, label),
+            times: count(invocations),
+            counts: scheduled.clone().only(|one| one == label),
         };
-        let every_minute = bill::of(&one, specs, prices)?;
-        for line in every_minute.lines {
-            idle.bill
-                .merge(prices, line.what, line.quantity * minutes, line.price)?;
+        for line in bill::of(&one, specs, prices)?.lines {
+            let quantity = line.quantity * runs(every);
+            idle.bill.add(prices, line.what, quantity, line.price)?;
         }
     }
-    if clock.invocations.is_empty() {
-        return Err("nothing ran by the clock: the run was shorter than a minute".into());
+    if scheduled.invocations.is_empty() {
+        return Err("no function has run on schedule".into());
     }
-    let runs = count(&clock.invocations.keys().collect::<Vec<_>>()) * minutes;
-    idle.bill
-        .add(prices, "EventBridge: rules", runs, "scheduled-rule")?;
-    let kept = idle.bill.lines.iter();
-    let kept: f64 = kept
+    idle.bill.add(
+        prices,
+        "EventBridge Scheduler: invocations",
+        schedule_runs,
+        "scheduler-invocation",
+    )?;
+    let ingested = idle.bill.lines.iter();
+    let ingested: f64 = ingested
         .filter(|line| line.price == "logs-ingested-gb")
         .map(|line| line.quantity)
         .sum();
-    idle.bill
-        .add(prices, "Logs: kept for a month", kept, "logs-stored-gb")?;
+    idle.bill.add(
+        prices,
+        "CloudWatch Logs: one month of storage",
+        ingested,
+        "logs-stored-gb",
+    )?;
     Ok(idle)
-}
-
-/// The part of one function.
-fn only(counts: &Counts, label: &str) -> Counts {
-    let mut one = counts.clone();
-    one.units.retain(|place, _| place.function == label);
-    one.calls.retain(|call, _| call.function == label);
-    one.invocations.retain(|name, _| name == label);
-    one
-}
-
-impl Bill {
-    /// Adds to a line that may be there already.
-    fn merge(
-        &mut self,
-        prices: &Prices,
-        what: &'static str,
-        quantity: f64,
-        price: &'static str,
-    ) -> Result<(), Error> {
-        match self.lines.iter_mut().find(|line| line.what == what) {
-            None => self.add(prices, what, quantity, price),
-            Some(line) => {
-                line.quantity += quantity;
-                line.usd += prices.of(price)?.times(quantity);
-                Ok(())
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -163,16 +187,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resources_are_counted_by_type_and_condition() {
-        let template = "Parameters:\n  X:\n    Type: String\nResources:\n  A:\n    Type: AWS::CloudWatch::Alarm\n\n  \
-                        B:\n    Type: AWS::CloudWatch::Alarm\n    Condition: Traced\n  \
-                        C:\n    Type: AWS::CloudWatch::Alarm\nOutputs:\n  D:\n    Type: AWS::CloudWatch::Alarm\n";
-        let found = resources(template);
-        let of = |condition: &str| {
-            let key = ("AWS::CloudWatch::Alarm".to_owned(), condition.to_owned());
-            found.get(&key).copied()
+    fn resources_have_their_type_condition_and_metrics() {
+        let template = "Parameters:\n  X:\n    Type: String\nResources:\n\n  # Watches.\n  A:\n    Type: AWS::CloudWatch::Alarm\n\n  \
+                        B:\n    Condition: Traced\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Metrics:\n        \
+                        - MetricStat: {}\n        - MetricStat: {}\nOutputs:\n  D:\n    Type: AWS::CloudWatch::Alarm\n";
+        let alarm = |condition, metrics| Resource {
+            kind: "AWS::CloudWatch::Alarm",
+            condition,
+            metrics,
         };
-        assert_eq!((of(""), of("Traced")), (Some(2.0), Some(1.0)));
-        assert_eq!(found.len(), 2);
+        let found = resources(template);
+        assert_eq!(found, [alarm(None, 0), alarm(Some("Traced"), 2)]);
+        assert_eq!(
+            found.iter().map(Resource::quantity).collect::<Vec<_>>(),
+            [1.0, 2.0]
+        );
     }
 }

@@ -1,17 +1,18 @@
-//! Functions that count and time their invocations.
+//! Counts and times the invocations of functions.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
-use runtime::{Function, Handler, LambdaEvent, Trigger};
+use runtime::{Error, Function, Handler, LambdaEvent, Trigger};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    counts::{BY_THE_CLOCK, Invocation},
+    clock,
+    counts::{Invocation, SCHEDULED},
     meter::Meter,
 };
 
-/// What of an event tells who sent it.
+/// The parts of an event that identify its source.
 #[derive(Deserialize)]
 struct Shape {
     #[serde(rename = "Records", default)]
@@ -19,52 +20,70 @@ struct Shape {
     source: Option<String>,
 }
 
-/// A function that is started twice, once for what the shop does and once for
-/// what the clock does, so that the calls of the two are told apart; and both
-/// call AWS through the meter.
+/// Wraps a function so that it calls AWS through the meter. A function that may
+/// run on a schedule is started twice, so that its scheduled calls are counted
+/// separately.
 pub fn metered(function: Function, meter: &Arc<Meter>) -> Function {
     let (name, trigger, grants) = (function.name, function.trigger.clone(), function.grants);
-    let by_clock = matches!(trigger, Trigger::Stream | Trigger::Schedule);
+    let has_schedule = matches!(trigger, Trigger::Stream | Trigger::Schedule);
     let (function, meter) = (Arc::new(function), meter.clone());
-    Function::new(name, trigger, grants, move |environment| {
+    let of_app = meter.clone();
+    let start = move |environment| {
         let (function, meter) = (function.clone(), meter.clone());
         async move {
             let (through, caller) = meter.through(&environment, name);
-            let of_shop = (function.start(through).await?, caller);
-            let of_clock = if by_clock {
-                let label = format!("{name}{BY_THE_CLOCK}");
+            let unscheduled = (function.start(through).await?, caller);
+            let scheduled = if has_schedule {
+                let label = format!("{name}{SCHEDULED}");
                 let (through, caller) = meter.through(&environment, &label);
                 (function.start(through).await?, caller)
             } else {
-                of_shop.clone()
+                unscheduled.clone()
             };
-            let handler: Handler = Arc::new(move |event: LambdaEvent<Box<RawValue>>| {
-                let shape: Option<Shape> = serde_json::from_str(event.payload.get()).ok();
-                let by_clock = shape.as_ref().is_some_and(Shape::is_by_the_clock);
-                let (handler, caller) = if by_clock { &of_clock } else { &of_shop };
-                let messages = shape.map_or(0, |shape| shape.records.len());
-                let (handler, caller, meter) = (handler.clone(), *caller, meter.clone());
-                Box::pin(async move {
-                    let (waited, started) = (meter.begin(caller), Instant::now());
-                    let reply = handler(event).await;
-                    let done = Invocation {
-                        own: std::time::Duration::ZERO,
-                        messages: u64::try_from(messages).unwrap_or_default(),
-                        reply_bytes: reply.as_ref().map_or(0, |reply| {
-                            u64::try_from(reply.get().len()).unwrap_or_default()
-                        }),
-                    };
-                    meter.end(caller, waited, started.elapsed(), done);
-                    reply
-                })
-            });
-            Ok(handler)
+            Ok(Instances {
+                unscheduled,
+                scheduled,
+            })
         }
+    };
+    Function::build(name, trigger, grants, start, move |instances, _| {
+        let meter = of_app.clone();
+        Arc::new(move |event| Box::pin(measure(meter.clone(), instances.clone(), event)))
     })
 }
 
+/// The started function, each with its caller in the meter's books.
+struct Instances {
+    unscheduled: (Handler, usize),
+    scheduled: (Handler, usize),
+}
+
+async fn measure(
+    meter: Arc<Meter>,
+    instances: Arc<Instances>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Box<RawValue>, Error> {
+    let shape: Option<Shape> = serde_json::from_str(event.payload.get()).ok();
+    let (handler, caller) = match shape.as_ref().is_some_and(Shape::is_scheduled) {
+        true => &instances.scheduled,
+        false => &instances.unscheduled,
+    };
+    let messages = shape.map_or(0, |shape| shape.records.len());
+    let (waited, started) = (meter.begin(*caller), clock::now());
+    let response = handler(event).await;
+    let invocation = Invocation {
+        own: std::time::Duration::ZERO,
+        messages: u64::try_from(messages).unwrap_or_default(),
+        response_bytes: response.as_ref().map_or(0, |response| {
+            u64::try_from(response.get().len()).unwrap_or_default()
+        }),
+    };
+    meter.end(*caller, waited, started.elapsed(), invocation);
+    response
+}
+
 impl Shape {
-    fn is_by_the_clock(&self) -> bool {
+    fn is_scheduled(&self) -> bool {
         let source = self.source.as_deref();
         matches!(source, Some("aws.events" | "aws.scheduler"))
     }

@@ -1,8 +1,8 @@
-//! The meter: an HTTP proxy between the functions and the embedded services.
+//! The meter: an HTTP proxy between the functions and the emulated services.
 //!
-//! Each function has addresses of its own at the proxy, so that what it calls
-//! is known to be called by it. Requests pass as they are, but that those to
-//! DynamoDB are asked to say what they consume.
+//! Each function has its own addresses at the proxy, which identify it as the
+//! caller. Requests are forwarded unchanged, except that DynamoDB is asked to
+//! report what they consume.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,12 +22,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
-    Error,
+    Error, clock,
     counts::{Call, Counts, Invocation, Place},
     units::charges,
 };
 
-/// The variables that tell a function where services are, and their names here.
+/// The variables that configure the endpoints of services, and the services.
 const SERVICES: [(&str, &str); 6] = [
     ("AWS_ENDPOINT_URL_DYNAMODB", "dynamodb"),
     ("AWS_ENDPOINT_URL_SQS", "sqs"),
@@ -36,10 +36,10 @@ const SERVICES: [(&str, &str); 6] = [
     ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager"),
     ("AWS_ENDPOINT_URL_LAMBDA", "lambda"),
 ];
-/// The largest request or reply of any of them is far below.
+/// Far above the largest request or response of any service.
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Counts what passes through it.
+/// Counts the calls that pass through it.
 pub struct Meter {
     url: String,
     http: reqwest::Client,
@@ -48,24 +48,25 @@ pub struct Meter {
 
 #[derive(Default)]
 struct Inner {
-    /// Who calls which service where.
-    lines: Vec<Line>,
+    /// The addresses at the proxy, by number.
+    routes: Vec<Route>,
     callers: Vec<Caller>,
     counts: Counts,
-    /// Subscriptions of a topic, by the end of its ARN.
+    /// The number of subscriptions of each topic, by the end of its ARN.
     subscriptions: Vec<(String, u64)>,
     running: usize,
-    moved: Option<Instant>,
+    /// When an invocation last began or ended.
+    last_change: Option<Instant>,
 }
 
 #[derive(Clone)]
-struct Line {
+struct Route {
     caller: usize,
     service: &'static str,
     upstream: String,
 }
 
-/// A function, and how long it has waited for AWS.
+/// A function and how long it has waited for AWS.
 struct Caller {
     label: String,
     under_way: usize,
@@ -77,7 +78,7 @@ impl Meter {
     /// Starts a meter on a free port.
     ///
     /// # Errors
-    /// When there is no port.
+    /// If no port is free.
     pub async fn start() -> Result<Arc<Self>, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let meter = Arc::new(Self {
@@ -94,63 +95,63 @@ impl Meter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The environment of a function, with its calls going through the meter
-    /// under its label; and the caller's number.
+    /// Points a function's environment at the meter, which counts its calls under
+    /// a label; also returns the caller's number.
     pub fn through(&self, environment: &Environment, label: &str) -> (Environment, usize) {
         let mut inner = self.inner();
         let caller = inner.callers.len();
         inner.callers.push(Caller {
             label: label.to_owned(),
             under_way: 0,
-            since: Instant::now(),
+            since: clock::now(),
             waited: Duration::ZERO,
         });
         let mut environment = environment.clone();
         for (variable, service) in SERVICES {
             if let Some(upstream) = environment.get(variable) {
-                let line = Line {
+                let route = Route {
                     caller,
                     service,
                     upstream: upstream.trim_end_matches('/').to_owned(),
                 };
-                let address = format!("{}/{}", self.url, inner.lines.len());
-                inner.lines.push(line);
+                let address = format!("{}/{}", self.url, inner.routes.len());
+                inner.routes.push(route);
                 environment = environment.with(variable, &address);
             }
         }
         (environment, caller)
     }
 
-    /// Says how many subscriptions filter what is published to a topic.
+    /// Registers how many subscriptions filter the events of a topic.
     pub fn subscribe(&self, topic: &str, subscriptions: u64) {
         let topic = format!(":{topic}");
         self.inner().subscriptions.push((topic, subscriptions));
     }
 
-    /// Counts an invocation that begins; gives how long its function has
-    /// waited for AWS until now.
+    /// Counts the beginning of an invocation; returns how long its function has
+    /// waited for AWS so far.
     pub fn begin(&self, caller: usize) -> Duration {
         let mut inner = self.inner();
         inner.running += 1;
-        inner.moved = Some(Instant::now());
+        inner.last_change = Some(clock::now());
         inner.callers[caller].waited
     }
 
-    /// Counts an invocation that has ended. `waited` is what [`Meter::begin`]
-    /// gave, `wall` the time since.
-    pub fn end(&self, caller: usize, waited: Duration, wall: Duration, mut done: Invocation) {
+    /// Counts the end of an invocation. `waited` is what [`Meter::begin`]
+    /// returned, and `wall` the time since then.
+    pub fn end(&self, caller: usize, waited: Duration, wall: Duration, mut invocation: Invocation) {
         let mut inner = self.inner();
         inner.running -= 1;
-        inner.moved = Some(Instant::now());
+        inner.last_change = Some(clock::now());
         let caller = &inner.callers[caller];
-        done.own = wall.saturating_sub(caller.waited.saturating_sub(waited));
+        invocation.own = wall.saturating_sub(caller.waited.saturating_sub(waited));
         let label = caller.label.clone();
         inner
             .counts
             .invocations
             .entry(label)
             .or_default()
-            .push(done);
+            .push(invocation);
     }
 
     /// Counts a log line.
@@ -160,15 +161,17 @@ impl Meter {
         inner.counts.log_bytes += u64::try_from(bytes).unwrap_or_default();
     }
 
-    /// Everything counted since the last time, which is forgotten.
+    /// Returns what was counted since the last call, and resets the counts.
     pub fn take(&self) -> Counts {
         std::mem::take(&mut self.inner().counts)
     }
 
-    /// How long nothing has run; `None` while something does.
-    pub fn quiet_for(&self) -> Option<Duration> {
+    /// How long no function has run; `None` while one is running.
+    pub fn idle_for(&self) -> Option<Duration> {
         let inner = self.inner();
-        let since = inner.moved.map_or(Duration::MAX, |moved| moved.elapsed());
+        let since = inner
+            .last_change
+            .map_or(Duration::MAX, |last| last.elapsed());
         (inner.running == 0).then_some(since)
     }
 
@@ -176,12 +179,12 @@ impl Meter {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let (number, rest) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
-        let line = self.inner().lines.get(number.parse::<usize>()?).cloned();
-        let line = line.ok_or("no such address at the meter")?;
+        let route = self.inner().routes.get(number.parse::<usize>()?).cloned();
+        let route = route.ok_or("unknown address at the meter")?;
         let mut body = to_bytes(body, BODY_BYTES_MAX).await?;
-        let operation = operation(line.service, &parts.headers, rest, &body);
+        let operation = operation(route.service, &parts.headers, rest, &body);
         let mut asked = Value::Null;
-        if line.service == "dynamodb" {
+        if route.service == "dynamodb" {
             asked = serde_json::from_slice(&body)?;
             asked["ReturnConsumedCapacity"] = "INDEXES".into();
             body = Bytes::from(asked.to_string());
@@ -191,14 +194,14 @@ impl Meter {
         headers.remove(header::CONTENT_LENGTH);
         let sent = self
             .http
-            .request(parts.method, format!("{}/{rest}", line.upstream))
+            .request(parts.method, format!("{}/{rest}", route.upstream))
             .headers(headers)
             .body(body.clone())
             .send()
             .await?;
         let (status, mut headers) = (sent.status(), sent.headers().clone());
         let reply = sent.bytes().await?;
-        self.count(&line, &operation, &asked, &body, &reply);
+        self.count(&route, &operation, &asked, &body, &reply);
         headers.remove(header::TRANSFER_ENCODING);
         let mut response = Response::new(Body::from(reply));
         *response.status_mut() = status;
@@ -206,17 +209,17 @@ impl Meter {
         Ok(response)
     }
 
-    fn count(&self, line: &Line, operation: &str, asked: &Value, body: &[u8], reply: &[u8]) {
+    fn count(&self, route: &Route, operation: &str, asked: &Value, body: &[u8], reply: &[u8]) {
         let mut guard = self.inner();
         let inner = &mut *guard;
-        let function = inner.callers[line.caller].label.clone();
+        let function = inner.callers[route.caller].label.clone();
         let call = Call {
             function: function.clone(),
-            service: line.service,
+            service: route.service,
             operation: operation.to_owned(),
         };
         *inner.counts.calls.entry(call).or_default() += 1;
-        match line.service {
+        match route.service {
             "dynamodb" => {
                 let reply = serde_json::from_slice(reply).unwrap_or(Value::Null);
                 for charge in charges(operation, asked, &reply) {
@@ -229,21 +232,21 @@ impl Meter {
                     *inner.counts.units.entry(place).or_default() += charge.units;
                 }
             }
-            "sns" => inner.published(body),
+            "sns" => inner.count_events(body),
             _ => {}
         }
     }
 
-    fn waits(&self, caller: usize) {
+    fn begin_wait(&self, caller: usize) {
         let mut inner = self.inner();
         let caller = &mut inner.callers[caller];
         if caller.under_way == 0 {
-            caller.since = Instant::now();
+            caller.since = clock::now();
         }
         caller.under_way += 1;
     }
 
-    fn goes_on(&self, caller: usize) {
+    fn end_wait(&self, caller: usize) {
         let mut inner = self.inner();
         let caller = &mut inner.callers[caller];
         caller.under_way -= 1;
@@ -255,13 +258,13 @@ impl Meter {
     fn caller_of(&self, path: &str) -> Option<usize> {
         let number = path.trim_start_matches('/').split('/').next()?;
         let number: usize = number.parse().ok()?;
-        self.inner().lines.get(number).map(|line| line.caller)
+        self.inner().routes.get(number).map(|route| route.caller)
     }
 }
 
 impl Inner {
-    /// Counts the events of a PublishBatch: a form, as the Query protocol has it.
-    fn published(&mut self, body: &[u8]) {
+    /// Counts the events of a publish request, a form in the Query protocol.
+    fn count_events(&mut self, body: &[u8]) {
         let (mut topic, mut bytes, mut events) = (String::new(), 0, 0);
         for (name, value) in form_urlencoded::parse(body) {
             if name == "TopicArn" {
@@ -279,7 +282,7 @@ impl Inner {
     }
 }
 
-/// The operation of a call: each protocol says it elsewhere.
+/// The operation of a call, which each protocol states in a different place.
 fn operation(service: &str, headers: &HeaderMap, path: &str, body: &[u8]) -> String {
     let target = headers
         .get("x-amz-target")
@@ -298,11 +301,11 @@ fn operation(service: &str, headers: &HeaderMap, path: &str, body: &[u8]) -> Str
 async fn pass(State(meter): State<Arc<Meter>>, request: Request) -> Response {
     let caller = meter.caller_of(request.uri().path());
     if let Some(caller) = caller {
-        meter.waits(caller);
+        meter.begin_wait(caller);
     }
     let reply = meter.forward(request).await;
     if let Some(caller) = caller {
-        meter.goes_on(caller);
+        meter.end_wait(caller);
     }
     reply.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response())
 }

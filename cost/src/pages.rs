@@ -1,9 +1,9 @@
-//! A page of products costs the same however large the catalogue is: read by
-//! the function `list-products` itself from a small and from a large one.
+//! Compares the cost of pages of products, read by `list-products` from a small
+//! and from a large catalogue: it must not depend on the size.
 //!
-//! Both are made by the function `create-product`, whose transactions are kept
-//! instead of written, and loaded into an embedded table in bulk: the items are
-//! those of production, and a hundred thousand products take a minute.
+//! `create-product` produces both catalogues. Its transactions are recorded
+//! instead of executed and then loaded in bulk into an embedded table, so that
+//! the items are those of production and 100,000 products take a minute.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,29 +18,30 @@ use futures_util::{StreamExt, stream};
 use http::{Method, StatusCode};
 use local::template::Table;
 use runtime::Environment;
+use serde::Serialize;
 use serde_json::{Value, json};
 use testkit::Client;
 use tokio::net::TcpListener;
 
 use crate::{Error, counts::Counts, instrument::metered, meter::Meter};
 
-/// How large the catalogues are.
+/// Products in the small catalogue.
 pub const SMALL: usize = 1_000;
-/// The large one.
+/// Products in the large catalogue.
 pub const LARGE: usize = 100_000;
-/// Products that are made at once.
-const AT_ONCE: usize = 8;
-/// Items that are loaded at once.
-const LOADED_AT_ONCE: usize = 50_000;
-/// Tries of a request.
-const TRIES_MAX: u32 = 10;
-/// Pages until the one that counts as deep.
+/// Concurrent requests that create products.
+const CONCURRENCY: usize = 8;
+/// Items per bulk import.
+const BATCH_ITEMS: usize = 50_000;
+/// Attempts of a request.
+const ATTEMPTS_MAX: u32 = 10;
+/// Pages before the one that counts as deep.
 const DEEP: usize = 20;
-/// The largest request of a store is far below.
+/// Far above the largest request of a store.
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Every product has one of each list. Their numbers have no common divisor,
-/// so that every combination comes about as often in any catalogue.
+/// Every product has one entry of each list. The lengths are pairwise coprime, so
+/// that all combinations are about equally frequent in any catalogue.
 const KINDS: [&str; 7] = [
     "lamp", "chair", "kettle", "jacket", "speaker", "tent", "rug",
 ];
@@ -58,8 +59,8 @@ const TAGS: [&str; 9] = [
     "new",
 ];
 
-/// What a page costs at both sizes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The cost of a page in both catalogues.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Page {
     /// Which page.
     pub what: &'static str,
@@ -67,13 +68,13 @@ pub struct Page {
     pub units_small: f64,
     /// Read units in the large one.
     pub units_large: f64,
-    /// Products on it.
+    /// Products on it in the small catalogue.
     pub products_small: f64,
-    /// Products on it in the large one.
+    /// Products on it in the large catalogue.
     pub products_large: f64,
 }
 
-/// Pages by name: query without `limit`, and how many pages come before.
+/// The pages to read: name, query without `limit`, and number of preceding pages.
 fn queries(category: &str) -> Vec<(&'static str, String, usize)> {
     let of = |query: &str| query.to_owned();
     vec![
@@ -100,14 +101,14 @@ fn queries(category: &str) -> Vec<(&'static str, String, usize)> {
     ]
 }
 
-/// What stands in for DynamoDB while products are made.
-struct Kept {
+/// Stands in for DynamoDB while products are created.
+struct Recorder {
     items: Mutex<Vec<Item>>,
     category: Value,
 }
 
-/// Keeps what a transaction puts, and knows one category.
-async fn keep(State(kept): State<Arc<Kept>>, request: Request) -> Response {
+/// Records the items of transactions and knows a single category.
+async fn record(State(recorder): State<Arc<Recorder>>, request: Request) -> Response {
     let target = request.headers().get("x-amz-target").cloned();
     let target = target.as_ref().and_then(|target| target.to_str().ok());
     let operation = target.and_then(|target| target.rsplit('.').next());
@@ -117,19 +118,23 @@ async fn keep(State(kept): State<Arc<Kept>>, request: Request) -> Response {
     };
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let reply = match operation.as_str() {
-        "GetItem" if request["Key"]["pk"]["S"] == "CATEGORIES" => json!({"Item": kept.category}),
+        "GetItem" if request["Key"]["pk"]["S"] == "CATEGORIES" => {
+            json!({"Item": recorder.category})
+        }
         "GetItem" => json!({}),
         "TransactWriteItems" => {
             let writes = request["TransactItems"].as_array().into_iter().flatten();
             let puts = writes.filter_map(|write| write["Put"]["Item"].as_object());
-            // Events are loaded no more than they stay: the relay marks them,
-            // and after thirty days they are gone.
+            // Events are not part of a catalogue: they expire after 30 days.
             let puts = puts.filter(|item| !item.contains_key("event"));
             let items = puts.map(|item| serde_json::from_value(Value::Object(item.clone())));
             let Ok(items) = items.collect::<Result<Vec<Item>, _>>() else {
                 return StatusCode::BAD_REQUEST.into_response();
             };
-            let mut all = kept.items.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = recorder
+                .items
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             all.extend(items);
             json!({})
         }
@@ -138,7 +143,7 @@ async fn keep(State(kept): State<Arc<Kept>>, request: Request) -> Response {
     Response::new(Body::from(reply.to_string()))
 }
 
-/// The product number `number`, as a client posts it.
+/// The body that creates the product with a number.
 fn product(number: usize, category: &str) -> Value {
     let of = |list: &[&'static str], step: usize| list[(number / step) % list.len()];
     let (kind, maker, colour) = (of(&KINDS, 1), of(&MAKERS, 1), of(&COLOURS, 1));
@@ -169,10 +174,10 @@ fn environment(address: &str, table: &str) -> Environment {
     .collect()
 }
 
-/// The items of a catalogue of so many products.
+/// The items of a catalogue with a number of products.
 async fn items(products: usize, table: &str, category: &str) -> Result<Vec<Item>, Error> {
     let text = |text: &str| json!({ "S": text });
-    let kept = Arc::new(Kept {
+    let recorder = Arc::new(Recorder {
         items: Mutex::default(),
         category: json!({
             "pk": text("CATEGORIES"), "sk": text(&format!("CATEGORY#{category}")),
@@ -182,39 +187,43 @@ async fn items(products: usize, table: &str, category: &str) -> Result<Vec<Item>
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr()?);
-    let router = Router::new().fallback(keep).with_state(kept.clone());
+    let router = Router::new().fallback(record).with_state(recorder.clone());
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let function = catalog::api::create_product::function();
     let handler = function.start(environment(&address, table)).await?;
     let client = Client::new(handler).as_internal();
-    let made = stream::iter(0..products).map(|number| {
+    let created = stream::iter(0..products).map(|number| {
         let (client, body) = (client.clone(), product(number, category));
         tokio::spawn(async move {
             let path = "/api/products";
-            let reply = patiently(&client, Method::POST, path, Some(body.to_string()), || ());
+            let reply =
+                send_with_retries(&client, Method::POST, path, Some(body.to_string()), || ());
             reply.await.map(drop)
         })
     });
-    let mut made = made.buffer_unordered(AT_ONCE);
-    while let Some(one) = made.next().await {
+    let mut created = created.buffer_unordered(CONCURRENCY);
+    while let Some(one) = created.next().await {
         one??;
     }
     server.abort();
-    let mut all = kept.items.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut all = recorder
+        .items
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut *all))
 }
 
-/// Sends a request until it is answered: on a busy machine the functions'
-/// time for a call may run out. `again` is called before each try.
-async fn patiently(
+/// Repeats a request while the function is unavailable, because its calls may
+/// time out on a busy machine. `before` is called before each attempt.
+async fn send_with_retries(
     client: &Client,
     method: Method,
     path: &str,
     body: Option<String>,
-    again: impl Fn(),
+    before: impl Fn(),
 ) -> Result<Value, Error> {
-    for _ in 0..TRIES_MAX {
-        again();
+    for _ in 0..ATTEMPTS_MAX {
+        before();
         let sent = client.exchange(method.clone(), path, body.clone());
         let reply = sent.await;
         if reply.status.is_success() {
@@ -224,10 +233,10 @@ async fn patiently(
             return Err(format!("{method} {path}: {}", reply.body).into());
         }
     }
-    Err(format!("{method} {path}: this machine is too busy").into())
+    Err(format!("{method} {path}: unavailable after {ATTEMPTS_MAX} attempts").into())
 }
 
-/// Loads items into a new table of the template's shape.
+/// Loads items into a new table with the schema of the template.
 fn load(table: &Table, mut items: Vec<Item>, file: &str) -> Result<Database, Error> {
     let database = Database::new(file)?;
     database.enable_bulk_loading()?;
@@ -238,7 +247,7 @@ fn load(table: &Table, mut items: Vec<Item>, file: &str) -> Result<Database, Err
         set_cached_at: false,
     };
     while !items.is_empty() {
-        let rest = items.split_off(items.len().min(LOADED_AT_ONCE));
+        let rest = items.split_off(items.len().min(BATCH_ITEMS));
         database.import_items(&table.name, items, options())?;
         items = rest;
     }
@@ -246,7 +255,7 @@ fn load(table: &Table, mut items: Vec<Item>, file: &str) -> Result<Database, Err
     Ok(database)
 }
 
-/// What each page costs in a catalogue of so many products: units and products.
+/// The cost of each page in a catalogue: its name, read units and products.
 async fn read(products: usize, table: &Table) -> Result<Vec<(&'static str, f64, f64)>, Error> {
     let category = "01936d30-0000-7000-8000-00000000ca7e";
     let items = items(products, &table.name, category).await?;
@@ -262,13 +271,13 @@ async fn read(products: usize, table: &Table) -> Result<Vec<(&'static str, f64, 
     let handler = function.start(environment(&address, &table.name)).await?;
     let client = Client::new(handler);
     let mut costs = Vec::new();
-    for (what, query, before) in queries(category) {
+    for (what, query, preceding) in queries(category) {
         let (mut cursor, mut found) = (String::new(), 0);
         let mut counts = Counts::default();
-        for _ in 0..=before {
+        for _ in 0..=preceding {
             let path = format!("/api/products?limit=20&{query}{cursor}");
-            let again = || drop(meter.take());
-            let reply = patiently(&client, Method::GET, &path, None, again).await?;
+            let reset = || drop(meter.take());
+            let reply = send_with_retries(&client, Method::GET, &path, None, reset).await?;
             counts = meter.take();
             found = reply["data"].as_array().map_or(0, Vec::len);
             let next = reply["meta"]["pagination"]["nextCursor"].as_str();
@@ -281,10 +290,10 @@ async fn read(products: usize, table: &Table) -> Result<Vec<(&'static str, f64, 
     Ok(costs)
 }
 
-/// Reads every kind of page from both catalogues.
+/// Reads every page from both catalogues.
 ///
 /// # Errors
-/// When a catalogue cannot be made or read.
+/// If a catalogue cannot be created or read.
 pub async fn compare(table: &Table, large: usize) -> Result<Vec<Page>, Error> {
     let of_small = read(SMALL, table).await?;
     let of_large = read(large, table).await?;

@@ -1,77 +1,62 @@
-//! Prices, as `prices.json` has them: each with its unit and its source.
+//! The prices in `prices.json`, each with its unit and its source.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The file.
 const FILE: &str = include_str!("../prices.json");
 
 /// The price list.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Prices {
-    /// Where the prices are those of.
+    /// The region that they apply to.
     pub region: String,
     /// Their currency.
     pub currency: String,
-    /// When they were read.
+    /// The date on which they were looked up.
     pub read: String,
-    /// What they leave out.
+    /// What they do not include.
     pub note: String,
     prices: BTreeMap<String, Price>,
 }
 
-/// The price of one thing.
-#[derive(Clone, Debug, Deserialize)]
+/// One price.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Price {
-    /// What `per` units cost.
+    /// The price of `per` units.
     pub usd: f64,
-    /// How many units that is the price of.
+    /// The number of units that it is for.
     pub per: f64,
-    /// What is counted.
+    /// The unit.
     pub unit: String,
-    /// The page that says so.
+    /// The page that states it.
     pub source: String,
 }
 
 impl Prices {
-    /// The prices in the tree.
+    /// Reads the file.
     ///
     /// # Errors
-    /// When the file does not read.
+    /// If it is malformed.
     pub fn read() -> Result<Self, Error> {
         Ok(serde_json::from_str(FILE)?)
     }
 
-    /// A price by its name.
+    /// Looks up a price by name.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is none.
     pub fn of(&self, name: &str) -> Result<&Price, Error> {
         let price = self.prices.get(name);
         price.ok_or_else(|| format!("prices.json has no {name}").into())
     }
-
-    /// All of them, by name.
-    pub fn all(&self) -> impl Iterator<Item = (&String, &Price)> {
-        self.prices.iter()
-    }
 }
 
 impl Price {
-    /// What so many units cost.
+    /// The price of a quantity, in dollars.
     pub fn times(&self, quantity: f64) -> f64 {
         quantity * self.usd / self.per
-    }
-
-    /// The price in words: `$0.625 a 1,000,000`.
-    pub fn in_words(&self) -> String {
-        if self.per > 1.0 {
-            format!("${} per {}", self.usd, crate::report::whole(self.per))
-        } else {
-            format!("${}", self.usd)
-        }
     }
 }

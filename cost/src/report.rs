@@ -1,29 +1,150 @@
-//! `docs/cost.md`: what a run found, between two markers.
+//! Renders the figures of a run for docs/cost.md and the README.
 
-use std::fmt::Write;
+use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     Error, assumed,
-    bill::{Bill, Line, Measurement, Specs, count, times},
-    counts::Counts,
+    bill::{Bill, Line, Measurement, Specs, Time, count, number, times},
     gate::Figures,
     idle::Idle,
-    pages::Page,
+    pages::{self, Page},
     prices::Prices,
-    units::Units,
 };
 
-/// What is between these is written by the run; the rest by people.
-pub const BEGIN: &str = "<!-- figures: written by `make cost UPDATE=1` -->";
-/// The end of it.
-pub const END: &str = "<!-- end of figures -->";
+/// The run writes what is between these markers.
+const COST_DOCUMENT: (&str, &str) = (
+    "<!-- figures: written by `make cost UPDATE=1` -->",
+    "<!-- end of figures -->",
+);
+const README: (&str, &str) = ("<!-- cost -->", "<!-- end -->");
 
-/// What a run says that was not made with a release build.
-const DEBUG: &str =
-    "**From a debug build: units and calls are right, milliseconds are far too long.**";
+/// The bill for a number of repetitions.
+#[derive(Serialize)]
+pub struct Section {
+    title: &'static str,
+    usd: f64,
+    lines: Vec<Line>,
+}
 
-/// A whole number with commas.
-pub fn whole(number: f64) -> String {
+impl Section {
+    /// Scales the bill for one repetition.
+    pub fn new(title: &'static str, scale: f64, bill: &Bill) -> Self {
+        let scaled = |line: &Line| Line {
+            quantity: line.quantity * scale,
+            usd: line.usd * scale,
+            ..line.clone()
+        };
+        Self {
+            title,
+            usd: bill.usd() * scale,
+            lines: bill.lines.iter().map(scaled).collect(),
+        }
+    }
+}
+
+/// Everything that is reported.
+pub struct Report<'a> {
+    /// The figures that the gate compares.
+    pub figures: &'a Figures,
+    /// The bills.
+    pub bills: Vec<Section>,
+    /// The cost of a month without customers.
+    pub idle: &'a Idle,
+    /// The measurement of an order.
+    pub order: &'a Measurement,
+    /// The cost of pages in both catalogues.
+    pub pages: &'a [Page],
+    /// The size of the large catalogue.
+    pub large: usize,
+    /// The functions.
+    pub specs: &'a Specs,
+    /// The prices.
+    pub prices: &'a Prices,
+}
+
+#[derive(Serialize)]
+struct FunctionRow<'a> {
+    name: &'a str,
+    invocations: f64,
+    calls: f64,
+    time: Time,
+}
+
+impl Report<'_> {
+    /// Renders the report as Markdown.
+    ///
+    /// # Errors
+    /// If a function is not in the template.
+    pub fn render(&self) -> Result<String, Error> {
+        let Measurement { times: n, counts } = self.order;
+        let times = times(counts, self.specs)?;
+        let functions = times.iter().map(|(label, time)| {
+            let invocations = counts.invocations.get(label).map_or(0.0, |all| count(all));
+            let calls = counts.calls.iter();
+            let calls = calls.filter(|(call, _)| call.function == *label);
+            let calls: u64 = calls.map(|(_, count)| count).sum();
+            FunctionRow {
+                name: label,
+                invocations: invocations / n,
+                calls: number(calls) / invocations.max(1.0),
+                time: *time,
+            }
+        });
+        let units = counts.units.iter();
+        let units: Vec<_> = units.map(|(place, units)| (place, *units / *n)).collect();
+        let context = json!({
+            "debug": cfg!(debug_assertions),
+            "figures": self.figures,
+            "bills": self.bills,
+            "idle": self.idle,
+            "order": {
+                "units": units,
+                "total": self.order.units(),
+                "functions": functions.collect::<Vec<_>>(),
+            },
+            "pages": self.pages,
+            "catalogues": { "small": pages::SMALL, "large": self.large },
+            "prices": self.prices,
+            "assumed": {
+                "whole_processor_mb": assumed::WHOLE_PROCESSOR_MB,
+                "dynamodb_call_ms": assumed::DYNAMODB_CALL_MS,
+                "dynamodb_transaction_ms": assumed::DYNAMODB_TRANSACTION_MS,
+                "ses_call_ms": assumed::SES_CALL_MS,
+                "other_call_ms": assumed::OTHER_CALL_MS,
+            },
+        });
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?;
+        environment.set_syntax(syntax);
+        environment.add_filter("quantity", quantity);
+        environment.add_filter("number", |number: f64| number.to_string());
+        environment.add_filter("fixed", |number: f64, digits: usize| {
+            format!("{number:.digits$}")
+        });
+        environment.add_filter("price", price);
+        environment.add_template("report", include_str!("report.md.j2"))?;
+        Ok(environment.get_template("report")?.render(Serde(context))?)
+    }
+}
+
+/// A price in dollars, such as `$0.625 per 1,000,000`.
+fn price(price: &Value) -> Result<String, minijinja::Error> {
+    let usd = f64::try_from(price.get_attr("usd")?)?;
+    let per = f64::try_from(price.get_attr("per")?)?;
+    Ok(match per > 1.0 {
+        true => format!("${usd} per {}", whole(per)),
+        false => format!("${usd}"),
+    })
+}
+
+/// A whole number with thousands separators.
+fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -35,7 +156,7 @@ pub fn whole(number: f64) -> String {
     text
 }
 
-/// A quantity with as many digits as say something.
+/// A quantity with as many digits as are significant.
 fn quantity(number: f64) -> String {
     match number {
         _ if number >= 1_000.0 => whole(number),
@@ -45,263 +166,36 @@ fn quantity(number: f64) -> String {
     }
 }
 
-/// One bill, of so many of something.
-pub struct Section<'a> {
-    /// Its heading.
-    pub title: &'a str,
-    /// How many it is for.
-    pub scale: f64,
-    /// For one.
-    pub bill: &'a Bill,
-}
-
-fn rows(text: &mut String, lines: &[Line], scale: f64, prices: &Prices) -> Result<(), Error> {
-    writeln!(text, "| what | quantity | price | $ |\n|---|---|---|---|")?;
-    for line in lines {
-        let price = prices.of(line.price)?;
-        writeln!(
-            text,
-            "| {} | {} {} | {} | {:.4} |",
-            line.what,
-            quantity(line.quantity * scale),
-            price.unit,
-            price.in_words(),
-            line.usd * scale
-        )?;
-    }
-    Ok(())
-}
-
-/// The bills.
+/// Replaces the figures in docs/cost.md.
 ///
 /// # Errors
-/// When a price is not known.
-pub fn bills(sections: &[Section<'_>], prices: &Prices) -> Result<String, Error> {
-    let mut text = String::new();
-    for section in sections {
-        let usd = section.bill.usd() * section.scale;
-        writeln!(text, "\n### {}: ${usd:.2}\n", section.title)?;
-        rows(&mut text, &section.bill.lines, section.scale, prices)?;
-    }
-    Ok(text)
+/// If a marker is missing.
+pub fn update_document(document: &str, report: &str) -> Result<String, Error> {
+    replace_between(document, COST_DOCUMENT, &format!("\n{}\n", report.trim()))
 }
 
-/// What a month costs.
+/// Replaces the sentence about the cost in the README.
 ///
 /// # Errors
-/// When a price is not known.
-pub fn month(idle: &Idle, prices: &Prices) -> Result<String, Error> {
-    let mut text = String::new();
-    writeln!(
-        text,
-        "\n### A month in which nobody comes: ${:.2}\n",
-        idle.bill.usd()
-    )?;
-    rows(&mut text, &idle.bill.lines, 1.0, prices)?;
-    if !idle.conditional.is_empty() {
-        writeln!(text, "\nOnly when a parameter switches it on:\n")?;
-        writeln!(text, "| condition | what | $ a month |\n|---|---|---|")?;
-        for (condition, line) in &idle.conditional {
-            writeln!(
-                text,
-                "| `{condition}` | {} × {} | {:.2} |",
-                quantity(line.quantity),
-                line.what,
-                line.usd
-            )?;
-        }
-    }
-    for price in ["dynamodb-storage", "dynamodb-pitr", "logs-stored-gb"] {
-        let price_of = prices.of(price)?;
-        let (usd, unit) = (price_of.usd, &price_of.unit);
-        writeln!(text, "\nBy what is kept: `{price}` ${usd} a {unit}.")?;
-    }
-    Ok(text)
-}
-
-/// Where the units of one order go.
-///
-/// # Errors
-/// When writing fails.
-pub fn units(title: &str, measured: &Measurement) -> Result<String, Error> {
-    let mut text = format!("\n### Request units of {title}\n\n");
-    writeln!(
-        text,
-        "| function | operation | table or index | write | read |\n|---|---|---|---|---|"
-    )?;
-    for (place, units) in &measured.counts.units {
-        writeln!(
-            text,
-            "| {} | {} | {} | {} | {} |",
-            place.function,
-            place.operation,
-            place.table.trim_start_matches("emporium-"),
-            quantity(units.write / measured.times),
-            quantity(units.read / measured.times)
-        )?;
-    }
-    let Units { read, write } = measured.counts.total();
-    writeln!(
-        text,
-        "| **all** | | | **{}** | **{}** |",
-        quantity(write / measured.times),
-        quantity(read / measured.times)
-    )?;
-    Ok(text)
-}
-
-/// How long functions run and what they call.
-///
-/// # Errors
-/// When a function is not in the template.
-pub fn milliseconds(title: &str, counts: &Counts, n: f64, specs: &Specs) -> Result<String, Error> {
-    let mut text = format!("\n### Milliseconds of {title}\n\n");
-    writeln!(
-        text,
-        "| function | runs | AWS calls a run | own work, measured ms | waiting, assumed ms |\n|---|---|---|---|---|"
-    )?;
-    for (label, time) in times(counts, specs)? {
-        let runs = counts
-            .invocations
-            .get(&label)
-            .map_or(0.0, |runs| count(runs));
-        let calls = counts
-            .calls
-            .iter()
-            .filter(|(call, _)| call.function == label);
-        let calls: u64 = calls.map(|(_, count)| count).sum();
-        writeln!(
-            text,
-            "| {label} | {} | {} | {:.1} | {:.1} |",
-            quantity(runs / n),
-            quantity(crate::bill::number(calls) / runs.max(1.0)),
-            time.measured_ms,
-            time.assumed_ms
-        )?;
-    }
-    writeln!(
-        text,
-        "\nMeasured: the median of what a run of the release build takes on this machine without its calls, stretched by the \
-         share of a processor that its memory has ({} MB: a whole one). Assumed: {} ms a call of DynamoDB, {} a transaction, \
-         {} a mail, {} any other; and rounding up to a millisecond. Cold starts are not in it.",
-        assumed::WHOLE_PROCESSOR_MB,
-        assumed::DYNAMODB_CALL_MS,
-        assumed::DYNAMODB_TRANSACTION_MS,
-        assumed::SES_CALL_MS,
-        assumed::OTHER_CALL_MS
-    )?;
-    Ok(text)
-}
-
-/// Pages at both sizes.
-///
-/// # Errors
-/// When writing fails.
-pub fn pages(pages: &[Page], small: usize, large: usize) -> Result<String, Error> {
-    let number = |number: usize| u32::try_from(number).map_or(0.0, f64::from);
-    let (small, large) = (whole(number(small)), whole(number(large)));
-    let mut text = String::from("\n### Read units of a page of 20 products\n\n");
-    writeln!(
-        text,
-        "| page | of {small} products | of {large} products |\n|---|---|---|"
-    )?;
-    for page in pages {
-        writeln!(
-            text,
-            "| {} | {} ({} found) | {} ({} found) |",
-            page.what, page.units_small, page.products_small, page.units_large, page.products_large
-        )?;
-    }
-    Ok(text)
-}
-
-/// The headline.
-///
-/// # Errors
-/// When writing fails.
-pub fn headline(figures: &Figures) -> Result<String, Error> {
-    let mut text = String::new();
-    if cfg!(debug_assertions) {
-        writeln!(text, "{DEBUG}")?;
-    }
-    writeln!(text, "\n| | $ |\n|---|---|")?;
-    for (what, usd) in [
-        (
-            "1,000 orders, from placing to the mail",
-            figures.usd_per_1000_orders,
-        ),
-        (
-            "1,000 orders whose card is declined",
-            figures.usd_per_1000_declined_orders,
-        ),
-        (
-            "1,000,000 reads of a product",
-            figures.usd_per_1000000_product_reads,
-        ),
-        (
-            "1,000,000 pages of 20 products",
-            figures.usd_per_1000000_product_pages,
-        ),
-        (
-            "1,000 registrations, with the mail",
-            figures.usd_per_1000_registrations,
-        ),
-        ("1,000 log-ins", figures.usd_per_1000_log_ins),
-        ("a month in which nobody comes", figures.usd_per_idle_month),
-    ] {
-        writeln!(text, "| {what} | {usd:.2} |")?;
-    }
-    Ok(text)
-}
-
-/// The prices.
-///
-/// # Errors
-/// When writing fails.
-pub fn price_list(prices: &Prices) -> Result<String, Error> {
-    let mut text = format!(
-        "\n### Prices ({}, {}, read {})\n\n{}\n\n",
-        prices.region, prices.currency, prices.read, prices.note
-    );
-    writeln!(text, "| price | $ | of | source |\n|---|---|---|---|")?;
-    for (name, price) in prices.all() {
-        writeln!(
-            text,
-            "| `{name}` | {} | {} | {} |",
-            price.in_words(),
-            price.unit,
-            price.source
-        )?;
-    }
-    Ok(text)
-}
-
-/// `docs/cost.md` with what is between the markers replaced.
-///
-/// # Errors
-/// When a marker is missing.
-pub fn replace(document: &str, figures: &str) -> Result<String, Error> {
-    between(document, (BEGIN, END), &format!("\n{figures}\n"))
-}
-
-/// The README with its one sentence of what the shop costs.
-///
-/// # Errors
-/// When a marker is missing.
-pub fn readme(document: &str, figures: &Figures) -> Result<String, Error> {
+/// If a marker is missing.
+pub fn update_readme(document: &str, figures: &Figures) -> Result<String, Error> {
     let sentence = format!(
-        "A thousand orders cost ${:.2}, a million product pages ${:.2}, and a month in which nobody comes ${:.2}",
+        "A thousand orders cost ${:.2}, a million product pages ${:.2}, and a month without customers ${:.2}",
         figures.usd_per_1000_orders,
         figures.usd_per_1000000_product_pages,
         figures.usd_per_idle_month
     );
-    between(document, ("<!-- cost -->", "<!-- end -->"), &sentence)
+    replace_between(document, README, &sentence)
 }
 
-fn between(document: &str, (begin, end): (&str, &str), text: &str) -> Result<String, Error> {
-    let missing = || Error::from("a document has lost a marker that make cost writes after");
-    let (before, rest) = document.split_once(begin).ok_or_else(missing)?;
-    let (_, after) = rest.split_once(end).ok_or_else(missing)?;
+fn replace_between(
+    document: &str,
+    (begin, end): (&str, &str),
+    text: &str,
+) -> Result<String, Error> {
+    let missing = |marker: &str| Error::from(format!("the marker `{marker}` is missing"));
+    let (before, rest) = document.split_once(begin).ok_or_else(|| missing(begin))?;
+    let (_, after) = rest.split_once(end).ok_or_else(|| missing(end))?;
     Ok(format!("{before}{begin}{text}{end}{after}"))
 }
 
@@ -310,34 +204,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_between_the_markers_is_replaced() {
-        let document = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let replaced = replace(&document, "new").unwrap();
-        assert_eq!(replaced, format!("a\n{BEGIN}\nnew\n{END}\nb\n"));
-        assert!(replace("a", "new").is_err());
+    fn only_the_text_between_the_markers_is_replaced() {
+        let (begin, end) = COST_DOCUMENT;
+        let document = format!("a\n{begin}\nold\n{end}\nb\n");
+        let updated = update_document(&document, "new").unwrap();
+        assert_eq!(updated, format!("a\n{begin}\nnew\n{end}\nb\n"));
+        assert!(update_document("a", "new").is_err());
     }
 
     #[test]
-    fn the_readme_says_what_the_run_found() {
-        let readme_of_tree = std::fs::read_to_string(crate::tree::root().join("README.md"));
+    fn the_readme_gets_the_figures_of_the_run() {
+        let readme = std::fs::read_to_string(crate::tree::root().join("README.md")).unwrap();
         let figures = Figures {
             usd_per_1000_orders: 0.175,
             usd_per_1000000_product_pages: 3.5,
             usd_per_idle_month: 4.0,
             ..Figures::default()
         };
-        let written = readme(&readme_of_tree.unwrap(), &figures).unwrap();
-        assert!(written.contains("orders cost $0.17, a million product pages $3.50"));
-        assert_eq!(readme(&written, &figures).unwrap(), written);
+        let updated = update_readme(&readme, &figures).unwrap();
+        assert!(updated.contains("orders cost $0.17, a million product pages $3.50"));
+        assert_eq!(update_readme(&updated, &figures).unwrap(), updated);
     }
 
     #[test]
-    fn numbers_are_readable() {
+    fn numbers_have_separators_and_significant_digits() {
         assert_eq!(whole(1_234_567.0), "1,234,567");
         assert_eq!(whole(100.0), "100");
-        assert_eq!(
-            (quantity(0.5), quantity(20.0)),
-            ("0.500".into(), "20".into())
-        );
+        assert_eq!(quantity(0.5), "0.500");
+        assert_eq!(quantity(20.0), "20");
+    }
+
+    #[test]
+    fn a_report_has_every_table() {
+        let prices = Prices::read().unwrap();
+        let mut bill = Bill::default();
+        bill.add(&prices, "SES: mails", 1.0, "ses-mail").unwrap();
+        let idle = Idle {
+            bill: bill.clone(),
+            conditional: vec![("Traced".to_owned(), bill.lines[0].clone())],
+        };
+        let report = Report {
+            figures: &Figures::default(),
+            bills: vec![Section::new("1,000 orders", 1_000.0, &bill)],
+            idle: &idle,
+            order: &Measurement {
+                times: 1.0,
+                counts: crate::counts::Counts::default(),
+            },
+            pages: &[],
+            large: 100_000,
+            specs: &Specs::default(),
+            prices: &prices,
+        };
+        let text = report.render().unwrap();
+        for row in [
+            "### 1,000 orders: $0.10\n\n| item | quantity | price | $ |\n|---|---|---|---|\n\
+             | SES: mails | 1,000 mail | $0.1 per 1,000 | 0.1000 |\n\n### A month",
+            "\n| `Traced` | 1 × SES: mails | 0.00 |\n\nStorage is billed on top: `dynamodb-storage` $0.25",
+            "| **all** | | | **0** | **0** |\n\n### Durations",
+            "| page | of 1,000 products | of 100,000 products |\n",
+            "\n| `ses-mail` | $0.1 per 1,000 | mail | https://aws.amazon.com/ses/pricing/ |\n",
+        ] {
+            assert!(text.contains(row), "{row}\n---\n{text}");
+        }
     }
 }

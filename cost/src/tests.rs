@@ -1,15 +1,16 @@
-//! The meter against what AWS documents, on an embedded DynamoDB.
+//! Compares the meter with AWS's documented rules, on an embedded DynamoDB.
 
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use dynamo::{Expression, Index, IndexKey, Key, Shape, Table};
+use dynamo::{Expression, Index, IndexKey, Key, Table, TableSchema};
+use runtime::Random;
 use serde_json::json;
 use testkit::TestTable;
 
 use crate::{counts::Counts, meter::Meter, units::Units};
 
-const SHAPE: Shape = Shape {
+const SCHEMA: TableSchema = TableSchema {
     indexes: &[Index {
         name: "by-tag",
         partition: "tag",
@@ -18,21 +19,21 @@ const SHAPE: Shape = Shape {
     }],
 };
 
-/// A table that is read and written through a meter.
+/// A table that is accessed through a meter.
 struct Metered {
     meter: Arc<Meter>,
     table: Table,
-    /// The table's own, which no meter sees.
+    /// Unmetered access to the same table.
     test: TestTable,
 }
 
 impl Metered {
     async fn open() -> Self {
-        let test = TestTable::create(&SHAPE).await;
+        let test = TestTable::create(&SCHEMA).await;
         let meter = Meter::start().await.unwrap();
         let (environment, _) = meter.through(&test.environment(), "test");
         let client = runtime::aws::Aws::from_environment(&environment).unwrap();
-        let table = Table::new(client.dynamodb(), test.table().name());
+        let table = Table::new(client.dynamodb(), test.table().name(), Random::system());
         Self { meter, table, test }
     }
 
@@ -40,14 +41,14 @@ impl Metered {
         self.table.client()
     }
 
-    /// Puts an item of so many bytes, unmetered.
+    /// Writes an item of a given size, unmetered.
     async fn item(&self, sk: &str, bytes: usize) {
         let item = sized(sk, bytes);
         let everywhere = Expression::when("attribute_not_exists(sk) OR attribute_exists(sk)");
         self.test.table().put(&item, everywhere).await.unwrap();
     }
 
-    /// Read and write units since the last time.
+    /// The read and write units since the last call.
     fn units(&self) -> (f64, f64) {
         let Units { read, write } = self.meter.take().total();
         (read, write)
@@ -72,7 +73,7 @@ impl Metered {
     }
 }
 
-/// An item of exactly so many bytes, by AWS's rule: names and values in UTF-8.
+/// An item of exactly this size by AWS's rule: names and values in UTF-8.
 fn sized(sk: &str, bytes: usize) -> serde_json::Value {
     let around = "pk".len() + "P".len() + "sk".len() + sk.len() + "text".len();
     json!({ "pk": "P", "sk": sk, "text": "x".repeat(bytes - around) })
@@ -83,7 +84,7 @@ fn always() -> Expression {
 }
 
 #[tokio::test]
-async fn a_read_is_a_unit_for_four_kilobytes_and_half_of_it_when_eventually_consistent() {
+async fn a_read_costs_a_unit_per_4_kb_and_half_if_eventually_consistent() {
     let shop = Metered::open().await;
     shop.item("small", 4096).await;
     shop.item("large", 4097).await;
@@ -91,12 +92,12 @@ async fn a_read_is_a_unit_for_four_kilobytes_and_half_of_it_when_eventually_cons
     assert_eq!(shop.get("small", false).await, (0.5, 0.0));
     assert_eq!(shop.get("large", true).await, (2.0, 0.0));
     assert_eq!(shop.get("large", false).await, (1.0, 0.0));
-    // What is not there costs as much as the smallest that is.
+    // A missing item costs as much as the smallest existing one.
     assert_eq!(shop.get("missing", false).await, (0.5, 0.0));
 }
 
 #[tokio::test]
-async fn a_transactional_read_is_two_units() {
+async fn a_transactional_read_costs_two_units() {
     let shop = Metered::open().await;
     shop.item("small", 4096).await;
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -128,13 +129,13 @@ async fn items_of_a_batch_are_rounded_one_by_one_and_those_of_a_query_together()
 }
 
 #[tokio::test]
-async fn a_write_is_a_unit_for_a_kilobyte_by_the_larger_of_before_and_after() {
+async fn a_write_costs_a_unit_per_kb_of_the_larger_of_old_and_new_item() {
     let shop = Metered::open().await;
     shop.table.put(&sized("a", 1024), always()).await.unwrap();
     assert_eq!(shop.units(), (0.0, 1.0));
     shop.table.put(&sized("b", 1025), always()).await.unwrap();
     assert_eq!(shop.units(), (0.0, 2.0));
-    // Made smaller, it costs what it was.
+    // Shrinking an item costs its old size.
     let shrink = Expression::update("SET #text = :text")
         .name("#text", "text")
         .value(":text", "x");
@@ -168,7 +169,7 @@ async fn a_transaction_costs_each_item_twice_and_indexes_once() {
 }
 
 #[tokio::test]
-async fn an_index_costs_an_entry_that_comes_goes_or_changes_and_two_when_it_moves() {
+async fn an_index_costs_one_write_to_add_remove_or_change_an_entry_and_two_to_move_it() {
     let shop = Metered::open().await;
     shop.item("a", 200).await;
     let change = async |expression: &'static str| {
@@ -183,46 +184,46 @@ async fn an_index_costs_an_entry_that_comes_goes_or_changes_and_two_when_it_move
         let _: serde_json::Value = shop.table.update(key, change).await.unwrap();
         shop.units().1
     };
-    assert_eq!(change("SET tag = :tag, label = :label").await, 2.0, "comes");
-    assert_eq!(change("SET note = :note").await, 2.0, "changes");
-    assert_eq!(change("SET label = :label").await, 3.0, "moves");
-    assert_eq!(change("REMOVE tag").await, 2.0, "goes");
-    assert_eq!(change("SET note = :note").await, 1.0, "is not there");
+    assert_eq!(change("SET tag = :tag, label = :label").await, 2.0, "added");
+    assert_eq!(change("SET note = :note").await, 2.0, "changed");
+    assert_eq!(change("SET label = :label").await, 3.0, "moved");
+    assert_eq!(change("REMOVE tag").await, 2.0, "removed");
+    assert_eq!(change("SET note = :note").await, 1.0, "not indexed");
 }
 
 #[tokio::test]
-async fn a_write_that_is_refused_costs_as_much_as_the_item_that_stands_there() {
+async fn a_rejected_write_costs_the_size_of_the_existing_item() {
     let shop = Metered::open().await;
     shop.item("large", 3000).await;
-    let refused = shop.table.put(&sized("large", 100), always()).await;
-    assert!(refused.is_err());
+    let rejected = shop.table.put(&sized("large", 100), always()).await;
+    assert!(rejected.is_err());
     assert_eq!(shop.units(), (0.0, 3.0));
     let there = || Expression::when("attribute_exists(pk)");
-    let refused = shop.table.delete(Key::new("P", "missing"), there()).await;
-    assert!(refused.is_err());
+    let rejected = shop.table.delete(Key::new("P", "missing"), there()).await;
+    assert!(rejected.is_err());
     assert_eq!(shop.units(), (0.0, 1.0));
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_refused_costs_all_its_items() {
+async fn a_rejected_transaction_costs_all_of_its_items() {
     let shop = Metered::open().await;
     shop.item("large", 3000).await;
     let transaction = shop.table.transaction();
-    let refused = transaction
+    let rejected = transaction
         .insert("new", &sized("new", 1500))
         .insert("large", &sized("large", 100))
         .commit()
         .await;
-    assert!(refused.is_err());
+    assert!(rejected.is_err());
     assert_eq!(shop.units(), (0.0, 2.0 * 2.0 + 2.0 * 3.0));
 }
 
 #[tokio::test]
-async fn each_function_is_told_apart() {
+async fn calls_are_attributed_to_their_function() {
     let shop = Metered::open().await;
     let (other, _) = shop.meter.through(&shop.test.environment(), "other");
     let client = runtime::aws::Aws::from_environment(&other).unwrap();
-    let table = Table::new(client.dynamodb(), shop.table.name());
+    let table = Table::new(client.dynamodb(), shop.table.name(), Random::system());
     shop.get("a", true).await;
     let _: Option<serde_json::Value> = table.get(Key::new("P", "a")).await.unwrap();
     let _: Option<serde_json::Value> = shop.table.peek(Key::new("P", "a")).await.unwrap();

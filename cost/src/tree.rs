@@ -1,4 +1,4 @@
-//! What is read from the tree: the template, and what it says of functions.
+//! What the measurement reads from the repository.
 
 use std::{
     collections::BTreeMap,
@@ -19,10 +19,10 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Memory and trigger of every function, as the template and the code say.
+/// The memory size and trigger of every function.
 pub fn specs(template: &Template) -> Specs {
     let mut specs = BTreeMap::new();
-    // What no function needs to know the laptop's template leaves out.
+    // The local template reader skips these properties, so they are searched for.
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap_or_default();
     let active =
         |text: &str| text.contains("\n  Tracing:\n    Type: String\n    Default: Active\n");
@@ -45,10 +45,10 @@ pub fn specs(template: &Template) -> Specs {
     }
 }
 
-/// Gives the template without a shop.
+/// Loads the template.
 ///
 /// # Errors
-/// When it does not read.
+/// If it is malformed.
 pub fn template() -> Result<Template, Error> {
     Ok(Template::load(
         &root().join("template.yaml"),

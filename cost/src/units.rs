@@ -1,26 +1,27 @@
 //! Request units of one DynamoDB call.
 //!
-//! What succeeds is counted by what DynamoDB itself says it consumed: the meter
-//! adds `ReturnConsumedCapacity: INDEXES` to each request. What is refused says
-//! nothing, but is not free: AWS's documentation charges a conditional write
-//! that fails by the item that stands there, one unit at least, and each item
-//! of a transaction twice, for preparing and for committing it. Of a cancelled
-//! transaction all items are counted so, which is the most that it can cost.
+//! Successful calls are counted by what DynamoDB itself reports: the meter adds
+//! `ReturnConsumedCapacity: INDEXES` to each request. A rejected write reports
+//! nothing but is not free. According to AWS's documentation, a conditional write
+//! that fails consumes units for the existing item, at least one, and a
+//! transaction consumes units for each item twice, to prepare and to commit it.
+//! For a cancelled transaction all items are counted, which is an upper bound.
 
 use dynoxide::types::{Item, item_size};
+use serde::Serialize;
 use serde_json::Value;
 
-/// Bytes of one write unit.
+/// Bytes covered by one write unit.
 const WRITE_UNIT_BYTES: usize = 1024;
-/// How often a transaction writes an item: it prepares and it commits.
+/// A transaction writes each item twice: it prepares and commits it.
 const TRANSACTION_FACTOR: f64 = 2.0;
 
 /// Request units.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Units {
-    /// Of reads (4 KB; half for an eventually consistent one).
+    /// For reads (4 KB each, half a unit if eventually consistent).
     pub read: f64,
-    /// Of writes (1 KB; twice in a transaction).
+    /// For writes (1 KB each, doubled in a transaction).
     pub write: f64,
 }
 
@@ -31,14 +32,25 @@ impl std::ops::AddAssign for Units {
     }
 }
 
-/// What one table or index was charged.
+impl std::ops::Div<f64> for Units {
+    type Output = Self;
+
+    fn div(self, divisor: f64) -> Self {
+        Self {
+            read: self.read / divisor,
+            write: self.write / divisor,
+        }
+    }
+}
+
+/// The units consumed at one table or index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Charge {
     /// The table.
     pub table: String,
-    /// Its index, or the table itself.
+    /// The index; `None` for the table itself.
     pub index: Option<String>,
-    /// How much.
+    /// The units.
     pub units: Units,
 }
 
@@ -50,24 +62,27 @@ fn reads(operation: &str) -> bool {
     )
 }
 
-/// What a call was charged.
+/// The units that a call consumed.
 pub fn charges(operation: &str, request: &Value, reply: &Value) -> Vec<Charge> {
     match &reply["ConsumedCapacity"] {
-        Value::Array(tables) => tables.iter().flat_map(|one| told(operation, one)).collect(),
-        one @ Value::Object(_) => told(operation, one),
-        _ => refused(request, reply),
+        Value::Array(tables) => tables
+            .iter()
+            .flat_map(|one| reported(operation, one))
+            .collect(),
+        one @ Value::Object(_) => reported(operation, one),
+        _ => rejected(request, reply),
     }
 }
 
-/// What DynamoDB says of one table.
-fn told(operation: &str, consumed: &Value) -> Vec<Charge> {
+/// The units that DynamoDB reports for one table.
+fn reported(operation: &str, consumed: &Value) -> Vec<Charge> {
     let table = consumed["TableName"].as_str().unwrap_or_default();
     let charge = |index: Option<&String>, detail: &Value| {
         let all = detail["CapacityUnits"].as_f64().unwrap_or_default();
         let (read, write) = if reads(operation) {
             (all, 0.0)
         } else {
-            // A transaction that is repeated with its token is a read.
+            // A transaction repeated with the same token consumes read units.
             let read = detail["ReadCapacityUnits"].as_f64().unwrap_or_default();
             (read, all - read)
         };
@@ -87,8 +102,8 @@ fn told(operation: &str, consumed: &Value) -> Vec<Charge> {
     charges
 }
 
-/// What a refused write costs.
-fn refused(request: &Value, reply: &Value) -> Vec<Charge> {
+/// The units of a rejected write.
+fn rejected(request: &Value, reply: &Value) -> Vec<Charge> {
     let kind = reply["__type"].as_str().unwrap_or_default();
     let charge = |table: &Value, write: f64| Charge {
         table: table.as_str().unwrap_or_default().to_owned(),
@@ -108,15 +123,15 @@ fn refused(request: &Value, reply: &Value) -> Vec<Charge> {
         .enumerate()
         .filter_map(|(place, write)| {
             let (_, write) = write.as_object()?.iter().next()?;
-            let stands = reasons.and_then(|reasons| reasons.get(place));
-            let stands = stands.map_or(1.0, |reason| write_units(&reason["Item"]));
-            let units = stands.max(write_units(&write["Item"])) * TRANSACTION_FACTOR;
+            let existing = reasons.and_then(|reasons| reasons.get(place));
+            let existing = existing.map_or(1.0, |reason| write_units(&reason["Item"]));
+            let units = existing.max(write_units(&write["Item"])) * TRANSACTION_FACTOR;
             Some(charge(&write["TableName"], units))
         })
         .collect()
 }
 
-/// Write units of an item in DynamoDB's JSON; one when there is none.
+/// The write units of an item in DynamoDB's JSON; one if there is no item.
 fn write_units(item: &Value) -> f64 {
     let item: Option<Item> = serde_json::from_value(item.clone()).ok();
     let kilobytes = item.map_or(0, |item| item_size(&item).div_ceil(WRITE_UNIT_BYTES));

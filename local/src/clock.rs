@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-/// Now, to the millisecond.
 pub(crate) fn now() -> Timestamp {
-    kernel::Clock::System.now()
+    runtime::Clock::system().now()
 }
 
 /// Milliseconds since the Unix epoch.

@@ -1,7 +1,6 @@
 //! `emporium-local`: the whole shop on this machine.
 //!
-//! What a person reads goes to standard output; logs go to standard error, as
-//! JSON, from `info` on or as `RUST_LOG` says.
+//! Messages for people go to standard output, logs to standard error.
 
 use std::{
     io::Write,
@@ -13,30 +12,29 @@ use local::{Options, Shop, Source, StartError, template::Event};
 use runtime::{Environment, log};
 
 const HELP: &str = "\
-Runs the whole shop from template.yaml, with no account and no network.
+Runs the whole shop from template.yaml, without an AWS account or a network.
 
   emporium-local [--ephemeral] [--template FILE] [--data DIR] [--ready-file FILE]
 
   --ephemeral        keep nothing between runs (or EPHEMERAL=1)
   --template FILE    the template (template.yaml)
-  --data DIR         where data is kept (.local)
-  --ready-file FILE  write {\"url\":…,\"internalKey\":…} there once the shop answers
+  --data DIR         the data directory (.local)
+  --ready-file FILE  write {\"url\":…,\"internalKey\":…} there once the shop is ready
 
-  PORT=3000          the port; 0 for any that is free
+  PORT=3000          the port; 0 picks a free one
   INTERNAL_KEY=…     the internal key (local-internal-key)
-  RUST_LOG=info      what is logged, as JSON, on standard error
+  RUST_LOG=info      the log filter; logs are JSON, on standard error
 
-Each parameter of the template is taken from the variable of its name, in
-capitals with underscores: ShopCurrency from SHOP_CURRENCY.
+Parameters of the template are set by environment variables in upper snake
+case: ShopCurrency by SHOP_CURRENCY.
 ";
 
-/// What is logged when `RUST_LOG` does not say: the functions, and of the
-/// embedded services only what is wrong.
+/// The log filter without `RUST_LOG`: the functions, and problems of the embedded
+/// services.
 const LOG_DEFAULT: &str = "info,dynoxide=error,rustack_sqs_core=warn,rustack_sns_core=warn,rustack_ses_core=warn,rustack_secretsmanager_core=warn";
-/// Where the shop answers when nothing else is said.
 const PORT_DEFAULT: u16 = 3000;
 
-/// What the command line and the environment ask for.
+/// The settings of the command line and the environment.
 struct Arguments {
     template: PathBuf,
     data: Option<PathBuf>,
@@ -45,11 +43,11 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let environment = with_room(Environment::of_process());
+    let environment = with_raised_rate_limit(Environment::from_process());
     let arguments = match arguments(std::env::args().skip(1), &environment) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            say(HELP);
+            print(HELP);
             return ExitCode::SUCCESS;
         }
         Err(reason) => return fail(&format!("{reason}\n\n{HELP}")),
@@ -64,13 +62,13 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(run(arguments, environment)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&log::chain(error.as_ref())),
+        Err(error) => fail(&log::error_chain(error.as_ref())),
     }
 }
 
-/// The environment with a higher limit of requests from one address, when it
-/// sets none: here all of them come from this machine, tests and demos included.
-fn with_room(environment: Environment) -> Environment {
+/// Raises the rate limit per IP address unless the environment sets it: locally,
+/// all requests come from one address, including those of tests and demos.
+fn with_raised_rate_limit(environment: Environment) -> Environment {
     const VARIABLE: &str = "AUTH_REQUESTS_PER_IP";
     const REQUESTS: &str = "100000";
     match environment.get(VARIABLE) {
@@ -91,28 +89,28 @@ async fn run(arguments: Arguments, environment: Environment) -> Result<(), runti
     };
     let shop = match Shop::start(options).await {
         Err(error @ StartError::Port { .. }) => {
-            return Err(format!("{}; choose another with PORT=…", log::chain(&error)).into());
+            return Err(format!("{}; set PORT to another one", log::error_chain(&error)).into());
         }
         started => started?,
     };
     if let Some(file) = &arguments.ready_file {
         write_ready_file(file, &shop)?;
     }
-    say(&banner(&shop, arguments.data.as_deref()));
+    print(&banner(&shop, arguments.data.as_deref()));
     stopping.wait().await;
-    say("stopping\n");
+    print("stopping\n");
     shop.stop().await;
     Ok(())
 }
 
-/// The same JSON as in Lambda, and panics as a line of it.
+/// Logs the same JSON as in Lambda, including panics.
 fn log_to_stderr() {
-    // Nothing else has set one in this process.
+    // Fails only if a subscriber is set already, which this process never does before.
     let _ = log::write(LOG_DEFAULT, std::io::stderr);
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }
 
-/// Ctrl-C, and what a process manager sends.
+/// Ctrl-C, and the signal of process managers.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
@@ -160,7 +158,7 @@ fn arguments(
             "--data" => data = value()?,
             "--ready-file" => ready_file = Some(value()?),
             "--help" | "-h" => return Ok(None),
-            other => return Err(format!("{other} is not an option")),
+            other => return Err(format!("unknown option {other}")),
         }
     }
     let port = environment
@@ -174,7 +172,6 @@ fn arguments(
     }))
 }
 
-/// What a person needs to know to go on.
 fn banner(shop: &Shop, data: Option<&Path>) -> String {
     let url = shop.url();
     let routes = shop
@@ -199,29 +196,29 @@ fn banner(shop: &Shop, data: Option<&Path>) -> String {
         .map(|key| format!("  internal   X-Internal-Key: {key}\n"))
         .unwrap_or_default();
     format!(
-        "\nEmporium is open, with {functions} functions from template.yaml.\n\n\
-         \x20 shop       {url}\n\
+        "\nEmporium is running, with {functions} functions from template.yaml.\n\n\
+         \x20 API        {url}\n\
          \x20 docs       {docs}\n\
-         \x20 at work    {url}/_local/\n\
+         \x20 dashboard  {url}/_local/\n\
          \x20 mailbox    {url}/_local/mailbox\n\
          \x20 metrics    {url}/metrics\n\
          {key}\
          \x20 data       {data}\n\n\
-         Buy something: make demo BASE_URL={url}\n\n",
+         Try it: make demo BASE_URL={url}\n\n",
         functions = shop.template().functions.len(),
     )
 }
 
-/// Tells a script that the shop answers; the file is there whole or not at all.
+/// Tells a script that the shop is ready. The file is written atomically.
 fn write_ready_file(file: &Path, shop: &Shop) -> std::io::Result<()> {
     let ready = serde_json::json!({"url": shop.url(), "internalKey": shop.internal_key()});
-    let unfinished = file.with_extension("unfinished");
-    std::fs::write(&unfinished, ready.to_string())?;
-    std::fs::rename(&unfinished, file)
+    let temporary = file.with_extension("tmp");
+    std::fs::write(&temporary, ready.to_string())?;
+    std::fs::rename(&temporary, file)
 }
 
-fn say(text: &str) {
-    // Nobody reads any more: the shop goes on.
+fn print(text: &str) {
+    // A closed standard output must not stop the shop.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 

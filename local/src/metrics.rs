@@ -1,5 +1,5 @@
-//! Metrics of the shop, as Prometheus takes them: what functions count, under
-//! the field's names and units, and what only the laptop knows.
+//! Prometheus metrics: those that functions count, by Prometheus's conventions
+//! for names and units, and those of the local environment.
 
 use std::{
     collections::HashMap,
@@ -16,18 +16,18 @@ use metrics_exporter_prometheus::{
 };
 use tokio::task::JoinHandle;
 
-use crate::cloud::{QueueDepth, Stop};
+use crate::cloud::{QueueDepth, StopSignal};
 
-/// What all names begin with.
+/// The prefix of all names.
 const PREFIX: &str = "emporium_";
-/// Upper bounds of the buckets of durations, in seconds.
+/// Bucket boundaries for durations, in seconds.
 const SECONDS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// Upper bounds of the buckets of amounts of money, in whole units.
+/// Bucket boundaries for amounts of money, in whole units.
 const AMOUNTS: [f64; 9] = [1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
-/// How often values are sorted into their buckets when nobody scrapes.
-const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How often histograms are aggregated if nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 const METADATA: Metadata<'static> = Metadata::new("local", Level::INFO, None);
 
 const INVOCATIONS: &str = "emporium_function_invocations_total";
@@ -37,25 +37,24 @@ const QUEUE: &str = "emporium_queue_messages";
 const DEAD_LETTERS: &str = "emporium_dead_letter_queue_messages";
 
 tokio::task_local! {
-    /// Whose function this task runs.
+    /// The shop whose function this task runs.
     static CURRENT: Arc<ShopMetrics>;
 }
 
-/// The metrics of one shop. There may be more shops than one in a process, as
-/// in tests, and each counts for itself.
+/// The metrics of one shop. A process may run several, as tests do, and each
+/// counts separately.
 pub(crate) struct ShopMetrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
-    /// The units of histograms, of which their names depend.
+    /// The units of histograms, which determine the suffixes of their names.
     units: Mutex<HashMap<KeyName, Unit>>,
 }
 
 impl ShopMetrics {
-    /// Metrics of a new shop, which have counted nothing.
     pub(crate) fn new() -> Result<Arc<Self>, BuildError> {
         static FACADE: Once = Once::new();
-        // Fails only when there is a recorder already, which then is the one to keep.
-        FACADE.call_once(|| drop(metrics::set_global_recorder(OfTheCurrentShop)));
+        // Fails only if there is a recorder already, which is then kept.
+        FACADE.call_once(|| drop(metrics::set_global_recorder(CurrentShopRecorder)));
         let seconds = Matcher::Suffix("_seconds".to_owned());
         let amounts = Matcher::Suffix("_currency_units".to_owned());
         let recorder = PrometheusBuilder::new()
@@ -74,42 +73,42 @@ impl ShopMetrics {
     fn describe(&self) {
         let recorder = &self.recorder;
         let counters = [
-            (INVOCATIONS, "Invocations of a function, however they ended"),
+            (INVOCATIONS, "Invocations of a function, successful or not"),
             (ERRORS, "Invocations of a function that failed"),
         ];
         for (name, help) in counters {
             recorder.describe_counter(name.into(), None, help.into());
         }
-        let help = "How long invocations of a function took";
+        let help = "Duration of a function's invocations";
         recorder.describe_histogram(DURATION.into(), None, help.into());
         let gauges = [
             (QUEUE, "Messages in a queue: waiting, in flight or delayed"),
-            (DEAD_LETTERS, "Messages that a dead-letter queue holds"),
+            (DEAD_LETTERS, "Messages in a dead-letter queue"),
         ];
         for (name, help) in gauges {
             recorder.describe_gauge(name.into(), None, help.into());
         }
     }
 
-    /// Runs a function so that what it counts is this shop's.
+    /// Runs a function whose metrics belong to this shop.
     pub(crate) async fn scope<F: Future>(self: Arc<Self>, function: F) -> F::Output {
         CURRENT.scope(self, function).await
     }
 
-    /// An invocation has ended.
+    /// Counts a finished invocation.
     pub(crate) fn invoked(&self, function: &str, duration: Duration, failed: bool) {
         let key = |name| labelled(name, &[("function", function)]);
         let recorder = &self.recorder;
         let invocations = recorder.register_counter(&key(INVOCATIONS), &METADATA);
         invocations.increment(1);
         let errors = recorder.register_counter(&key(ERRORS), &METADATA);
-        // Also when it did not fail, so that the series is there from the start.
+        // Also zero, so that the series exists from the first invocation on.
         errors.increment(u64::from(failed));
         let durations = recorder.register_histogram(&key(DURATION), &METADATA);
         durations.record(duration);
     }
 
-    /// What a queue holds now.
+    /// Sets the current depth of a queue.
     pub(crate) fn queue(&self, name: &str, dead_letters: bool, depth: QueueDepth) {
         let set = |key: &Key, messages: u64| {
             let messages = u32::try_from(messages).unwrap_or(u32::MAX);
@@ -131,17 +130,18 @@ impl ShopMetrics {
         }
     }
 
-    /// Everything, in the text format.
+    /// All metrics in the text format.
     pub(crate) fn render(&self) -> String {
         self.handle.render()
     }
 
-    /// Keeps memory bounded while nobody scrapes.
-    pub(crate) fn tidy(&self, stop: Stop) -> JoinHandle<()> {
+    /// Aggregates histograms periodically, so that memory stays bounded if nobody
+    /// scrapes.
+    pub(crate) fn run_upkeep(&self, stop: StopSignal) -> JoinHandle<()> {
         let handle = self.handle.clone();
         tokio::spawn(async move {
             let mut stopping = std::pin::pin!(stop.wait());
-            while tokio::time::timeout(TIDY_EVERY, &mut stopping)
+            while tokio::time::timeout(UPKEEP_INTERVAL, &mut stopping)
                 .await
                 .is_err()
             {
@@ -163,9 +163,9 @@ fn labelled(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
     Key::from_parts(name, labels.collect::<Vec<_>>())
 }
 
-/// `OrdersPlaced` as `emporium_orders_placed_total`: words apart, the unit last.
-fn prometheus(name: &str, ending: &str) -> String {
-    format!("{PREFIX}{}{ending}", snake(name))
+/// `OrdersPlaced` as `emporium_orders_placed_total`.
+fn prometheus(name: &str, suffix: &str) -> String {
+    format!("{PREFIX}{}{suffix}", snake(name))
 }
 
 fn snake(name: &str) -> String {
@@ -179,15 +179,15 @@ fn snake(name: &str) -> String {
     snake
 }
 
-fn renamed(key: &Key, ending: &str) -> Key {
+fn renamed(key: &Key, suffix: &str) -> Key {
     let labels = key
         .labels()
         .map(|label| Label::new(snake(label.key()), label.value().to_owned()));
-    Key::from_parts(prometheus(key.name(), ending), labels.collect::<Vec<_>>())
+    Key::from_parts(prometheus(key.name(), suffix), labels.collect::<Vec<_>>())
 }
 
-/// What the name of a histogram ends with: Prometheus counts time in seconds.
-const fn ending(unit: Option<Unit>) -> &'static str {
+/// The suffix of a histogram's name. Prometheus measures time in seconds.
+const fn suffix(unit: Option<Unit>) -> &'static str {
     match unit {
         Some(Unit::Milliseconds | Unit::Seconds) => "_seconds",
         Some(Unit::Bytes) => "_bytes",
@@ -196,28 +196,28 @@ const fn ending(unit: Option<Unit>) -> &'static str {
     }
 }
 
-/// A histogram that is given milliseconds and keeps seconds.
+/// Converts recorded milliseconds to seconds.
 struct InSeconds(Histogram);
 
 impl HistogramFn for InSeconds {
     #[expect(
         clippy::float_arithmetic,
-        reason = "a metric's value is a float; nothing is decided by it"
+        reason = "metric values are floats, and no decision depends on them"
     )]
     fn record(&self, milliseconds: f64) {
         self.0.record(milliseconds / 1_000.0);
     }
 }
 
-/// Gives what the facade brings to the shop whose function brings it.
-struct OfTheCurrentShop;
+/// Forwards metrics to the shop whose function recorded them.
+struct CurrentShopRecorder;
 
-/// Asks the current shop; nobody when no function is running.
-fn current<T>(ask: impl FnOnce(&ShopMetrics) -> T) -> Option<T> {
-    CURRENT.try_with(|shop| ask(shop)).ok()
+/// Calls `record` with the current shop, if a function is running.
+fn current<T>(record: impl FnOnce(&ShopMetrics) -> T) -> Option<T> {
+    CURRENT.try_with(|shop| record(shop)).ok()
 }
 
-impl Recorder for OfTheCurrentShop {
+impl Recorder for CurrentShopRecorder {
     fn describe_counter(&self, name: KeyName, _: Option<Unit>, help: SharedString) {
         let name = prometheus(name.as_str(), "_total").into();
         current(|shop| shop.recorder.describe_counter(name, None, help));
@@ -230,7 +230,7 @@ impl Recorder for OfTheCurrentShop {
 
     fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
         current(|shop| {
-            let renamed = prometheus(name.as_str(), ending(unit)).into();
+            let renamed = prometheus(name.as_str(), suffix(unit)).into();
             shop.recorder.describe_histogram(renamed, None, help);
             if let Some(unit) = unit {
                 let mut units = shop.units.lock().unwrap_or_else(PoisonError::into_inner);
@@ -252,7 +252,7 @@ impl Recorder for OfTheCurrentShop {
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
         let registered = current(|shop| {
             let unit = shop.unit_of(&key.name_shared());
-            let key = renamed(key, ending(unit));
+            let key = renamed(key, suffix(unit));
             let histogram = shop.recorder.register_histogram(&key, metadata);
             match unit {
                 Some(Unit::Milliseconds) => Histogram::from_arc(Arc::new(InSeconds(histogram))),

@@ -1,4 +1,4 @@
-//! The code of all functions, as the services list it.
+//! The functions of all services.
 
 use runtime::Function;
 

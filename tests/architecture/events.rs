@@ -1,5 +1,5 @@
-//! Events: every type that is listened to exists, is said by the topic's
-//! service, and is documented; every sample event is one.
+//! Every subscribed event type exists, is published by the topic's service and is
+//! documented, and every sample event is what triggers its function.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{camel, functions, read, root, template};
 
-/// The types that each queue takes, with the topic that they come from.
+/// The event types that each queue receives, with the topic of each.
 fn subscribed(template: &Template) -> BTreeMap<String, Vec<(String, String)>> {
     let mut queues: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for subscription in &template.subscriptions {
@@ -27,7 +27,7 @@ fn subscribed(template: &Template) -> BTreeMap<String, Vec<(String, String)>> {
 }
 
 #[test]
-fn what_is_listened_to_is_said_by_that_service() {
+fn subscribed_event_types_are_published_by_the_service_of_the_topic() {
     let sources: BTreeMap<&str, &str> = catalogue()
         .iter()
         .map(|event| (event.event_type, event.source))
@@ -35,8 +35,9 @@ fn what_is_listened_to_is_said_by_that_service() {
     for (queue, types) in subscribed(&template()) {
         for (event_type, topic) in types {
             let source = sources.get(event_type.as_str());
-            let source = source
-                .unwrap_or_else(|| panic!("{queue} waits for {event_type}, which nobody says"));
+            let source = source.unwrap_or_else(|| {
+                panic!("{queue} subscribes to {event_type}, which no service publishes")
+            });
             let service = source.strip_prefix("emporium/").unwrap();
             assert_eq!(
                 topic,
@@ -83,13 +84,13 @@ fn every_sample_event_is_what_triggers_its_function() {
                 assert_eq!(event["version"], "2.0", "{}", function.name);
                 let method = event["requestContext"]["http"]["method"].as_str().unwrap();
                 let path = event["rawPath"].as_str().unwrap();
-                let fits = routes.iter().any(|route| {
+                let matches = routes.iter().any(|route| {
                     route
                         .method
                         .as_ref()
-                        .is_none_or(|m| m.as_str() == method && like(route.path, path))
+                        .is_none_or(|m| m.as_str() == method && matches_route(route.path, path))
                 });
-                assert!(fits, "{}: {method} {path}", function.name);
+                assert!(matches, "{}: {method} {path}", function.name);
             }
             Trigger::Authorizer => assert_eq!(event["type"], "REQUEST", "{}", function.name),
             Trigger::Queue => {
@@ -99,8 +100,8 @@ fn every_sample_event_is_what_triggers_its_function() {
                 for record in event["Records"].as_array().expect("records") {
                     let body: Envelope =
                         serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
-                    let takes = &subscribed[&queue.queue];
-                    let known = takes
+                    let received = &subscribed[&queue.queue];
+                    let known = received
                         .iter()
                         .any(|(event_type, _)| *event_type == body.event_type);
                     assert!(
@@ -114,7 +115,7 @@ fn every_sample_event_is_what_triggers_its_function() {
                         .unwrap();
                     assert!(
                         (data.reads)(&body.data),
-                        "{}: the data does not read",
+                        "{}: the data is invalid",
                         function.name
                     );
                 }
@@ -130,8 +131,8 @@ fn every_sample_event_is_what_triggers_its_function() {
     }
 }
 
-/// Whether a path is one of a route: `/a/{id}` takes `/a/7`.
-fn like(route: &str, path: &str) -> bool {
+/// Whether a route matches a path: `/a/{id}` matches `/a/7`.
+fn matches_route(route: &str, path: &str) -> bool {
     let (route, path): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
     route.len() == path.len()
         && route

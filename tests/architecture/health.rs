@@ -5,27 +5,15 @@ use std::collections::BTreeMap;
 use edge::domain::{Kind, dependencies};
 use local::template::Topic;
 
-use crate::support::{camel, template};
+use crate::support::{kebab, template};
 
-/// `SettleReservationsDeadLetterQueue` as `settle-reservations dead-letter`.
+/// `settle-reservations dead-letter` for `SettleReservationsDeadLetterQueue`.
 fn name_of(logical_id: &str, ending: &str) -> String {
     let dead_letters = format!("DeadLetter{ending}");
     match logical_id.strip_suffix(&dead_letters) {
         Some(source) => format!("{} dead-letter", kebab(source)),
         None => kebab(logical_id.strip_suffix(ending).expect(logical_id)),
     }
-}
-
-fn kebab(name: &str) -> String {
-    let mut kebab = String::new();
-    for (index, letter) in name.chars().enumerate() {
-        if index > 0 && letter.is_uppercase() {
-            kebab.push('-');
-        }
-        kebab.extend(letter.to_lowercase());
-    }
-    assert_eq!(camel(&kebab), name);
-    kebab
 }
 
 #[test]
@@ -40,9 +28,9 @@ fn health_checks_every_table_topic_and_queue_of_the_template() {
         let name = name_of(&table.logical_id, "Table");
         (format!("{name} table"), table.name.clone())
     });
-    // The alarms' topic tells people, and is not there when alarms are off.
-    let shops = |topic: &&Topic| topic.logical_id != "AlarmTopic";
-    let topics = template.topics.iter().filter(shops).map(|topic| {
+    // The topic of the alarms notifies people, and only exists with alarms.
+    let of_shop = |topic: &&Topic| topic.logical_id != "AlarmTopic";
+    let topics = template.topics.iter().filter(of_shop).map(|topic| {
         let name = name_of(&topic.logical_id, "Topic");
         (format!("{name} topic"), topic.arn())
     });

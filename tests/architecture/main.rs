@@ -7,8 +7,11 @@
     reason = "all of it is tests"
 )]
 
+mod current;
 mod events;
+mod generated;
 mod health;
+mod layers;
 mod metrics;
 mod names;
 mod roles;

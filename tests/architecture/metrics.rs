@@ -1,4 +1,4 @@
-//! Metrics: each is documented as it is, and none can become many.
+//! Every metric is documented, and its labels have few values.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ fn metrics() -> Vec<Metric> {
     [runtime::metrics::METRICS, orders::metrics::METRICS].concat()
 }
 
-/// A row of docs/metrics.md as the code says it.
+/// The start of a metric's row in docs/metrics.md.
 fn row(metric: &Metric) -> String {
     let labels = ["Shop"].iter().chain(metric.labels).copied();
     let labels: Vec<String> = labels.map(|label| format!("`{label}`")).collect();
@@ -24,7 +24,7 @@ fn row(metric: &Metric) -> String {
 }
 
 #[test]
-fn every_metric_is_documented_with_its_dimensions_and_unit_and_no_other_is() {
+fn the_documented_metrics_are_those_of_the_code_with_their_dimensions_and_units() {
     let documented = read(&root().join("docs/metrics.md"));
     for metric in metrics() {
         let row = row(&metric);
@@ -36,11 +36,15 @@ fn every_metric_is_documented_with_its_dimensions_and_unit_and_no_other_is() {
     let rows = documented
         .lines()
         .filter(|line| line.starts_with("| `") && line.contains("`Shop`"));
-    assert_eq!(rows.count(), metrics().len(), "a row too many");
+    assert_eq!(
+        rows.count(),
+        metrics().len(),
+        "there is a row without a metric"
+    );
 }
 
 #[test]
-fn a_name_is_used_once_and_labels_are_not_what_there_is_no_end_of() {
+fn metric_names_are_unique_and_labels_have_few_values() {
     let names: BTreeSet<&str> = metrics().iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), metrics().len());
     for metric in metrics() {
@@ -57,7 +61,7 @@ fn a_name_is_used_once_and_labels_are_not_what_there_is_no_end_of() {
 }
 
 #[test]
-fn every_function_knows_which_shop_it_counts_for() {
+fn every_function_knows_the_stack_for_its_metrics() {
     let of = |template: Template| template.functions.into_iter();
     for function in of(template()) {
         let shop = function.environment.get("SHOP_STACK").map(String::as_str);

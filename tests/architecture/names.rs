@@ -1,8 +1,8 @@
-//! One name for all: handler, binary, template resource, sample event.
+//! A function has one name: handler, binary, template resource and sample event.
 
 use std::collections::BTreeSet;
 
-use crate::support::{SERVICES, camel, files, functions, read, root, stems, template};
+use crate::support::{SERVICES, assert_same, camel, files, functions, read, root, stems, template};
 
 fn names_in_code() -> BTreeSet<String> {
     functions()
@@ -16,14 +16,19 @@ fn code_and_template_have_the_same_functions() {
     assert_eq!(
         names_in_code().len(),
         functions().len(),
-        "a name is used twice"
+        "two functions share a name"
     );
     let in_template: BTreeSet<String> = template()
         .functions
         .into_iter()
         .map(|function| function.code_name)
         .collect();
-    assert_eq!(names_in_code(), in_template);
+    assert_same(
+        &names_in_code(),
+        &in_template,
+        "functions in the code",
+        "in template.yaml",
+    );
     for function in template().functions {
         let name = &function.code_name;
         assert_eq!(function.logical_id, format!("{}Function", camel(name)));
@@ -36,13 +41,13 @@ fn code_and_template_have_the_same_functions() {
 }
 
 #[test]
-fn every_function_has_its_sample_event_and_no_event_is_left_over() {
+fn every_function_has_a_sample_event_and_every_sample_event_a_function() {
     let events: BTreeSet<String> = stems(&root().join("events"), ".json").into_iter().collect();
-    assert_eq!(events, names_in_code());
+    assert_same(&names_in_code(), &events, "functions", "samples in events/");
 }
 
 #[test]
-fn every_function_has_its_binary_of_three_lines() {
+fn every_function_has_a_binary_of_three_lines() {
     for service in SERVICES {
         let folder = root().join("functions").join(service).join("src/bin");
         let binaries: BTreeSet<String> = stems(&folder, ".rs").into_iter().collect();
@@ -51,7 +56,12 @@ fn every_function_has_its_binary_of_three_lines() {
             .filter(|(of, _)| *of == service)
             .map(|(_, function)| function.name.to_owned())
             .collect();
-        assert_eq!(binaries, of_service, "{service}");
+        assert_same(
+            &of_service,
+            &binaries,
+            "functions",
+            &format!("binaries of {service}"),
+        );
         for name in binaries {
             let text = read(&folder.join(format!("{name}.rs")));
             let code = text
@@ -80,7 +90,7 @@ fn every_function_has_a_module_of_its_name() {
 }
 
 #[test]
-fn every_module_that_makes_a_function_is_in_the_list() {
+fn every_module_with_a_function_is_listed_by_its_service() {
     let listed = names_in_code();
     for service in SERVICES {
         let source = root().join("functions").join(service).join("src");
@@ -97,10 +107,28 @@ fn every_module_that_makes_a_function_is_in_the_list() {
                 let makes = read(&file).contains("pub fn function() -> Function");
                 assert!(
                     !makes || listed.contains(&name),
-                    "{} is not listed",
+                    "{} has a function that is missing in functions() of functions/{service}/src/lib.rs",
                     file.display()
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn every_test_file_of_a_service_is_part_of_its_tests() {
+    for service in SERVICES {
+        let tests = root().join("functions").join(service).join("tests/it");
+        let main = read(&tests.join("main.rs"));
+        for name in stems(&tests, ".rs")
+            .into_iter()
+            .filter(|name| name != "main")
+        {
+            let declared = main.lines().any(|line| line == format!("mod {name};"));
+            assert!(
+                declared,
+                "functions/{service}/tests/it/main.rs lacks: mod {name};"
+            );
         }
     }
 }

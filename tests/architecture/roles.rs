@@ -1,19 +1,20 @@
-//! Every role grants what its function calls, and nothing more.
+//! Every role grants what its function calls, and nothing more. The roles are
+//! generated; what is compared here is what the template reader finds in them.
 
 use std::collections::BTreeSet;
 
 use local::template::{Event, Function as Spec};
+use runtime::Trigger;
 
-use crate::support::{camel, functions, template};
+use crate::support::{assert_same, camel, functions, template};
 
-/// What a trace needs. AWS has no resource to name for these two (Service
-/// Authorization Reference, AWS X-Ray), so they are all that a role may have on
-/// `*`.
+/// These two have no resource-level permissions (Service Authorization Reference,
+/// AWS X-Ray). They are the only actions that a role may have on `*`.
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 
 type Grants = BTreeSet<(String, String)>;
 
-/// What a function needs because of what triggers it, to log and to trace.
+/// What a function needs for its trigger, for logs and for traces.
 fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     let mut needed = Grants::new();
     let mut add = |action: &str, resource: String| {
@@ -58,8 +59,8 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     needed
 }
 
-/// What a role names, as `GRANTS` does: a stream without the time it was made,
-/// an SES identity by the resource that makes it.
+/// A role's resource as `GRANTS` names it: a stream without its creation time, an
+/// SES identity by its logical id.
 fn plain(resource: &str) -> String {
     match (
         resource.split_once("/stream/"),
@@ -72,7 +73,7 @@ fn plain(resource: &str) -> String {
 }
 
 #[test]
-fn every_role_grants_what_its_function_calls_and_nothing_more() {
+fn every_role_grants_exactly_what_its_function_declares() {
     let template = template();
     let mut wrong = Vec::new();
     for (service, function) in functions() {
@@ -98,7 +99,7 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
         }
         for (action, resource) in granted.difference(&needed) {
             wrong.push(format!(
-                "{}: {action} on {resource} is granted and not called",
+                "{}: {action} on {resource} is granted and not declared",
                 spec.logical_id
             ));
         }
@@ -111,7 +112,53 @@ fn every_role_grants_what_its_function_calls_and_nothing_more() {
 }
 
 #[test]
-fn no_role_is_wide() {
+fn the_gateway_and_the_scheduler_may_invoke_exactly_what_they_trigger() {
+    let template = template();
+    let is_asked_by_gateway =
+        |trigger: &Trigger| matches!(trigger, Trigger::Http(_) | Trigger::Authorizer);
+    let is_scheduled = |trigger: &Trigger| matches!(trigger, Trigger::Stream | Trigger::Schedule);
+    let expected = |is_triggered: &dyn Fn(&Trigger) -> bool| -> Grants {
+        functions()
+            .iter()
+            .filter(|(_, function)| is_triggered(&function.trigger))
+            .map(|(_, function)| {
+                let id = format!("{}Function", camel(function.name));
+                ("lambda:InvokeFunction".to_owned(), id)
+            })
+            .collect()
+    };
+    for (id, expected) in [
+        ("ApiRole", expected(&is_asked_by_gateway)),
+        ("SchedulerRole", expected(&is_scheduled)),
+    ] {
+        let role = template.roles.iter().find(|role| role.logical_id == id);
+        let granted: Grants = role
+            .unwrap_or_else(|| panic!("{id} is not in template.yaml: run make generate"))
+            .statements
+            .iter()
+            .map(|statement| (statement.action.clone(), statement.resource.clone()))
+            .collect();
+        assert_eq!(granted, expected, "{id}");
+    }
+}
+
+#[test]
+fn there_are_no_roles_but_those_of_functions_the_gateway_and_the_scheduler() {
+    let mut expected: BTreeSet<String> = functions()
+        .iter()
+        .map(|(_, function)| format!("{}Role", camel(function.name)))
+        .collect();
+    expected.extend(["ApiRole".to_owned(), "SchedulerRole".to_owned()]);
+    let roles: BTreeSet<String> = template()
+        .roles
+        .into_iter()
+        .map(|role| role.logical_id)
+        .collect();
+    assert_same(&expected, &roles, "roles", "in template.yaml");
+}
+
+#[test]
+fn no_role_has_wildcards_or_managed_policies() {
     for role in template().roles {
         assert!(
             role.managed_policies.is_empty(),
@@ -133,7 +180,7 @@ fn no_role_is_wide() {
 }
 
 #[test]
-fn only_relays_publish_and_each_service_has_its_own_table() {
+fn only_relays_publish_and_no_service_uses_the_table_of_another() {
     for (service, function) in functions() {
         for grant in function.grants {
             if grant.action == "sns:Publish" {
@@ -146,11 +193,7 @@ fn only_relays_publish_and_each_service_has_its_own_table() {
             let table = grant.resource.split('/').next().unwrap();
             let own = format!("{}Table", camel(service));
             if grant.action.starts_with("dynamodb:") && service != "edge" {
-                assert_eq!(
-                    table, own,
-                    "{} reads another service's table",
-                    function.name
-                );
+                assert_eq!(table, own, "{} uses another service's table", function.name);
             }
         }
     }

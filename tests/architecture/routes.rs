@@ -8,19 +8,24 @@ use runtime::{Trigger, http::Access};
 use crate::support::{functions, read, root, template};
 
 #[test]
-fn every_route_is_in_the_template_with_the_authorizer_that_its_access_needs() {
+fn every_route_is_in_the_template_with_the_authorizer_that_its_access_requires() {
     let template = template();
     let api = template.api.as_ref().expect("an API");
     assert!(
         api.default_authorizer.is_some(),
-        "routes are open by default"
+        "routes are public by default"
     );
     for (_, function) in functions() {
         let spec = template
             .functions
             .iter()
             .find(|spec| spec.code_name == function.name)
-            .unwrap();
+            .unwrap_or_else(|| {
+                panic!(
+                    "{} is not in template.yaml: run make generate",
+                    function.name
+                )
+            });
         let declared: BTreeSet<(String, bool)> = match &function.trigger {
             Trigger::Http(routes) => routes
                 .iter()
@@ -45,14 +50,19 @@ fn every_route_is_in_the_template_with_the_authorizer_that_its_access_needs() {
 }
 
 #[test]
-fn triggers_are_what_the_code_expects() {
+fn functions_are_triggered_as_they_declare() {
     let template = template();
     for (_, function) in functions() {
         let spec = template
             .functions
             .iter()
             .find(|spec| spec.code_name == function.name)
-            .unwrap();
+            .unwrap_or_else(|| {
+                panic!(
+                    "{} is not in template.yaml: run make generate",
+                    function.name
+                )
+            });
         let queue = spec
             .events
             .iter()
@@ -84,7 +94,7 @@ fn triggers_are_what_the_code_expects() {
                     );
                     assert!(
                         stream.on_failure.is_some(),
-                        "{} loses records",
+                        "{} loses records that it gives up on",
                         function.name
                     );
                 }
@@ -95,7 +105,7 @@ fn triggers_are_what_the_code_expects() {
 }
 
 #[test]
-fn every_route_is_documented_with_who_may_call_it() {
+fn every_route_is_documented_with_its_access() {
     let documented = read(&root().join("docs/api.md"));
     for (_, function) in functions() {
         let Trigger::Http(routes) = &function.trigger else {
@@ -113,8 +123,6 @@ fn every_route_is_documented_with_who_may_call_it() {
                 Access::Public => "p",
                 Access::SignedIn => "u",
                 Access::AdminOrInternal => "i",
-                Access::Role(_) => "a",
-                Access::Internal => "internal",
             };
             assert_eq!(who, expected, "{method} {}", route.path);
         }
@@ -122,7 +130,7 @@ fn every_route_is_documented_with_who_may_call_it() {
 }
 
 #[test]
-fn queues_have_room_for_retries_and_a_dead_letter_queue() {
+fn queues_hide_messages_for_all_retries_and_have_a_dead_letter_queue() {
     let template = template();
     for function in &template.functions {
         for event in &function.events {

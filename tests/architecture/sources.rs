@@ -1,4 +1,4 @@
-//! What the sources may not have.
+//! What sources must not contain.
 
 use crate::support::{SERVICES, files, read, root};
 
@@ -46,7 +46,7 @@ fn nothing_scans_a_table() {
 }
 
 #[test]
-fn the_domain_does_no_input_or_output() {
+fn the_domain_does_no_io() {
     for service in SERVICES {
         for file in files(
             &root().join("functions").join(service).join("src/domain"),
@@ -68,7 +68,7 @@ fn the_domain_does_no_input_or_output() {
 }
 
 #[test]
-fn no_file_needs_a_map() {
+fn no_file_exceeds_400_lines() {
     const LINES_MAX: usize = 400;
     for folder in ["functions", "shared", "local", "tests", "tools", "cost"] {
         for ending in [".rs", ".py"] {

@@ -1,8 +1,8 @@
-//! The tables of the template are those that the stores, and their tests, use.
+//! The tables of the template have the keys and indexes that the stores expect.
 
 use std::collections::BTreeSet;
 
-use dynamo::{Index, IndexKey, Shape, UNSENT_INDEX};
+use dynamo::{Index, IndexKey, TableSchema, UNSENT_INDEX};
 use serde_json::Value;
 
 use crate::support::template;
@@ -26,13 +26,13 @@ fn index_of(index: &Index) -> (String, String, String, String) {
 }
 
 #[test]
-fn every_table_has_the_shape_that_its_store_expects() {
-    let shapes: [(&str, Shape); 5] = [
-        ("UsersTable", users::store::SHAPE),
-        ("CatalogTable", catalog::store::SHAPE),
-        ("OrdersTable", orders::store::SHAPE),
-        ("PaymentsTable", payments::store::SHAPE),
-        ("NotificationsTable", notifications::store::SHAPE),
+fn tables_have_the_shape_that_their_stores_expect() {
+    let shapes: [(&str, TableSchema); 5] = [
+        ("UsersTable", users::store::SCHEMA),
+        ("CatalogTable", catalog::store::SCHEMA),
+        ("OrdersTable", orders::store::SCHEMA),
+        ("PaymentsTable", payments::store::SCHEMA),
+        ("NotificationsTable", notifications::store::SCHEMA),
     ];
     let template = template();
     assert_eq!(template.tables.len(), shapes.len());

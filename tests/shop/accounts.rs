@@ -1,12 +1,15 @@
-//! Registering, logging in and out, and who may do what.
+//! Accounts, sessions, credentials and roles.
 
 use serde_json::{Value, json};
+use shop_client::{Client, eventually, new_email, shipping_address};
 
-use crate::support::{Client, PASSWORD, eventually, mails, new_email, register};
+use crate::support::{PASSWORD, anonymous, internal, mail, mails, register, token_in};
+
+const NEW_PASSWORD: &str = "canary-herons-mend-the-fence";
 
 #[tokio::test]
-async fn a_person_registers_logs_in_and_is_known() {
-    let client = Client::anonymous().await;
+async fn registering_and_logging_in_give_a_session() {
+    let client = anonymous().await;
     let email = new_email();
     let body = json!({
         "email": email.to_uppercase(), "password": PASSWORD, "name": " Ada Byron ", "phone": "+442071838750"
@@ -24,7 +27,7 @@ async fn a_person_registers_logs_in_and_is_known() {
     assert_eq!(user["emailVerified"], false);
     assert!(
         !registered.body.to_string().contains("argon2"),
-        "a hash in a reply"
+        "a password hash in a response"
     );
     let id = user["id"].as_str().unwrap();
     assert_eq!(registered.header("location"), format!("/api/users/{id}"));
@@ -40,64 +43,37 @@ async fn a_person_registers_logs_in_and_is_known() {
             assert_eq!(me.get(path, 200).await.data()["id"], id);
         }
     }
-    let wrong = json!({ "email": email, "password": "not the canary password at all" });
-    assert_eq!(
-        client.post("/api/auth/login", &wrong, 401).await.body["code"],
-        "invalid_credentials"
-    );
+    let wrong = "not the canary password at all";
+    let refused = client.log_in(&email, wrong, 401).await;
+    assert_eq!(refused.body["code"], "invalid_credentials");
 }
 
 #[tokio::test]
-async fn the_verification_mail_arrives_once_with_a_link() {
+async fn one_verification_mail_arrives_with_a_link() {
     let person = register().await;
-    let Some(_) = mails(&person.client, &person.email, "").await else {
+    let Some(mail) = mail(&person.client, &person.email, "").await else {
         return;
     };
-    let mail = eventually("the verification mail", || async {
-        mails(&person.client, &person.email, "")
-            .await
-            .unwrap()
-            .pop()
-    })
-    .await;
     for part in ["text", "html"] {
-        assert!(
-            mail[part].as_str().unwrap().contains("token="),
-            "{part}: {mail}"
-        );
+        let body = mail[part].as_str().unwrap();
+        assert!(body.contains("token="), "{part}: {mail}");
     }
-    assert_eq!(
-        mails(&person.client, &person.email, "")
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    let mails = mails(&person.client, &person.email, "").await.unwrap();
+    assert_eq!(mails.len(), 1, "{mails:?}");
 }
 
-/// The token in the newest mail to an address whose subject has a word in it,
-/// from its link in text and HTML alike; `None` where there is no mailbox.
-async fn token_from_mail(client: &Client, to: &str, word: &str) -> Option<String> {
-    mails(client, to, word).await?;
-    let mail = eventually("the mail", || async {
-        let mut mails = mails(client, to, word).await.unwrap();
-        (!mails.is_empty()).then(|| mails.remove(0))
-    })
-    .await;
-    let token = |part: &str| {
-        let text = mail[part].as_str().unwrap();
-        let (_, rest) = text.split_once("token=").expect("a link");
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
-        rest[..end.unwrap_or(rest.len())].to_owned()
-    };
-    assert_eq!(token("text"), token("html"));
-    Some(token("text"))
+/// The token in a mail, whose text and HTML must have the same link.
+async fn token_from_mail(client: &Client, to: &str, phrase: &str) -> Option<String> {
+    let mail = mail(client, to, phrase).await?;
+    let token = token_in(&mail["text"]);
+    assert_eq!(token, token_in(&mail["html"]));
+    Some(token)
 }
 
 #[tokio::test]
-async fn the_link_of_the_verification_mail_verifies() {
+async fn the_link_in_the_verification_mail_verifies_the_address() {
     let person = register().await;
-    let client = Client::anonymous().await;
+    let client = anonymous().await;
     let Some(token) = token_from_mail(&client, &person.email, "verify").await else {
         return;
     };
@@ -110,40 +86,30 @@ async fn the_link_of_the_verification_mail_verifies() {
 }
 
 #[tokio::test]
-async fn a_forgotten_password_is_set_anew_through_the_mail() {
+async fn a_forgotten_password_is_reset_through_a_mail() {
     let person = register().await;
-    let client = Client::anonymous().await;
+    let client = anonymous().await;
     for email in [new_email(), person.email.clone()] {
         let body = json!({ "email": email });
         client.post("/api/auth/forgot-password", &body, 202).await;
     }
-    let Some(token) = token_from_mail(&client, &person.email, "set a new").await else {
+    let Some(token) = token_from_mail(&client, &person.email, "reset your").await else {
         return;
     };
-    let body = json!({ "token": token, "password": "canary-herons-mend-the-fence" });
+    let body = json!({ "token": token, "password": NEW_PASSWORD });
     client.post("/api/auth/reset-password", &body, 200).await;
     person.client.get("/api/auth/me", 401).await;
-    let login = json!({ "email": person.email, "password": "canary-herons-mend-the-fence" });
-    client.post("/api/auth/login", &login, 200).await;
-    let told = token_free_mail(&client, &person.email, "was changed").await;
-    assert!(told.contains("If it was not you"), "{told}");
-}
-
-/// The text of a mail that has no link.
-async fn token_free_mail(client: &Client, to: &str, word: &str) -> String {
-    let mail = eventually("the mail", || async {
-        mails(client, to, word).await.unwrap().pop()
-    })
-    .await;
-    let text = mail["text"].as_str().unwrap().to_owned();
+    client.log_in(&person.email, NEW_PASSWORD, 200).await;
+    let notice = mail(&client, &person.email, "was changed").await.unwrap();
+    let text = notice["text"].as_str().unwrap();
+    assert!(text.contains("If this wasn't you"), "{text}");
     assert!(!text.contains("token="), "{text}");
-    text
 }
 
 #[tokio::test]
-async fn a_new_address_counts_once_its_mail_was_answered() {
+async fn a_new_email_address_takes_effect_once_it_is_verified() {
     let person = register().await;
-    let client = Client::anonymous().await;
+    let client = anonymous().await;
     let email = new_email();
     let body = json!({ "email": email, "currentPassword": PASSWORD, "name": "Ada King" });
     let profile = person.client.put("/api/users/profile", &body, 200).await;
@@ -161,36 +127,20 @@ async fn a_new_address_counts_once_its_mail_was_answered() {
 }
 
 #[tokio::test]
-async fn sessions_addresses_and_passwords_are_managed_by_their_owner() {
+async fn users_manage_their_sessions_addresses_and_password() {
     let person = register().await;
-    let client = Client::anonymous().await;
-    let login = json!({ "email": person.email, "password": PASSWORD });
-    let phone = client.post("/api/auth/login", &login, 200).await;
+    let client = anonymous().await;
+    let phone = client.log_in(&person.email, PASSWORD, 200).await;
     let phone = client.bearer(&phone.data()["token"]);
     let sessions = person.client.get("/api/users/sessions", 200).await;
-    let other = sessions
-        .data()
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|one| one["current"] == false);
-    let id = other.unwrap()["id"].as_str().unwrap().to_owned();
-    let path = format!("/api/users/sessions/{id}");
-    register()
-        .await
-        .client
-        .send(reqwest::Method::DELETE, &path, None, 404)
-        .await;
-    person
-        .client
-        .send(reqwest::Method::DELETE, &path, None, 200)
-        .await;
+    let mut sessions = sessions.items().iter();
+    let other = sessions.find(|one| one["current"] == false).unwrap();
+    let path = format!("/api/users/sessions/{}", other["id"].as_str().unwrap());
+    register().await.client.delete(&path, 404).await;
+    person.client.delete(&path, 200).await;
     phone.get("/api/auth/me", 401).await;
 
-    let address = json!({
-        "name": "Ada", "line1": "1 Lamp Street", "city": "Springfield", "postalCode": "97477",
-        "country": "US"
-    });
+    let address = shipping_address();
     let added = person
         .client
         .post("/api/users/addresses", &address, 201)
@@ -198,26 +148,22 @@ async fn sessions_addresses_and_passwords_are_managed_by_their_owner() {
     let path = added.header("location").to_owned();
     assert_eq!(added.data()["isDefault"], true);
     person.client.put(&path, &address, 200).await;
-    person
-        .client
-        .send(reqwest::Method::DELETE, &path, None, 200)
-        .await;
+    person.client.delete(&path, 200).await;
     let left = person.client.get("/api/users/addresses", 200).await;
     assert_eq!(*left.data(), json!([]));
 
-    let body =
-        json!({ "currentPassword": PASSWORD, "newPassword": "canary-herons-mend-the-fence" });
+    let body = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     person.client.put("/api/users/password", &body, 200).await;
     person.client.get("/api/auth/me", 200).await;
-    client.post("/api/auth/login", &login, 401).await;
+    client.log_in(&person.email, PASSWORD, 401).await;
     let token = json!({ "token": person.tokens["token"] });
-    let good = client.post("/api/auth/verify", &token, 200).await;
-    assert_eq!(good.data()["userId"], person.id.as_str());
+    let verified = client.post("/api/auth/verify", &token, 200).await;
+    assert_eq!(verified.data()["userId"], person.id.as_str());
 }
 
 #[tokio::test]
-async fn an_admin_finds_sees_and_closes_an_account() {
-    let internal = Client::internal().await;
+async fn an_admin_finds_reads_and_deactivates_an_account() {
+    let internal = internal().await;
     let (admin, person) = (register().await, register().await);
     let path = format!("/api/users/{}", admin.id);
     internal
@@ -240,10 +186,7 @@ async fn an_admin_finds_sees_and_closes_an_account() {
         admin.client.get(&path, 200).await.data()["email"],
         person.email.as_str()
     );
-    admin
-        .client
-        .send(reqwest::Method::DELETE, &path, None, 200)
-        .await;
+    admin.client.delete(&path, 200).await;
     assert_eq!(
         admin.client.get(&path, 200).await.data()["status"],
         "inactive"
@@ -254,7 +197,7 @@ async fn an_admin_finds_sees_and_closes_an_account() {
 #[tokio::test]
 async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     let person = register().await;
-    let client = Client::anonymous().await;
+    let client = anonymous().await;
     let first = json!({ "refreshToken": person.tokens["refreshToken"] });
     let second = client.post("/api/auth/refresh", &first, 200).await;
     let me = client.bearer(&second.data()["token"]);
@@ -270,23 +213,23 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
 }
 
 #[tokio::test]
-async fn after_logging_out_the_token_is_worth_nothing_at_once() {
+async fn logging_out_revokes_the_tokens_immediately() {
     let person = register().await;
     let refresh = json!({ "refreshToken": person.tokens["refreshToken"] });
     person.client.get("/api/auth/me", 200).await;
     person.client.post("/api/auth/logout", &refresh, 200).await;
     let refused = person.client.get("/api/auth/me", 401).await;
     assert_eq!(refused.body["code"], "session_ended");
-    Client::anonymous()
+    anonymous()
         .await
         .post("/api/auth/refresh", &refresh, 401)
         .await;
 }
 
 #[tokio::test]
-async fn a_role_takes_effect_at_once() {
+async fn a_new_role_or_status_takes_effect_immediately() {
     let person = register().await;
-    let internal = Client::internal().await;
+    let internal = internal().await;
     let category = json!({ "name": format!("Shelf {}", person.id) });
     assert_eq!(
         person
@@ -311,11 +254,8 @@ async fn a_role_takes_effect_at_once() {
         .patch(&path, &json!({ "status": "suspended" }), 200)
         .await;
     person.client.get("/api/auth/me", 401).await;
-    let login = json!({ "email": person.email, "password": PASSWORD });
-    Client::anonymous()
-        .await
-        .post("/api/auth/login", &login, 401)
-        .await;
+    let client = anonymous().await;
+    client.log_in(&person.email, PASSWORD, 401).await;
     internal
         .patch(
             "/api/users/01936d2e-7c1a-7b3e-9a51-0f6f5d1c2a01",
@@ -326,9 +266,9 @@ async fn a_role_takes_effect_at_once() {
 }
 
 #[tokio::test]
-async fn only_real_tokens_let_anybody_in() {
+async fn forged_and_malformed_tokens_are_rejected() {
     let person = register().await;
-    let client = Client::anonymous().await;
+    let client = anonymous().await;
     let token = person.tokens["token"].as_str().unwrap();
     let mut forged = token.to_owned();
     let last = if forged.pop() == Some('A') { 'B' } else { 'A' };
@@ -352,21 +292,18 @@ async fn only_real_tokens_let_anybody_in() {
     }
     client.get("/api/auth/me", 401).await;
     client
-        .with("x-internal-key", "wrong")
+        .as_internal("wrong")
         .post("/api/categories", &json!({"name": "x"}), 401)
         .await;
 }
 
 #[tokio::test]
-async fn the_keys_of_the_tokens_are_published() {
-    let keys = Client::anonymous()
-        .await
-        .get("/.well-known/jwks.json", 200)
-        .await;
+async fn the_public_signing_keys_are_published() {
+    let keys = anonymous().await.get("/.well-known/jwks.json", 200).await;
     let key = &keys.body["keys"][0];
     assert_eq!(
         (&key["kty"], &key["crv"], &key["alg"]),
         (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"))
     );
-    assert!(key.get("d").is_none(), "a private key is published");
+    assert!(key.get("d").is_none(), "the private key is published");
 }

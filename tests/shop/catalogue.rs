@@ -1,11 +1,11 @@
-//! Categories, products, stock: changing them and finding them.
+//! Categories, products and stock.
 
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
+use shop_client::Client;
 
-use crate::support::{Client, new_product};
+use crate::support::{anonymous, internal};
 
 async fn category(internal: &Client, name: &str, parent: Option<&Value>) -> Value {
     let mut body = json!({ "name": name });
@@ -17,13 +17,13 @@ async fn category(internal: &Client, name: &str, parent: Option<&Value>) -> Valu
 
 #[tokio::test]
 async fn categories_are_listed_with_their_parents() {
-    let internal = Client::internal().await;
-    let word = Uuid::new_v4().simple().to_string();
+    let internal = internal().await;
+    let word = shop_client::unique().simple().to_string();
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
-    let listed = Client::anonymous().await.get("/api/categories", 200).await;
+    let listed = anonymous().await.get("/api/categories", 200).await;
     let found = |id: &Value| {
-        let all = listed.data().as_array().unwrap();
+        let all = listed.items();
         all.iter().find(|one| one["id"] == *id).unwrap().clone()
     };
     assert_eq!(found(&root)["parentId"], Value::Null);
@@ -31,9 +31,12 @@ async fn categories_are_listed_with_their_parents() {
 }
 
 #[tokio::test]
-async fn products_are_found_by_category_price_words_and_order() {
-    let (internal, client) = (Client::internal().await, Client::anonymous().await);
-    let word = format!("zephyr{}", &Uuid::new_v4().simple().to_string()[..12]);
+async fn products_are_filtered_and_sorted() {
+    let (internal, client) = (internal().await, anonymous().await);
+    let word = format!(
+        "zephyr{}",
+        &shop_client::unique().simple().to_string()[..12]
+    );
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
     for (name, price, parent) in [
@@ -50,17 +53,12 @@ async fn products_are_found_by_category_price_words_and_order() {
     }
     let names = async |query: String| -> Vec<String> {
         let page = client.get(&format!("/api/products?{query}"), 200).await;
-        let items = page.data().as_array().unwrap().clone();
+        let items = page.items();
         items
             .iter()
-            .map(|p| {
-                p["name"]
-                    .as_str()
-                    .unwrap()
-                    .split(' ')
-                    .next()
-                    .unwrap()
-                    .to_owned()
+            .map(|product| {
+                let name = product["name"].as_str().unwrap();
+                name.split(' ').next().unwrap().to_owned()
             })
             .collect()
     };
@@ -101,9 +99,9 @@ async fn products_are_found_by_category_price_words_and_order() {
 }
 
 #[tokio::test]
-async fn pages_are_whole_and_without_doubles() {
-    let (internal, client) = (Client::internal().await, Client::anonymous().await);
-    let id = category(&internal, &format!("Pages {}", Uuid::new_v4()), None).await;
+async fn pages_contain_every_product_exactly_once() {
+    let (internal, client) = (internal().await, anonymous().await);
+    let id = category(&internal, &format!("Pages {}", shop_client::unique()), None).await;
     for index in 0..7 {
         let body =
             json!({ "name": format!("Page {index}"), "price": 1, "categoryId": id, "stock": 1 });
@@ -118,13 +116,7 @@ async fn pages_are_whole_and_without_doubles() {
         let page = client.get(&path, 200).await;
         let pagination = page.body["meta"]["pagination"].clone();
         assert_eq!(pagination["limit"], 3);
-        seen.extend(
-            page.data()
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|p| p["id"].to_string()),
-        );
+        seen.extend(page.items().iter().map(|product| product["id"].to_string()));
         pages += 1;
         assert!(pages < 10, "the pages do not end");
         match pagination["nextCursor"].as_str() {
@@ -137,16 +129,16 @@ async fn pages_are_whole_and_without_doubles() {
     }
     assert_eq!(seen.len(), 7);
     assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 7);
-    let stolen = client
+    let invalid = client
         .get(&format!("/api/products?limit=3{cursor}x"), 422)
         .await;
-    assert_eq!(stolen.fields(), ["cursor"]);
+    assert_eq!(invalid.fields(), ["cursor"]);
 }
 
 #[tokio::test]
-async fn an_etag_moves_with_the_stock() {
-    let (internal, client) = (Client::internal().await, Client::anonymous().await);
-    let id = new_product(&internal, "19.99", 5).await;
+async fn an_etag_changes_with_the_stock() {
+    let (internal, client) = (internal().await, anonymous().await);
+    let id = internal.create_product("19.99", 5).await;
     let path = format!("/api/products/{id}");
     let product = client.get(&path, 200).await;
     assert_eq!(product.data()["stock"], 5);
@@ -190,10 +182,10 @@ async fn an_etag_moves_with_the_stock() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_product_is_named() {
-    let internal = Client::internal().await;
+async fn invalid_products_are_rejected_with_the_offending_fields() {
+    let internal = internal().await;
     let wrong = json!({
-        "name": " ", "price": 1.234, "categoryId": Uuid::now_v7(), "stock": -1, "tags": [""], "color": "red"
+        "name": " ", "price": 1.234, "categoryId": shop_client::unique(), "stock": -1, "tags": [""], "color": "red"
     });
     let refused = internal.post("/api/products", &wrong, 422).await;
     for field in ["/name", "/stock", "/tags/0", "/color"] {
@@ -203,18 +195,21 @@ async fn what_is_wrong_with_a_product_is_named() {
             refused.body
         );
     }
-    let id = category(&internal, &format!("Wrong {}", Uuid::new_v4()), None).await;
-    let fine = json!({ "name": "x", "price": 1.234, "categoryId": id });
+    let id = category(&internal, &format!("Wrong {}", shop_client::unique()), None).await;
+    let price = json!({ "name": "x", "price": 1.234, "categoryId": id });
     assert_eq!(
-        internal.post("/api/products", &fine, 422).await.fields(),
+        internal.post("/api/products", &price, 422).await.fields(),
         ["/price"]
     );
-    let lost = json!({ "name": "x", "price": 1, "categoryId": Uuid::now_v7() });
+    let category = json!({ "name": "x", "price": 1, "categoryId": shop_client::unique() });
     assert_eq!(
-        internal.post("/api/products", &lost, 422).await.fields(),
+        internal
+            .post("/api/products", &category, 422)
+            .await
+            .fields(),
         ["/categoryId"]
     );
-    let orphan = json!({ "name": "x", "parentId": Uuid::now_v7() });
+    let orphan = json!({ "name": "x", "parentId": shop_client::unique() });
     assert_eq!(
         internal
             .post("/api/categories", &orphan, 422)
@@ -222,8 +217,8 @@ async fn what_is_wrong_with_a_product_is_named() {
             .fields(),
         ["/parentId"]
     );
-    Client::anonymous()
+    anonymous()
         .await
-        .get(&format!("/api/products/{}", Uuid::now_v7()), 404)
+        .get(&format!("/api/products/{}", shop_client::unique()), 404)
         .await;
 }

@@ -1,30 +1,30 @@
-//! What every reply has, and what the gateway does.
+//! What every response has in common, and what the gateway itself does.
 
-use reqwest::Method;
 use serde_json::json;
+use shop_client::Method;
 
-use crate::support::{Client, register};
+use crate::support::{anonymous, register};
 
 #[tokio::test]
-async fn an_unknown_route_is_a_problem_that_names_it() {
-    let client = Client::anonymous().await;
+async fn an_unknown_route_returns_a_problem_with_its_path() {
+    let client = anonymous().await;
     for (method, path) in [
         (Method::GET, "/api/nothing"),
         (Method::DELETE, "/api/products"),
         (Method::POST, "/"),
         (Method::GET, "/api/orders/x/y/z"),
     ] {
-        let lost = client.send(method, path, None, 404).await;
-        assert_eq!(lost.header("content-type"), "application/problem+json");
-        assert_eq!(lost.body["code"], "route_not_found");
-        assert_eq!(lost.body["instance"], path);
-        assert_eq!(lost.body["success"], false);
+        let reply = client.send(method, path, None, 404).await;
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+        assert_eq!(reply.body["code"], "route_not_found");
+        assert_eq!(reply.body["instance"], path);
+        assert_eq!(reply.body["success"], false);
     }
 }
 
 #[tokio::test]
-async fn every_reply_has_its_ids_and_its_security_headers() {
-    let client = Client::anonymous().await;
+async fn every_response_has_request_ids_and_security_headers() {
+    let client = anonymous().await;
     for path in ["/api/products", "/api/nothing", "/api/auth/me", "/health"] {
         let reply = client
             .with("x-request-id", "my-request-1")
@@ -47,13 +47,16 @@ async fn every_reply_has_its_ids_and_its_security_headers() {
         );
         assert!(!reply.header("x-service").is_empty() && !reply.header("x-version").is_empty());
     }
-    let made = client.get("/api/products", 200).await;
-    assert_eq!(made.body["meta"]["requestId"], made.header("x-request-id"));
-    let odd = client
+    let generated = client.get("/api/products", 200).await;
+    assert_eq!(
+        generated.body["meta"]["requestId"],
+        generated.header("x-request-id")
+    );
+    let unsafe_id = client
         .with("x-request-id", "a b<script>")
         .get("/api/products", 200)
         .await;
-    assert_ne!(odd.header("x-request-id"), "a b<script>");
+    assert_ne!(unsafe_id.header("x-request-id"), "a b<script>");
     let person = register().await;
     assert_eq!(
         person
@@ -66,8 +69,8 @@ async fn every_reply_has_its_ids_and_its_security_headers() {
 }
 
 #[tokio::test]
-async fn identity_is_never_taken_from_a_header() {
-    let client = Client::anonymous()
+async fn identity_headers_are_ignored() {
+    let client = anonymous()
         .await
         .with("x-user-id", "admin")
         .with("x-role", "admin");
@@ -78,17 +81,17 @@ async fn identity_is_never_taken_from_a_header() {
 }
 
 #[tokio::test]
-async fn origins_that_are_allowed_may_call_and_others_may_not() {
-    let client = Client::anonymous().await;
+async fn only_allowed_origins_pass_cors() {
+    let client = anonymous().await;
     let preflight = async |origin: &str| {
-        let asked = client
+        let request = client
             .with("origin", origin)
             .with("access-control-request-method", "POST")
             .with(
                 "access-control-request-headers",
                 "content-type,idempotency-key",
             );
-        asked
+        request
             .request(Method::OPTIONS, "/api/orders", None)
             .await
             .unwrap()
@@ -113,8 +116,8 @@ async fn origins_that_are_allowed_may_call_and_others_may_not() {
 }
 
 #[tokio::test]
-async fn health_tells_of_every_table_topic_and_queue() {
-    let health = Client::anonymous().await.get("/health", 200).await;
+async fn health_reports_every_table_topic_and_queue() {
+    let health = anonymous().await.get("/health", 200).await;
     let data = health.data();
     assert_eq!(data["status"], "healthy");
     let checks = data["checks"].as_array().unwrap();

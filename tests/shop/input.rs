@@ -1,9 +1,9 @@
-//! Bad input: the status and the field, and never a 500.
+//! Invalid input: the right status, the offending field, and never a 500.
 
-use reqwest::Method;
 use serde_json::{Value, json};
+use shop_client::{Method, new_email, new_key, order_of};
 
-use crate::support::{Client, new_key, new_product, order_of, register};
+use crate::support::{PASSWORD, anonymous, internal, register};
 
 fn with_quantity(order: &Value, quantity: &str) -> String {
     order
@@ -12,11 +12,11 @@ fn with_quantity(order: &Value, quantity: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_bad_order_is_refused_with_the_field_that_is_wrong() {
-    let (internal, person) = (Client::internal().await, register().await);
-    let lamp = new_product(&internal, "3.00", 100).await;
+async fn invalid_orders_are_rejected_with_the_offending_field() {
+    let (internal, person) = (internal().await, register().await);
+    let lamp = internal.create_product("3.00", 100).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa");
-    let buyer = person.client.with("idempotency-key", &new_key());
+    let buyer = person.client.with_key(&new_key());
     for quantity in [
         "0",
         "-1",
@@ -70,9 +70,9 @@ async fn a_bad_order_is_refused_with_the_field_that_is_wrong() {
     let mut twice = order.clone();
     twice["items"] = json!([order["items"][0], order["items"][0]]);
     cases.push((twice, "/items/1/productId"));
-    let mut lost = order.clone();
-    lost["items"][0]["productId"] = json!("01936d2e-7c1a-7b3e-9a51-0f6f5d1c2a01");
-    cases.push((lost, "/items/0/productId"));
+    let mut unknown = order.clone();
+    unknown["items"][0]["productId"] = json!("01936d2e-7c1a-7b3e-9a51-0f6f5d1c2a01");
+    cases.push((unknown, "/items/0/productId"));
     for (body, field) in cases {
         let refused = buyer.post("/api/orders", &body, 422).await;
         assert_eq!(refused.fields(), [field], "{}", refused.body);
@@ -85,9 +85,9 @@ async fn a_bad_order_is_refused_with_the_field_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_json_body_is_refused() {
+async fn bodies_that_are_not_json_objects_are_rejected() {
     let person = register().await;
-    let buyer = person.client.with("idempotency-key", &new_key());
+    let buyer = person.client.with_key(&new_key());
     for broken in ["{", "", "{\"items\":[}", "[1,2", "{\"a\":1}}", "\u{feff}{}"] {
         let refused = buyer
             .send(Method::POST, "/api/orders", Some(broken.into()), 400)
@@ -119,8 +119,8 @@ async fn what_is_not_a_json_body_is_refused() {
 }
 
 #[tokio::test]
-async fn every_missing_field_of_a_registration_is_listed() {
-    let client = Client::anonymous().await;
+async fn missing_and_invalid_fields_of_a_registration_are_listed() {
+    let client = anonymous().await;
     let refused = client.post("/api/auth/register", &json!({}), 422).await;
     assert_eq!(refused.fields(), ["/email", "/name", "/password"]);
     for (field, value) in [
@@ -133,7 +133,7 @@ async fn every_missing_field_of_a_registration_is_listed() {
         ("admin", json!(true)),
     ] {
         let mut body = json!({
-            "email": crate::support::new_email(), "password": crate::support::PASSWORD, "name": "Ada"
+            "email": new_email(), "password": PASSWORD, "name": "Ada"
         });
         body[field] = value;
         let refused = client.post("/api/auth/register", &body, 422).await;
@@ -142,8 +142,8 @@ async fn every_missing_field_of_a_registration_is_listed() {
 }
 
 #[tokio::test]
-async fn bad_queries_name_the_parameter() {
-    let client = Client::anonymous().await;
+async fn invalid_query_parameters_are_named() {
+    let client = anonymous().await;
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),

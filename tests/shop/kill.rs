@@ -1,92 +1,94 @@
-//! The process is killed in the middle of orders, and started again: every
-//! order that was answered settles, and the stock adds up.
+//! The process is killed while orders are in flight and started again: every
+//! order that a customer retries settles, and the stock adds up.
 //!
-//! Only for the laptop shop: these start their own, and kill it.
+//! Only for local shops: this starts its own and kills it.
 
-use std::time::Duration;
-
-use futures_util::future::join_all;
-use reqwest::Method;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::json;
+use shop_client::{Client, Method, eventually, new_key, order_of};
 
 use crate::{
-    process::{INTERNAL_KEY, new_folder, start},
-    support::{Client, elsewhere, eventually, new_key, new_product, order_of, register_at},
+    process::{INTERNAL_KEY, new_directory, start},
+    support::{client_at, is_remote, register_at},
 };
 
-/// Orders that are under way when the process is killed.
+/// Orders in flight when the process is killed.
 const ORDERS: usize = 8;
-/// How long after the first post the process is killed, in milliseconds: each
-/// meets the orders at another step.
-const KILLED_AFTER_MS: [u64; 4] = [3, 25, 80, 200];
+/// When the process is killed, so that the orders are interrupted at different
+/// steps: while they are being placed, paid for, and confirmed.
+const MOMENTS: [Moment; 4] = [
+    Moment::Answered(0),
+    Moment::Answered(ORDERS / 2),
+    Moment::Answered(ORDERS),
+    Moment::FirstConfirmed,
+];
+
+enum Moment {
+    /// This many posts have been answered.
+    Answered(usize),
+    /// All posts have been answered, and the first order has been confirmed.
+    FirstConfirmed,
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_of_orders_it_settles_them_after_a_start() {
-    if elsewhere() {
+async fn orders_in_flight_settle_after_a_kill_and_a_restart() {
+    if is_remote() {
         return;
     }
-    let data = new_folder();
+    let data = new_directory();
     let mut process = start(&data).await;
-    let client = |url: &str| Client::at(url).with("x-internal-key", INTERNAL_KEY);
-    let product = new_product(&client(&process.url), "5.00", 1_000).await;
-    let person = register_at(&Client::at(&process.url)).await;
+    let internal = client_at(&process.url).as_internal(INTERNAL_KEY);
+    let product = internal.create_product("5.00", 1_000).await;
+    let person = register_at(&client_at(&process.url)).await;
     let token = &person.tokens["token"];
+    let order = order_of(&[(&product, 1)], "pm_card_visa").to_string();
+    let post = |buyer: &Client, key: &str| {
+        let buyer = buyer.with_key(key);
+        buyer.request(Method::POST, "/api/orders", Some(order.clone()))
+    };
     let mut placed = 0;
 
-    for delay_ms in KILLED_AFTER_MS {
+    for moment in MOMENTS {
         let keys: Vec<String> = (0..ORDERS).map(|_| new_key()).collect();
-        let order = order_of(&[(&product, 1)], "pm_card_visa").to_string();
-        let buyer = Client::at(&process.url).bearer(token);
-        let posts = keys.iter().map(|key| {
-            buyer.with("idempotency-key", key).request(
-                Method::POST,
-                "/api/orders",
-                Some(order.clone()),
-            )
-        });
-        let posts = tokio::spawn(join_all(posts.collect::<Vec<_>>()));
-        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        // SIGKILL: nothing is closed, nothing is flushed.
+        let buyer = client_at(&process.url).bearer(token);
+        let posts = keys.iter().map(|key| tokio::spawn(post(&buyer, key)));
+        let mut posts: FuturesUnordered<_> = posts.collect();
+        let answers = match moment {
+            Moment::Answered(answers) => answers,
+            Moment::FirstConfirmed => ORDERS,
+        };
+        let mut first = None;
+        for _ in 0..answers {
+            let reply = posts.next().await.unwrap().unwrap().unwrap();
+            assert_eq!(reply.status, 201, "{}", reply.text);
+            first.get_or_insert(reply.id());
+        }
+        if let (Moment::FirstConfirmed, Some(first)) = (moment, first) {
+            buyer.settled_order(&first).await;
+        }
+        // SIGKILL: nothing is closed, and nothing is flushed.
         process.child.kill().await.unwrap();
-        let _ = posts.await.unwrap();
+        while posts.next().await.is_some() {}
         process = start(&data).await;
 
-        // Whatever was answered or not, the same keys now give one order each.
-        let buyer = Client::at(&process.url).bearer(token);
+        // Whether they were answered or not, each key now gives one order.
+        let buyer = client_at(&process.url).bearer(token);
         for key in &keys {
-            let keyed = buyer.with("idempotency-key", key);
             let reply = eventually("the order of a key", || async {
-                let reply = keyed
-                    .request(Method::POST, "/api/orders", Some(order.clone()))
-                    .await
-                    .unwrap();
+                let reply = post(&buyer, key).await.unwrap();
                 (reply.status == 201).then_some(reply)
             })
             .await;
-            let path = format!("/api/orders/{}", reply.data()["id"].as_str().unwrap());
-            eventually("the order is confirmed", || async {
-                let order = buyer.get(&path, 200).await;
-                (order.data()["status"] == "confirmed").then_some(())
-            })
-            .await;
+            let order = buyer.settled_order(&reply.id()).await;
+            assert_eq!(order["status"], "confirmed");
             placed += 1;
         }
-        let orders = all_orders(&buyer).await;
-        assert_eq!(orders, placed, "one order a key");
+        let orders = buyer.get("/api/orders?limit=100", 200).await;
+        assert_eq!(orders.items().len(), placed, "one order a key");
     }
     let path = format!("/api/products/{product}");
-    let product = Client::at(&process.url).get(&path, 200).await;
+    let product = client_at(&process.url).get(&path, 200).await;
     assert_eq!(product.data()["stock"], json!(1_000 - placed));
     process.child.kill().await.unwrap();
     let _ = std::fs::remove_dir_all(&data);
-}
-
-async fn all_orders(buyer: &Client) -> usize {
-    buyer
-        .get("/api/orders?limit=100", 200)
-        .await
-        .data()
-        .as_array()
-        .unwrap()
-        .len()
 }

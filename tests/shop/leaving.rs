@@ -1,49 +1,39 @@
-//! What the shop holds on a person, and how a person leaves it.
+//! Exporting a user's data, and closing, reopening and erasing an account.
 
-use local::{Shop, Source};
-use reqwest::Method;
+use local::Shop;
 use serde_json::{Value, json};
+use shop_client::{Account, Client, Method, eventually, order_of};
 
 use crate::{
-    process::{options, root},
-    support::{
-        Client, PASSWORD, Person, elsewhere, eventually, mails, new_key, new_product, order_of,
-        register, register_at, settled,
-    },
+    process::{INTERNAL_KEY, options},
+    support::{PASSWORD, anonymous, client_at, internal, is_remote, mail, register, register_at},
 };
 
-/// An order of the person, that has come to its end.
-async fn order(person: &Person, internal: &Client) -> Value {
-    let product = new_product(internal, "5.00", 5).await;
+/// Places an order and waits until it is settled.
+async fn order(person: &Account, internal: &Client) -> Value {
+    let product = internal.create_product("5.00", 5).await;
     let order = order_of(&[(&product, 1)], "pm_card_visa");
-    let client = person.client.with("idempotency-key", &new_key());
-    let placed = client.post("/api/orders", &order, 201).await;
-    settled(&person.client, placed.data()["id"].as_str().unwrap()).await
+    let placed = person.client.place_order(&order, 201).await;
+    person.client.settled_order(&placed.id()).await
 }
 
-async fn close(person: &Person) -> Value {
+async fn close(person: &Account) -> Value {
     let body = json!({ "currentPassword": PASSWORD });
     let closed = person.client.post("/api/users/close", &body, 200).await;
     closed.data().clone()
 }
 
-async fn log_in(client: &Client, person: &Person, expected: u16) -> Value {
-    let body = json!({ "email": person.email, "password": PASSWORD });
-    let reply = client.post("/api/auth/login", &body, expected).await;
-    reply.body["data"]["token"].clone()
-}
-
 #[tokio::test]
-async fn a_person_takes_all_their_data_leaves_and_comes_back() {
-    let (person, internal) = (register().await, Client::internal().await);
+async fn a_user_exports_their_data_and_closes_and_reopens_the_account() {
+    let (person, internal) = (register().await, internal().await);
     let order = order(&person, &internal).await;
     let address = order["shippingAddress"].clone();
     let addresses = "/api/users/addresses";
     person.client.post(addresses, &address, 201).await;
-    let export = eventually("everything is in the export", || async {
+    let export = eventually("the export is complete", || async {
         let export = person.client.get("/api/users/export", 200).await;
-        let told = export.data()["notifications"].as_array().unwrap().len();
-        (told == 2).then_some(export)
+        let messages = export.data()["notifications"].as_array().unwrap();
+        (messages.len() == 2).then_some(export)
     })
     .await;
     let data = export.data();
@@ -58,8 +48,8 @@ async fn a_person_takes_all_their_data_leaves_and_comes_back() {
     assert_eq!(data["payments"][0]["id"], order["paymentId"]);
     assert_eq!(data["payments"][0]["status"], "captured");
     for kind in ["verify_email", "order_confirmed"] {
-        let told = data["notifications"].as_array().unwrap();
-        assert!(told.iter().any(|one| one["type"] == kind), "{kind}");
+        let messages = data["notifications"].as_array().unwrap();
+        assert!(messages.iter().any(|one| one["type"] == kind), "{kind}");
     }
     for secret in ["argon2", "sealed", "refreshHash"] {
         assert!(!export.text.contains(secret), "{secret}");
@@ -68,93 +58,71 @@ async fn a_person_takes_all_their_data_leaves_and_comes_back() {
     let closed = close(&person).await;
     assert!(closed["eraseAt"].is_string(), "{closed}");
     person.client.get("/api/auth/me", 401).await;
-    let client = Client::anonymous().await;
-    if mails(&client, &person.email, "is closed").await.is_some() {
-        eventually("the mail that the account is closed", || async {
-            let mail = mails(&client, &person.email, "is closed")
-                .await
-                .unwrap()
-                .pop()?;
-            mail["text"]
-                .as_str()
-                .unwrap()
-                .contains("sign in")
-                .then_some(())
-        })
-        .await;
+    let client = anonymous().await;
+    if let Some(mail) = mail(&client, &person.email, "is closed").await {
+        assert!(mail["text"].as_str().unwrap().contains("sign in"), "{mail}");
     }
-    let token = log_in(&client, &person, 200).await;
-    let back = client.bearer(&token);
+    let session = client.log_in(&person.email, PASSWORD, 200).await;
+    let back = client.bearer(&session.data()["token"]);
     let me = back.get("/api/auth/me", 200).await;
     assert_eq!(me.data()["status"], "active");
     let orders = back.get("/api/orders", 200).await;
     assert_eq!(orders.data()[0]["id"], order["id"]);
-    if mails(&client, &person.email, "open again").await.is_some() {
-        eventually("the mail that it is open again", || async {
-            mails(&client, &person.email, "open again")
-                .await
-                .unwrap()
-                .pop()
-        })
-        .await;
-    }
-    // What was told of it is in the list and in the export as well.
-    eventually(
-        "the message that it is open again is in the list",
-        || async {
-            let told = back.get("/api/notifications", 200).await;
-            let told = told.data().as_array().unwrap().clone();
-            let told = told.iter().any(|one| one["type"] == "account_reopened");
-            told.then_some(())
-        },
-    )
+    mail(&client, &person.email, "open again").await;
+    eventually("the message about reopening is listed", || async {
+        let list = back.get("/api/notifications", 200).await;
+        let mut messages = list.items().iter();
+        messages
+            .find(|one| one["type"] == "account_reopened")
+            .cloned()
+    })
     .await;
     back.get("/api/users/export", 200).await;
-    // This one stays away: where schedules can be driven, it is erased.
+    // Closed for good, so that the emulated cloud has an account to erase.
     let body = json!({ "currentPassword": PASSWORD });
     back.post("/api/users/close", &body, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_stays_away_is_forgotten_everywhere() {
-    if elsewhere() {
+async fn a_closed_account_is_erased_everywhere_after_the_grace_period() {
+    if is_remote() {
         return;
     }
     let mut options = options();
-    options.template = Source::File(root().join("template.yaml"));
-    options.environment = std::mem::take(&mut options.environment)
+    options.environment = options
+        .environment
         .with("ACCOUNT_GRACE_DAYS", "0")
-        .with("INTERNAL_KEY", crate::process::INTERNAL_KEY);
+        .with("INTERNAL_KEY", INTERNAL_KEY);
     let shop = Shop::start(options).await.expect("the shop starts");
-    let client = Client::at(shop.url());
-    let internal = client.with("x-internal-key", crate::process::INTERNAL_KEY);
+    let client = client_at(shop.url());
+    let internal = client.as_internal(INTERNAL_KEY);
     let (ada, eve) = (register_at(&client).await, register_at(&client).await);
     let of_ada = order(&ada, &internal).await;
     order(&eve, &internal).await;
     close(&ada).await;
-    // The grace is over as it begins.
-    log_in(&client, &ada, 401).await;
+    // The grace period is zero days.
+    client.log_in(&ada.email, PASSWORD, 401).await;
     let environment = client
         .get("/_local/environment?function=export-account", 200)
         .await;
     let lambda = environment.body["AWS_ENDPOINT_URL_LAMBDA"]
         .as_str()
         .unwrap();
-    let lambda = Client::at(lambda);
+    let lambda = client_at(lambda);
     let path = format!("/api/users/{}", ada.id);
-    eventually("the account is gone", || async {
+    eventually("the account is erased", || async {
         let invoke = "/2015-03-31/functions/emporium-erase-accounts/invocations";
-        let round = lambda
+        let run = lambda
             .request(Method::POST, invoke, Some("{}".into()))
             .await
             .unwrap();
-        assert_eq!(round.status, 200, "{}", round.text);
+        assert_eq!(run.status, 200, "{}", run.text);
         let user = internal.request(Method::GET, &path, None).await.unwrap();
         (user.status == 404).then_some(())
     })
     .await;
 
-    // The order stays, without the person; the messages go with the person.
+    // The order remains without personal data; the messages are deleted.
     let export = |user_id: &str, service: &str| {
         let call = json!({"userId": user_id, "correlationId": "after"}).to_string();
         let path = format!("/2015-03-31/functions/emporium-export-{service}/invocations");
@@ -166,7 +134,7 @@ async fn who_stays_away_is_forgotten_everywhere() {
                 .unwrap()
         }
     };
-    eventually("the person is out of the order", || async {
+    eventually("the order is anonymised", || async {
         let left = export(&ada.id, "orders").await;
         let address = &left.body["orders"][0]["shippingAddress"];
         (address["name"] == "-").then_some(())
@@ -175,7 +143,7 @@ async fn who_stays_away_is_forgotten_everywhere() {
     let left = export(&ada.id, "orders").await;
     assert_eq!(left.body["orders"][0]["totalAmount"], of_ada["totalAmount"]);
     assert_eq!(left.body["orders"][0]["shippingAddress"]["line1"], "-");
-    eventually("the messages are gone", || async {
+    eventually("the messages are deleted", || async {
         let left = export(&ada.id, "notifications").await;
         let none = left.body["notifications"].as_array().unwrap().is_empty();
         (none && left.body["contact"].is_null()).then_some(())
@@ -184,7 +152,7 @@ async fn who_stays_away_is_forgotten_everywhere() {
     let others = export(&eve.id, "notifications").await;
     assert_eq!(others.body["contact"]["email"], eve.email.as_str());
     assert!(!others.body["notifications"].as_array().unwrap().is_empty());
-    // Somebody else may have the address now.
+    // The address is available again.
     let body = json!({"email": ada.email, "password": PASSWORD, "name": "Ada"});
     let again = client.post("/api/auth/register", &body, 201).await;
     assert_ne!(again.data()["user"]["id"], ada.id.as_str());

@@ -1,40 +1,37 @@
-//! The limit of requests from one address, with the number of the template.
+//! The limit on requests from one address, as the template sets it.
 
-use std::path::Path;
-
-use local::{Options, Shop, Source};
+use local::Shop;
 use serde_json::json;
 
-use crate::support::Client;
+use crate::{process::default_options, support::client_at};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hundred_and_first_request_in_a_quarter_of_an_hour_is_refused() {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let options = Options::new(Source::File(template), local::registry::functions());
-    let shop = Shop::start(options).await.expect("the shop starts");
-    let client = Client::at(shop.url());
-    let body = json!({ "email": "canary@example.com", "password": "wrong canary battery" });
-    let token = json!({ "refreshToken": "nonsense" });
+async fn the_101st_request_from_an_address_in_15_minutes_is_rejected() {
+    let shop = Shop::start(default_options())
+        .await
+        .expect("the shop starts");
+    let client = client_at(shop.url());
     for _ in 0..50 {
+        let token = json!({ "refreshToken": "nonsense" });
         client.post("/api/auth/refresh", &token, 401).await;
-        client
-            .post("/api/auth/verify", &json!({ "token": "x" }), 401)
-            .await;
+        let token = json!({ "token": "x" });
+        client.post("/api/auth/verify", &token, 401).await;
     }
     let spoofed = client.with("x-forwarded-for", "198.51.100.1");
     for client in [&client, &spoofed] {
-        let refused = client.post("/api/auth/login", &body, 429).await;
-        assert_eq!(refused.body["code"], "too_many_requests");
+        let email = "canary@example.com";
+        let rejected = client.log_in(email, "wrong canary battery", 429).await;
+        assert_eq!(rejected.body["code"], "too_many_requests");
         for header in [
             "retry-after",
             "ratelimit-limit",
             "ratelimit-remaining",
             "ratelimit-reset",
         ] {
-            refused.header(header).parse::<u32>().expect(header);
+            rejected.header(header).parse::<u32>().expect(header);
         }
     }
-    // What is not about accounts goes on.
+    // Other routes are not limited.
     client.get("/api/products", 200).await;
     shop.stop().await;
 }

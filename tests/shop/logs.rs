@@ -1,21 +1,19 @@
-//! One order can be followed through the logs by its correlation id.
+//! An order can be followed through the logs by its correlation id.
 
 use std::{collections::BTreeSet, fs::File, process::Stdio};
 
 use serde_json::Value;
+use shop_client::{eventually, order_of};
 
 use crate::{
-    process::{INTERNAL_KEY, new_folder, start_logging},
-    support::{
-        Client, PASSWORD, elsewhere, eventually, new_key, new_product, order_of, register_at,
-        settled,
-    },
+    process::{INTERNAL_KEY, new_directory, start_with_log},
+    support::{PASSWORD, client_at, is_remote, register_at},
 };
 
-const CHAIN: &str = "the-chain-of-one-order";
+const CORRELATION_ID: &str = "the-chain-of-one-order";
 
-/// What an order passes through, each once or more.
-const PASSED: [&str; 11] = [
+/// The functions that an order passes through.
+const FUNCTIONS: [&str; 11] = [
     "place-order",
     "reserve-stock",
     "relay-order-events",
@@ -33,42 +31,44 @@ fn text<'a>(line: &'a Value, name: &str) -> &'a str {
     line[name].as_str().unwrap_or_default()
 }
 
+/// The lines of a log that belong to the order.
+fn lines_of_order(log: &str) -> Vec<Value> {
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    lines
+        .filter(|line| {
+            let mut ids = text(line, "correlation_ids").split(' ');
+            text(line, "correlation_id") == CORRELATION_ID || ids.any(|id| id == CORRELATION_ID)
+        })
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_leaves_its_correlation_id_in_every_function_it_passes() {
-    if elsewhere() {
+async fn every_function_that_an_order_passes_logs_its_correlation_id() {
+    if is_remote() {
         return;
     }
-    let data = new_folder();
+    let data = new_directory();
     let file = data.join("log");
     let log = Stdio::from(File::create(&file).unwrap());
-    let shop = start_logging(&data, "info", log).await;
-    let anybody = Client::at(&shop.url);
-    let internal = anybody.with("x-internal-key", INTERNAL_KEY);
-    let lamp = new_product(&internal, "5.00", 10).await;
-    let person = register_at(&anybody).await;
-    let placed = person
-        .client
-        .with("x-correlation-id", CHAIN)
-        .with("idempotency-key", &new_key())
-        .post("/api/orders", &order_of(&[(&lamp, 1)], "pm_card_visa"), 201)
-        .await;
-    let id = placed.data()["id"].as_str().unwrap();
-    assert_eq!(settled(&person.client, id).await["status"], "confirmed");
+    let shop = start_with_log(&data, "info", log).await;
+    let client = client_at(&shop.url);
+    let internal = client.as_internal(INTERNAL_KEY);
+    let lamp = internal.create_product("5.00", 10).await;
+    let person = register_at(&client).await;
+    let buyer = person.client.with("x-correlation-id", CORRELATION_ID);
+    let order = order_of(&[(&lamp, 1)], "pm_card_visa");
+    let placed = buyer.place_order(&order, 201).await;
+    let settled = person.client.settled_order(&placed.id()).await;
+    assert_eq!(settled["status"], "confirmed");
 
     let lines = eventually("every function has logged", async || {
-        let written = std::fs::read_to_string(&file).unwrap();
-        let lines: Vec<Value> = written
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(|line| {
-                let mut chains = text(line, "correlation_ids").split(' ');
-                text(line, "correlation_id") == CHAIN || chains.any(|chain| chain == CHAIN)
-            })
-            .collect();
-        let passed: BTreeSet<&str> = lines.iter().map(|line| text(line, "function")).collect();
-        PASSED
-            .iter()
-            .all(|function| passed.contains(function))
+        let lines = lines_of_order(&std::fs::read_to_string(&file).unwrap());
+        let logged: BTreeSet<&str> = lines.iter().map(|line| text(line, "function")).collect();
+        let mut functions = FUNCTIONS.iter();
+        functions
+            .all(|function| logged.contains(function))
             .then_some(lines)
     })
     .await;
@@ -76,14 +76,10 @@ async fn an_order_leaves_its_correlation_id_in_every_function_it_passes() {
         assert!(!text(line, "request_id").is_empty(), "{line}");
         assert_eq!(text(line, "level"), "INFO", "{line}");
     }
-    let written = std::fs::read_to_string(&file).unwrap();
-    for secret in [
-        PASSWORD,
-        INTERNAL_KEY,
-        &person.email,
-        person.tokens["token"].as_str().unwrap(),
-    ] {
-        assert!(!written.contains(secret), "{secret} is in the log");
+    let log = std::fs::read_to_string(&file).unwrap();
+    let token = person.tokens["token"].as_str().unwrap();
+    for secret in [PASSWORD, INTERNAL_KEY, &person.email, token] {
+        assert!(!log.contains(secret), "{secret} is in the log");
     }
     drop(shop);
     let _ = std::fs::remove_dir_all(&data);

@@ -1,12 +1,12 @@
-//! The shop as its clients see it. With `BASE_URL` set (and `INTERNAL_KEY`)
-//! these run against that shop; without, one is started in this process from
-//! `template.yaml`, on a free port and in memory.
+//! The shop as its clients see it. With `BASE_URL` (and `INTERNAL_KEY`) set,
+//! these tests run against that shop; otherwise one is started in this process
+//! from `template.yaml`, on a free port and in memory.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "all of it is tests"
+    reason = "this crate consists of tests"
 )]
 
 mod accounts;
@@ -21,10 +21,9 @@ mod logs;
 mod matrix;
 mod metrics;
 mod mfa;
-mod notices;
+mod notifications;
 mod orders;
 mod process;
 mod races;
 mod secrets;
 mod support;
-mod turn;

@@ -1,26 +1,30 @@
-//! Every route of the shop, as everybody: the routes are the template's, who
-//! may call them stands in `access.txt`.
+//! Every route of the template, called by every kind of caller: `access.txt`
+//! says which of them are allowed.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
+use kernel::{Principal, Role};
 use local::{
-    Options, Shop, Source,
+    Shop,
     template::{Event, Template},
 };
-use reqwest::Method;
-use runtime::{Environment, SecretVersions, http::Role};
+use runtime::{Environment, SecretVersions};
 use serde_json::{Value, json};
-use users::tokens::AccessTokens;
+use shop_client::{Account, Client, Method, new_key, order_of, shipping_address};
+use users::credentials::tokens::AccessTokens;
 use uuid::Uuid;
 
-use crate::support::{Client, PASSWORD, Person, new_key, new_product, order_of, register_at};
+use crate::{
+    process::{options, template},
+    support::{PASSWORD, client_at, register_at},
+};
 
-/// The secret that access tokens are signed with in this shop, so that the test
-/// can make one that is too old.
+/// The secret behind this shop's access tokens, so that the test can issue one
+/// that has expired.
 const AUTH_SECRET: &str = "the secret of the access tokens of one test, and of no other";
 const INTERNAL_KEY: &str = "the-internal-key-of-one-test";
 
-/// What a row of the table says.
+/// A row of the table.
 #[derive(Clone, Debug)]
 struct Row {
     method: Method,
@@ -47,10 +51,6 @@ fn rows() -> Vec<Row> {
     .collect()
 }
 
-fn template() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
-}
-
 #[test]
 fn every_route_has_a_row_and_every_row_a_route() {
     let template = Template::load(&template(), &Environment::default()).unwrap();
@@ -73,15 +73,15 @@ fn every_route_has_a_row_and_every_row_a_route() {
     );
 }
 
-/// Everybody who may call.
-struct Everybody {
+/// The callers that are not users of their own.
+struct Callers {
     client: Client,
     internal: Client,
     expired: Client,
 }
 
-impl Everybody {
-    async fn person(&self, change: &Value) -> Person {
+impl Callers {
+    async fn user(&self, change: &Value) -> Account {
         let person = register_at(&self.client).await;
         if *change != json!({}) {
             let path = format!("/api/users/{}", person.id);
@@ -91,19 +91,14 @@ impl Everybody {
     }
 }
 
-async fn open() -> (Shop, Everybody) {
-    crate::process::begin_log();
-    let mut options = Options::new(Source::File(template()), local::registry::functions());
-    options.environment = [
-        ("AUTH", AUTH_SECRET),
-        ("INTERNAL_KEY", INTERNAL_KEY),
-        ("AUTH_REQUESTS_PER_IP", "100000"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into_iter()
-    .collect();
+async fn open() -> (Shop, Callers) {
+    let mut options = options();
+    options.environment = options
+        .environment
+        .with("AUTH", AUTH_SECRET)
+        .with("INTERNAL_KEY", INTERNAL_KEY);
     let shop = Shop::start(options).await.expect("the shop starts");
-    let client = Client::at(shop.url());
+    let client = client_at(shop.url());
     let secret = SecretVersions {
         current: AUTH_SECRET.into(),
         previous: None,
@@ -111,24 +106,29 @@ async fn open() -> (Shop, Everybody) {
     let person = register_at(&client).await;
     let id = |value: &Value| value.as_str().unwrap().parse::<Uuid>().unwrap();
     let sessions = person.client.get("/api/users/sessions", 200).await;
+    let principal = Principal {
+        user_id: id(&json!(person.id)).into(),
+        session_id: id(&sessions.data()[0]["id"]).into(),
+        role: Role::Admin,
+        withheld: None,
+    };
     let token = AccessTokens::new("emporium", &secret).unwrap().issue(
-        id(&json!(person.id)).into(),
-        id(&sessions.data()[0]["id"]).into(),
-        Role::Admin,
+        &principal,
+        shop_client::unique(),
         "2026-01-01T00:00:00Z".parse().unwrap(),
     );
-    let everybody = Everybody {
-        internal: client.with("x-internal-key", INTERNAL_KEY),
+    let callers = Callers {
+        internal: client.as_internal(INTERNAL_KEY),
         expired: client.bearer(&json!(token.unwrap())),
         client,
     };
-    (shop, everybody)
+    (shop, callers)
 }
 
 async fn status(client: &Client, row: &Row, id: &str) -> (u16, Value) {
     let body = (row.method != Method::GET && row.method != Method::DELETE).then(|| "{}".to_owned());
     let path = row.path.replace("{id}", id);
-    let client = client.with("idempotency-key", &new_key());
+    let client = client.with_key(&new_key());
     let reply = client
         .request(row.method.clone(), &path, body)
         .await
@@ -137,32 +137,32 @@ async fn status(client: &Client, row: &Row, id: &str) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_lets_in_exactly_whom_the_table_names() {
-    let (shop, everybody) = open().await;
+async fn every_route_allows_exactly_the_callers_in_the_table() {
+    let (shop, callers) = open().await;
     let mut wrong = Vec::new();
     for row in rows() {
-        let user = everybody.person(&json!({})).await;
-        let moderator = everybody.person(&json!({"role": "moderator"})).await;
-        let admin = everybody.person(&json!({"role": "admin"})).await;
-        let suspended = everybody.person(&json!({"status": "suspended"})).await;
-        let callers = [
-            ("anonymous", &everybody.client, [None, Some(401), Some(401)]),
+        let user = callers.user(&json!({})).await;
+        let moderator = callers.user(&json!({"role": "moderator"})).await;
+        let admin = callers.user(&json!({"role": "admin"})).await;
+        let suspended = callers.user(&json!({"status": "suspended"})).await;
+        let cases = [
+            ("anonymous", &callers.client, [None, Some(401), Some(401)]),
             ("user", &user.client, [None, None, Some(403)]),
             ("moderator", &moderator.client, [None, None, Some(403)]),
             ("admin", &admin.client, [None, None, None]),
-            ("internal", &everybody.internal, [None, Some(403), None]),
+            ("internal", &callers.internal, [None, Some(403), None]),
             ("suspended", &suspended.client, [None, Some(401), Some(401)]),
-            ("expired", &everybody.expired, [None, Some(401), Some(401)]),
+            ("expired", &callers.expired, [None, Some(401), Some(401)]),
         ];
         let at = ["p", "u", "i"]
             .iter()
             .position(|who| *who == row.who)
             .unwrap();
-        for (name, client, expected) in callers {
-            let (status, body) = status(client, &row, &Uuid::now_v7().to_string()).await;
-            // Whoever is let in is told what is wrong with an empty body or an
-            // id that nothing has, or gets a list; public routes have 401s of
-            // their own, for credentials in the body.
+        for (name, client, expected) in cases {
+            let (status, body) = status(client, &row, &shop_client::unique().to_string()).await;
+            // An allowed caller gets a list, or an error about the empty body or
+            // the unknown id. Public routes also answer 401 to credentials in
+            // the body.
             let fits = match expected[at] {
                 Some(refusal) => status == refusal,
                 None => [200, 202, 404, 422].contains(&status) || (status == 401 && row.who == "p"),
@@ -180,44 +180,33 @@ async fn every_route_lets_in_exactly_whom_the_table_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_belongs_to_somebody_else_is_not_there() {
-    let (shop, everybody) = open().await;
+async fn other_users_resources_are_not_found() {
+    let (shop, callers) = open().await;
     let (owner, other) = (
-        everybody.person(&json!({})).await,
-        everybody.person(&json!({})).await,
+        callers.user(&json!({})).await,
+        callers.user(&json!({})).await,
     );
-    let admin = everybody.person(&json!({"role": "admin"})).await;
-    let product = new_product(&everybody.internal, "5.00", 50).await;
+    let admin = callers.user(&json!({"role": "admin"})).await;
+    let product = callers.internal.create_product("5.00", 50).await;
     let order = order_of(&[(&product, 1)], "pm_card_visa");
-    let key = owner.client.with("idempotency-key", &new_key());
-    let order = key.post("/api/orders", &order, 201).await;
+    let order = owner.client.place_order(&order, 201).await;
     let (order, payment) = (
         order.data()["id"].clone(),
         order.data()["paymentId"].clone(),
     );
-    let address = json!({
-        "name": "Ada", "line1": "1 Lamp Street", "city": "Springfield", "postalCode": "97477",
-        "country": "US"
-    });
-    crate::support::eventually("the payment is known", || async {
-        let path = format!("/api/payments/{}", payment.as_str().unwrap());
-        let reply = owner
-            .client
-            .request(Method::GET, &path, None)
-            .await
-            .unwrap();
-        (reply.status == 200).then_some(())
-    })
-    .await;
+    let address = shipping_address();
+    // Some routes of an order depend on its state.
+    let settled = owner.client.settled_order(order.as_str().unwrap()).await;
+    assert_eq!(settled["status"], "confirmed");
     let mut wrong = Vec::new();
     for row in rows().into_iter().filter(|row| row.whose != "-") {
         let id = match row.whose.as_str() {
             "order" => order.clone(),
             "payment" => payment.clone(),
             "address" => {
-                // Another each time: an equal one would not be added again.
+                // A different one each time, because a duplicate is not added.
                 let mut address = address.clone();
-                address["line1"] = json!(Uuid::now_v7());
+                address["line1"] = json!(shop_client::unique());
                 let added = owner
                     .client
                     .post("/api/users/addresses", &address, 201)
@@ -225,23 +214,27 @@ async fn what_belongs_to_somebody_else_is_not_there() {
                 added.data()["id"].clone()
             }
             "session" => {
-                let login = json!({"email": owner.email, "password": PASSWORD});
-                everybody.client.post("/api/auth/login", &login, 200).await;
+                callers.client.log_in(&owner.email, PASSWORD, 200).await;
                 let sessions = owner.client.get("/api/users/sessions", 200).await;
                 sessions.data()[0]["id"].clone()
             }
-            kind => panic!("access.txt has things of a new kind: {kind}"),
+            kind => panic!("access.txt names an unknown kind of resource: {kind}"),
         };
         let path = row.path.replace("{id}", id.as_str().unwrap());
         let body = (row.method == Method::PUT).then(|| address.to_string());
-        let missing = row.path.replace("{id}", &Uuid::now_v7().to_string());
-        // The owner last: some of these take the thing away.
+        let missing = row.path.replace("{id}", &shop_client::unique().to_string());
+        // The owner comes last, because some requests delete the resource.
         for (name, client, path, expected) in [
-            ("another", &other.client, &path, 404),
+            ("another user", &other.client, &path, 404),
             ("an admin", &admin.client, &path, 404),
-            ("nobody", &everybody.client, &path, 401),
-            ("its owner, of another", &owner.client, &missing, 404),
-            ("its owner", &owner.client, &path, 200),
+            ("anonymous", &callers.client, &path, 401),
+            (
+                "the owner, with an unknown id",
+                &owner.client,
+                &missing,
+                404,
+            ),
+            ("the owner", &owner.client, &path, 200),
         ] {
             let request = client.request(row.method.clone(), path, body.clone());
             let reply = request.await.unwrap();

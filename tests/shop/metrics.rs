@@ -1,13 +1,14 @@
-//! `/metrics` after a real order. Only a laptop has it, and only a shop that
-//! nobody else uses has numbers that can be told beforehand.
+//! `/metrics` after real orders. Only a local shop has them, and their values
+//! are predictable only in a shop that nobody else uses.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use local::{Options, Shop, Source};
+use local::Shop;
+use shop_client::{Client, eventually, new_key, order_of};
 
-use crate::support::{
-    Client, elsewhere, eventually, internal_key, new_key, new_product, order_of, register_at,
-    settled,
+use crate::{
+    process::default_options,
+    support::{client_at, internal_key, is_remote, register_at},
 };
 
 async fn scrape(client: &Client) -> BTreeMap<String, f64> {
@@ -21,44 +22,44 @@ async fn scrape(client: &Client) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_shows_in_the_metrics_once() {
-    if elsewhere() {
+async fn each_order_is_counted_once() {
+    if is_remote() {
         return;
     }
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let options = Options::new(Source::File(template), local::registry::functions());
-    let shop = Shop::start(options).await.expect("the shop starts");
-    let anybody = Client::at(shop.url());
-    let before = scrape(&anybody).await;
+    let shop = Shop::start(default_options())
+        .await
+        .expect("the shop starts");
+    let client = client_at(shop.url());
+    let before = scrape(&client).await;
     assert!(
         !before.contains_key("emporium_orders_placed_total"),
-        "it is new"
+        "the shop is new"
     );
 
-    let internal = anybody.with("x-internal-key", internal_key());
-    let lamp = new_product(&internal, "49.95", 10).await;
-    let person = register_at(&anybody).await;
-    for (card, ends) in [
+    let internal = client.as_internal(internal_key());
+    let lamp = internal.create_product("49.95", 10).await;
+    let person = register_at(&client).await;
+    for (card, status) in [
         ("pm_card_visa", "confirmed"),
         ("pm_card_chargeDeclined", "payment_failed"),
     ] {
-        let buyer = person.client.with("idempotency-key", &new_key());
+        let buyer = person.client.with_key(&new_key());
         let order = order_of(&[(&lamp, 2)], card);
         let placed = buyer.post("/api/orders", &order, 201).await;
         buyer.post("/api/orders", &order, 201).await;
-        let id = placed.data()["id"].as_str().unwrap();
-        assert_eq!(settled(&person.client, id).await["status"], ends);
+        let settled = person.client.settled_order(&placed.id()).await;
+        assert_eq!(settled["status"], status);
     }
 
-    // The step is written a moment before the invocation ends that counts it.
+    // The invocation that counts an order ends shortly after its status is written.
     let metrics = eventually("both orders are counted", async || {
-        let metrics = scrape(&anybody).await;
+        let metrics = scrape(&client).await;
         let failed = r#"emporium_orders_failed_total{reason="payment_declined"}"#;
         metrics.contains_key(failed).then_some(metrics)
     })
     .await;
-    let number = |sample: &str| metrics.get(sample).copied();
-    for (sample, wanted) in [
+    let value = |sample: &str| metrics.get(sample).copied();
+    for (sample, expected) in [
         ("emporium_orders_placed_total", 2.0),
         ("emporium_orders_confirmed_total", 1.0),
         (
@@ -95,14 +96,14 @@ async fn an_order_shows_in_the_metrics_once() {
             0.0,
         ),
     ] {
-        assert_eq!(number(sample), Some(wanted), "{sample}");
+        assert_eq!(value(sample), Some(expected), "{sample}");
     }
-    let requests = number(r#"emporium_request_latency_seconds_count{service="orders"}"#);
+    let requests = value(r#"emporium_request_latency_seconds_count{service="orders"}"#);
     assert!(
         requests.is_some_and(|requests| requests >= 4.0),
         "{requests:?}"
     );
-    let slow = number(r#"emporium_request_latency_seconds_bucket{service="orders",le="10"}"#);
-    assert_eq!(slow, requests, "seconds, not milliseconds");
+    let slow = value(r#"emporium_request_latency_seconds_bucket{service="orders",le="10"}"#);
+    assert_eq!(slow, requests, "the latency is not in seconds");
     shop.stop().await;
 }

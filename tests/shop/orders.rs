@@ -3,26 +3,21 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
+use shop_client::{eventually, new_key, order_of};
 
-use crate::support::{
-    Client, eventually, mails, new_key, new_product, order_of, register, settled, stock_of,
-};
+use crate::support::{anonymous, internal, mail, mails, register};
 
 #[tokio::test]
-async fn an_order_is_placed_paid_confirmed_and_told_of() {
-    let (internal, person) = (Client::internal().await, register().await);
-    let lamp = new_product(&internal, "49.90", 10).await;
-    let shade = new_product(&internal, "5.05", 10).await;
+async fn a_paid_order_is_confirmed_and_mailed() {
+    let (internal, person) = (internal().await, register().await);
+    let lamp = internal.create_product("49.90", 10).await;
+    let shade = internal.create_product("5.05", 10).await;
     let order = order_of(&[(&lamp, 2), (&shade, 1)], "pm_card_visa");
-    let correlation = format!("test-{}", Uuid::new_v4());
+    let correlation = format!("test-{}", shop_client::unique());
     let buyer = person.client.with("x-correlation-id", &correlation);
     let key = new_key();
-    let placed = buyer
-        .with("idempotency-key", &key)
-        .post("/api/orders", &order, 201)
-        .await;
-    let id = placed.data()["id"].as_str().unwrap().to_owned();
+    let placed = buyer.with_key(&key).post("/api/orders", &order, 201).await;
+    let id = placed.id();
     assert_eq!(placed.data()["status"], "pending");
     assert_eq!(placed.header("location"), format!("/api/orders/{id}"));
     assert_eq!(placed.header("x-correlation-id"), correlation);
@@ -34,17 +29,14 @@ async fn an_order_is_placed_paid_confirmed_and_told_of() {
         assert!(placed.text.contains(exact), "{exact}: {}", placed.text);
     }
 
-    let again = buyer
-        .with("idempotency-key", &key)
-        .post("/api/orders", &order, 201)
-        .await;
+    let again = buyer.with_key(&key).post("/api/orders", &order, 201).await;
     assert_eq!(again.header("idempotency-replayed"), "true");
-    assert_eq!(again.text, placed.text, "not the same bytes");
+    assert_eq!(again.text, placed.text, "the replay differs");
 
-    let confirmed = settled(&person.client, &id).await;
+    let confirmed = person.client.settled_order(&id).await;
     assert_eq!(confirmed["status"], "confirmed");
-    assert_eq!(stock_of(&lamp).await, 8);
-    assert_eq!(stock_of(&shade).await, 9);
+    assert_eq!(internal.stock_of(&lamp).await, 8);
+    assert_eq!(internal.stock_of(&shade).await, 9);
     let payment = confirmed["paymentId"].as_str().unwrap();
     let payment = person
         .client
@@ -57,7 +49,7 @@ async fn an_order_is_placed_paid_confirmed_and_told_of() {
         .client
         .get(&format!("/api/orders/{id}/history"), 200)
         .await;
-    let steps = history.data().as_array().unwrap();
+    let steps = history.items();
     let types: Vec<_> = steps
         .iter()
         .map(|step| step["type"].as_str().unwrap())
@@ -83,46 +75,30 @@ async fn an_order_is_placed_paid_confirmed_and_told_of() {
         assert!(step["at"].is_string());
     }
 
-    if mails(&person.client, &person.email, "").await.is_some() {
-        eventually("the confirmation mail", || async {
-            mails(&person.client, &person.email, "confirm")
-                .await
-                .unwrap()
-                .pop()
-        })
-        .await;
-        let about: Vec<_> = mails(&person.client, &person.email, "confirm")
-            .await
-            .unwrap();
-        assert_eq!(about.len(), 1, "{about:?}");
-        assert!(
-            about[0]["text"].as_str().unwrap().contains("104.85"),
-            "{about:?}"
-        );
+    if let Some(mail) = mail(&person.client, &person.email, "confirm").await {
+        assert!(mail["text"].as_str().unwrap().contains("104.85"), "{mail}");
+        let sent = mails(&person.client, &person.email, "confirm").await;
+        assert_eq!(sent.unwrap().len(), 1);
     }
     let orders = person.client.get("/api/orders", 200).await;
     assert_eq!(orders.data()[0]["id"], id.as_str());
-    let notices = person.client.get("/api/notifications", 200).await;
-    assert!(!notices.data().as_array().unwrap().is_empty());
+    let messages = person.client.get("/api/notifications", 200).await;
+    assert!(!messages.items().is_empty());
 }
 
 #[tokio::test]
-async fn a_declined_card_gives_the_goods_back_and_says_so() {
-    let (internal, person) = (Client::internal().await, register().await);
-    let lamp = new_product(&internal, "49.90", 3).await;
+async fn a_declined_card_releases_the_stock_and_sends_a_mail() {
+    let (internal, person) = (internal().await, register().await);
+    let lamp = internal.create_product("49.90", 3).await;
     let order = order_of(&[(&lamp, 2)], "pm_card_chargeDeclined");
-    let placed = person
-        .client
-        .with("idempotency-key", &new_key())
-        .post("/api/orders", &order, 201)
-        .await;
+    let placed = person.client.place_order(&order, 201).await;
     let id = placed.data()["id"].as_str().unwrap();
     assert_eq!(
-        settled(&person.client, id).await["status"],
+        person.client.settled_order(id).await["status"],
         "payment_failed"
     );
-    eventually("the stock comes back", || async {
-        (stock_of(&lamp).await == 3).then_some(())
+    eventually("the stock is released", || async {
+        (internal.stock_of(&lamp).await == 3).then_some(())
     })
     .await;
     let payment = placed.data()["paymentId"].as_str().unwrap();
@@ -131,44 +107,36 @@ async fn a_declined_card_gives_the_goods_back_and_says_so() {
         .get(&format!("/api/payments/{payment}"), 200)
         .await;
     assert_eq!(payment.data()["status"], "declined");
-    if mails(&person.client, &person.email, "").await.is_some() {
-        eventually("the mail", || async {
-            mails(&person.client, &person.email, "payment")
-                .await
-                .unwrap()
-                .pop()
-        })
-        .await;
-        assert_eq!(
-            mails(&person.client, &person.email, "payment")
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
-        assert_eq!(
-            mails(&person.client, &person.email, "confirmed")
-                .await
-                .unwrap()
-                .len(),
-            0
-        );
+    if mail(&person.client, &person.email, "payment")
+        .await
+        .is_some()
+    {
+        for (phrase, expected) in [("payment", 1), ("confirmed", 0)] {
+            let sent = mails(&person.client, &person.email, phrase).await;
+            assert_eq!(sent.unwrap().len(), expected, "{phrase}");
+        }
     }
 }
 
 #[tokio::test]
-async fn short_stock_is_refused_line_by_line_and_nothing_is_held() {
-    let (internal, person) = (Client::internal().await, register().await);
-    let plenty = new_product(&internal, "1.00", 5).await;
-    let scarce = new_product(&internal, "1.00", 1).await;
-    let none = new_product(&internal, "1.00", 0).await;
+async fn insufficient_stock_is_reported_per_line_and_nothing_is_reserved() {
+    let (internal, person) = (internal().await, register().await);
+    let plenty = internal.create_product("1.00", 5).await;
+    let scarce = internal.create_product("1.00", 1).await;
+    let none = internal.create_product("1.00", 0).await;
     let order = order_of(&[(&plenty, 1), (&scarce, 2), (&none, 1)], "pm_card_visa");
-    let buyer = person.client.with("idempotency-key", &new_key());
+    let buyer = person.client.with_key(&new_key());
     let refused = buyer.post("/api/orders", &order, 409).await;
     assert_eq!(refused.body["code"], "insufficient_stock");
     assert_eq!(refused.fields(), ["/items/1/quantity", "/items/2/quantity"]);
-    assert_eq!((stock_of(&plenty).await, stock_of(&scarce).await), (5, 1));
-    // Nothing was done under the key, so it is free: more stock, and it works.
+    assert_eq!(
+        (
+            internal.stock_of(&plenty).await,
+            internal.stock_of(&scarce).await
+        ),
+        (5, 1)
+    );
+    // The key is still unused, so the same request succeeds once there is stock.
     let more = json!({ "quantity": 5 });
     internal
         .put(&format!("/api/products/{scarce}/stock"), &more, 200)
@@ -180,13 +148,13 @@ async fn short_stock_is_refused_line_by_line_and_nothing_is_held() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_one_body_and_one_person() {
-    let (internal, ada, bob) = (Client::internal().await, register().await, register().await);
-    let lamp = new_product(&internal, "2.00", 10).await;
+async fn an_idempotency_key_belongs_to_one_body_and_one_user() {
+    let (internal, ada, bob) = (internal().await, register().await, register().await);
+    let lamp = internal.create_product("2.00", 10).await;
     let key = new_key();
     let one = order_of(&[(&lamp, 1)], "pm_card_visa");
     let two = order_of(&[(&lamp, 2)], "pm_card_visa");
-    let keyed = ada.client.with("idempotency-key", &key);
+    let keyed = ada.client.with_key(&key);
     let first = keyed.post("/api/orders", &one, 201).await;
     assert_eq!(
         keyed.post("/api/orders", &two, 422).await.body["code"],
@@ -196,24 +164,20 @@ async fn a_key_belongs_to_one_body_and_one_person() {
     assert_eq!(missing.body["code"], "idempotency_key_required");
     let other = bob
         .client
-        .with("idempotency-key", &key)
+        .with_key(&key)
         .post("/api/orders", &one, 201)
         .await;
     assert_ne!(first.data()["id"], other.data()["id"]);
 }
 
 #[tokio::test]
-async fn what_belongs_to_somebody_else_is_not_there() {
-    let (internal, ada, bob) = (Client::internal().await, register().await, register().await);
-    let lamp = new_product(&internal, "2.00", 10).await;
+async fn other_users_orders_are_not_found() {
+    let (internal, ada, bob) = (internal().await, register().await, register().await);
+    let lamp = internal.create_product("2.00", 10).await;
     let order = order_of(&[(&lamp, 1)], "pm_card_visa");
-    let placed = ada
-        .client
-        .with("idempotency-key", &new_key())
-        .post("/api/orders", &order, 201)
-        .await;
+    let placed = ada.client.place_order(&order, 201).await;
     let id = placed.data()["id"].as_str().unwrap();
-    settled(&ada.client, id).await;
+    ada.client.settled_order(id).await;
     let payment = placed.data()["paymentId"].as_str().unwrap();
     for path in [
         format!("/api/orders/{id}"),
@@ -222,14 +186,11 @@ async fn what_belongs_to_somebody_else_is_not_there() {
     ] {
         let theirs = bob.client.get(&path, 404).await;
         assert_eq!(theirs.body["code"], "not_found");
-        Client::anonymous().await.get(&path, 401).await;
+        anonymous().await.get(&path, 401).await;
         ada.client.get(&path, 200).await;
     }
     assert_eq!(bob.client.get("/api/orders", 200).await.data(), &json!([]));
-    let buyer = Client::anonymous()
-        .await
-        .with("idempotency-key", &new_key());
-    buyer.post("/api/orders", &order, 401).await;
+    anonymous().await.place_order(&order, 401).await;
     ada.client
         .post("/api/products", &json!({ "name": "x" }), 403)
         .await;
@@ -237,14 +198,12 @@ async fn what_belongs_to_somebody_else_is_not_there() {
 
 #[tokio::test]
 async fn orders_are_listed_in_pages_newest_first() {
-    let (internal, ada) = (Client::internal().await, register().await);
-    let lamp = new_product(&internal, "2.00", 10).await;
+    let (internal, ada) = (internal().await, register().await);
+    let lamp = internal.create_product("2.00", 10).await;
     let mut placed = Vec::new();
     for _ in 0..5 {
-        let buyer = ada.client.with("idempotency-key", &new_key());
-        let order = buyer
-            .post("/api/orders", &order_of(&[(&lamp, 1)], "pm_card_visa"), 201)
-            .await;
+        let order = order_of(&[(&lamp, 1)], "pm_card_visa");
+        let order = ada.client.place_order(&order, 201).await;
         placed.insert(0, order.data()["id"].clone());
     }
     let (mut seen, mut cursor) = (Vec::new(), String::new());
@@ -253,14 +212,8 @@ async fn orders_are_listed_in_pages_newest_first() {
             .client
             .get(&format!("/api/orders?limit=2{cursor}"), 200)
             .await;
-        seen.extend(
-            page.data()
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|order| order["id"].clone()),
-        );
-        cursor = match page.body["meta"]["pagination"]["nextCursor"].as_str() {
+        seen.extend(page.items().iter().map(|order| order["id"].clone()));
+        cursor = match page.next_cursor() {
             Some(next) => format!("&cursor={next}"),
             None => break,
         };

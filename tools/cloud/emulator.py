@@ -1,4 +1,4 @@
-"""Runs ministack, the AWS emulator, and notes every call that IAM decided.
+"""Runs ministack, an AWS emulator, and records every IAM decision.
 
 Run as a child by cloud_test.py: `python -m cloud.emulator CALLS`. Each line of
 the file CALLS is one decision: principal, action, resource, allowed.
@@ -17,13 +17,13 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 
 
-#: Actions that the emulator asks for and AWS does not know, with the one that
-#: AWS asks for (Service Authorization Reference, Amazon SNS).
+#: Actions that the emulator checks although AWS has no such action, with the one
+#: that AWS checks (Service Authorization Reference, Amazon SNS).
 KNOWN_AS = {"sns:PublishBatch": "sns:Publish"}
 
 
 def note_decisions(calls: Path) -> None:
-    """Has every decision on a call of a role written down, once each."""
+    """Records each distinct decision on a call of a role."""
     decide, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
     file = calls.open("a", buffering=1)
     lock = threading.Lock()
@@ -31,7 +31,7 @@ def note_decisions(calls: Path) -> None:
     seen: set[str] = set()
 
     def evaluate(context, policies, *limits):
-        # The first evaluation of a call is that of the caller's own policies.
+        # The first evaluation of a call is of the caller's own policies.
         if principal.arn is None:
             principal.arn = context.principal_arn
         return decide(context, policies, *limits)
@@ -53,10 +53,10 @@ def note_decisions(calls: Path) -> None:
 
 
 def name_identities() -> None:
-    """Has IAM asked about the identity that sends a mail.
+    """Makes IAM check sending mail on the identity of the sender.
 
-    AWS checks `ses:SendEmail` on the sender's identity; the emulator asks for
-    every resource, which no role here grants.
+    AWS checks `ses:SendEmail` on that identity; the emulator checks it on `*`,
+    which no role here grants.
     """
     extract = iam_actions.extract_resource_arn
 
@@ -71,7 +71,7 @@ def name_identities() -> None:
 
 
 def main() -> None:
-    """Runs until it is told to end."""
+    """Runs until it is terminated."""
     # The runtime API of a function answers in two writes; with Nagle's
     # algorithm the second waits for the first's acknowledgement, 40 ms.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True

@@ -1,8 +1,8 @@
-"""What each role grants, against the calls that its function made.
+"""What each role grants, against the calls that were made in it.
 
-A grant is an action on a resource. What Lambda itself calls for a function
-(its logs, its polling of queues and streams, its traces) is not seen by the
-emulator's IAM and is expected from the triggers instead.
+A grant is an action on a resource. Calls that AWS makes on behalf of a function
+(logs, traces, polling queues and streams, invoking it for a route or a schedule)
+do not reach the emulator's IAM; they are derived from the triggers instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ POLLING_STREAM = {
 
 
 def as_list(value) -> list:
-    """A policy's field, which is one thing or a list of them."""
+    """A field of a policy, which is one value or a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -50,7 +50,7 @@ def granted(stack: Stack) -> Grants:
 
 
 def called(calls: Path) -> tuple[Grants, Grants]:
-    """The calls that roles made: those that were allowed, and those denied."""
+    """The calls made in each role: those allowed and those denied."""
     allowed: Grants = defaultdict(set)
     denied: Grants = defaultdict(set)
     for line in calls.read_text().splitlines():
@@ -64,7 +64,7 @@ def called(calls: Path) -> tuple[Grants, Grants]:
 
 
 def by_triggers(stack: Stack) -> Grants:
-    """What Lambda needs of each role because of the function's triggers."""
+    """What AWS needs of each role for the functions' triggers."""
     client = stack.client("lambda")
     functions = {
         resource["PhysicalResourceId"]
@@ -72,6 +72,8 @@ def by_triggers(stack: Stack) -> Grants:
         if resource["ResourceType"] == "AWS::Lambda::Function"
     }
     expected: Grants = defaultdict(set)
+    for role, function in stack.invocations | scheduled(stack):
+        expected[role].add(("lambda:InvokeFunction", function))
     for name in functions:
         role = client.get_function_configuration(FunctionName=name)["Role"].split("/")[-1]
         for page in client.get_paginator("list_event_source_mappings").paginate(FunctionName=name):
@@ -85,16 +87,27 @@ def by_triggers(stack: Stack) -> Grants:
     return expected
 
 
+def scheduled(stack: Stack) -> set[tuple[str, str]]:
+    """Role and function of each schedule."""
+    scheduler = stack.client("scheduler")
+    found = set()
+    for page in scheduler.get_paginator("list_schedules").paginate():
+        for schedule in page["Schedules"]:
+            target = scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]
+            found.add((target["RoleArn"].split("/")[-1], target["Arn"]))
+    return found
+
+
 def differences(granted_: Grants, allowed: Grants, denied: Grants, expected: Grants) -> list[str]:
-    """What is granted and was not used, and what was used and is not granted."""
+    """Grants that were not used, calls that were denied, and triggers without a grant."""
     wrong = []
     for role in sorted(granted_.keys() | denied.keys()):
         for action, resource in sorted(denied[role]):
-            wrong.append(f"{role}: {action} on {resource} was refused")
+            wrong.append(f"{role}: {action} on {resource} was denied")
         for action, resource in sorted(granted_[role] - allowed[role] - expected[role]):
             if action not in LOGGING | TRACING:
                 wrong.append(f"{role}: {action} on {resource} is granted and was not used")
         missing = {(a, r) for a, r in expected[role] if (a, r) not in granted_[role]}
         for action, resource in sorted(missing):
-            wrong.append(f"{role}: {action} on {resource} is what a trigger needs")
+            wrong.append(f"{role}: {action} on {resource} is needed by a trigger and not granted")
     return wrong

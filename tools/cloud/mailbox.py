@@ -1,4 +1,4 @@
-"""The mails that the emulated SES took, as `GET /_local/mailbox` tells them."""
+"""The mails that the emulated SES accepted, in the format of `GET /_local/mailbox`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The template as a stack: deployed by `sam deploy`, and completed.
 
-The emulator's CloudFormation takes no OpenAPI body for an HTTP API and drops
-TTL, so both are made here, from the template that CloudFormation processed and
-from nothing else. Making none is an error: a test against a shop that has no
-route would say little.
+The emulator's CloudFormation ignores the OpenAPI body of an HTTP API and drops
+TTL. Both are created here, from the processed template and nothing else. Creating
+none is an error: tests against a shop without routes would prove little.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
@@ -23,7 +22,7 @@ METHODS = {"get", "put", "post", "patch", "delete", "x-amazon-apigateway-any-met
 
 
 class Incomplete(Exception):
-    """Something that the template asks for could not be made."""
+    """Something that the template asks for could not be created."""
 
 
 @dataclass
@@ -32,6 +31,8 @@ class Stack:
 
     name: str
     endpoint: str
+    #: Role and function of each integration and authorizer that was created.
+    invocations: set[tuple[str, str]] = field(default_factory=set)
 
     def client(self, service: str):
         """A client of the emulator, as the account's root."""
@@ -45,9 +46,9 @@ class Stack:
         )
 
     def deploy(self, root: Path, environment: dict[str, str], parameters: dict[str, str]) -> None:
-        """`sam deploy` of the template, as an operator does it."""
+        """`sam deploy` of the template, as an operator runs it."""
         self.client("s3").create_bucket(Bucket=f"{self.name}-artifacts")
-        # One of its own: the settings of real deployments are not for this one.
+        # Not the repository's: its settings are for real deployments.
         config = Path(environment["TMPDIR"]) / "samconfig.toml"
         config.write_text("version = 0.1\n")
         overrides = [f"{name}={value}" for name, value in parameters.items()]
@@ -73,7 +74,7 @@ class Stack:
         return found
 
     def processed(self) -> dict:
-        """The template with the SAM transform done."""
+        """The template after the SAM transform."""
         answer = self.client("cloudformation").get_template(
             StackName=self.name, TemplateStage="Processed"
         )
@@ -93,8 +94,17 @@ class Stack:
                 return found["Configuration"]["FunctionArn"]
         raise Incomplete(f"no function in {uri}")
 
+    def invoked_by(self, credentials: object, function: str, resources: dict[str, dict]) -> str:
+        """The ARN of the role in which API Gateway invokes a function."""
+        for name in re.findall(r"\w+", json.dumps(credentials)):
+            if resources.get(name, {}).get("ResourceType") == "AWS::IAM::Role":
+                role = resources[name]["PhysicalResourceId"]
+                self.invocations.add((role, function))
+                return self.client("iam").get_role(RoleName=role)["Role"]["Arn"]
+        raise Incomplete(f"{function} has no role to be invoked in: {credentials}")
+
     def complete(self, parameters: dict[str, str]) -> tuple[str, int]:
-        """Makes what CloudFormation left out; the API's id, and how many routes."""
+        """Creates what CloudFormation left out; the API's id and the number of routes."""
         template, resources = self.processed(), self.resources()
         api, body = api_of(template)
         api_id = resources[api]["PhysicalResourceId"]
@@ -139,6 +149,7 @@ class Stack:
                 Name=name,
                 AuthorizerType="REQUEST",
                 AuthorizerUri=invoke_uri(arn),
+                AuthorizerCredentialsArn=self.invoked_by(asked.get("authorizerCredentials"), arn, resources),
                 AuthorizerPayloadFormatVersion=asked["authorizerPayloadFormatVersion"],
                 EnableSimpleResponses=asked["enableSimpleResponses"],
                 AuthorizerResultTtlInSeconds=asked["authorizerResultTtlInSeconds"],
@@ -148,17 +159,19 @@ class Stack:
         return made
 
     def make_routes(self, api_id: str, body: dict, authorizers: dict, resources: dict) -> int:
-        """The routes with their integrations; how many."""
+        """The routes with their integrations; their number."""
         api = self.client("apigatewayv2")
         made = 0
         for path, operations in body["paths"].items():
             for method in METHODS & operations.keys():
                 operation = operations[method]
                 asked = operation["x-amazon-apigateway-integration"]
+                function = self.function_arn(asked["uri"], resources)
                 integration = api.create_integration(
                     ApiId=api_id,
                     IntegrationType="AWS_PROXY",
-                    IntegrationUri=invoke_uri(self.function_arn(asked["uri"], resources)),
+                    IntegrationUri=invoke_uri(function),
+                    CredentialsArn=self.invoked_by(asked.get("credentials"), function, resources),
                     PayloadFormatVersion=asked["payloadFormatVersion"],
                 )
                 key = "$default" if path == "/$default" else f"{method.upper()} {path}"
@@ -169,7 +182,7 @@ class Stack:
         return made
 
     def make_ttl(self, template: dict, resources: dict) -> int:
-        """The tables' time to live; how many tables have one."""
+        """The tables' time to live; the number of tables that have one."""
         made = 0
         for name, resource in template["Resources"].items():
             asked = resource.get("Properties", {}).get("TimeToLiveSpecification")
@@ -185,7 +198,7 @@ class Stack:
         return made
 
     def secret(self, logical_id: str) -> str:
-        """What a secret of the stack holds."""
+        """The value of a secret of the stack."""
         name = self.resources()[logical_id]["PhysicalResourceId"]
         return self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
 
@@ -199,7 +212,7 @@ def api_of(template: dict) -> tuple[str, dict]:
 
 
 def guard_of(operation: dict, authorizers: dict[str, str]) -> dict[str, str]:
-    """Which authorizer a route asks."""
+    """The authorizer of a route, as `create_route` takes it."""
     for scheme in operation.get("security", []):
         for name in scheme:
             if name != "NONE":
@@ -208,5 +221,5 @@ def guard_of(operation: dict, authorizers: dict[str, str]) -> dict[str, str]:
 
 
 def invoke_uri(arn: str) -> str:
-    """How API Gateway names a function that it invokes."""
+    """The URI by which API Gateway invokes a function."""
     return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"

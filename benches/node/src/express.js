@@ -1,11 +1,11 @@
-// `GET /api/products/:id` as a server of the classic kind.
+// `GET /api/products/:id` as a conventional server.
 const { performance } = require('node:perf_hooks');
 const express = require('express');
 const { product, warmUp } = require('./products.js');
 const { idsOf, body, headersOf, cacheable, log } = require('./reply.js');
 
 const app = express();
-// Ours is made by headersOf, as in the function; once is enough.
+// headersOf sets this header already, as in the function.
 app.disable('etag');
 app.disable('x-powered-by');
 app.get('/api/products/:id', async (request, response) => {

@@ -1,4 +1,4 @@
-// With the hash and the parameters of ours.
+// With the shop's own hash and parameters.
 const argon2 = require('argon2');
 const { serve } = require('./log-in.js');
 

@@ -1,5 +1,5 @@
-// With bcrypt at cost 12, as the classic stack has it. The table holds an
-// Argon2id hash: it is read all the same, and this one compared instead.
+// With bcrypt at cost 12, the usual choice in Node. The table holds an Argon2id
+// hash: it is read nevertheless, and this one is compared instead.
 const bcrypt = require('bcrypt');
 const { serve } = require('./log-in.js');
 

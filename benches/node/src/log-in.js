@@ -1,5 +1,5 @@
-// `POST /api/auth/login` as a Lambda function: the reads, the hash, the write
-// and the token of ours.
+// `POST /api/auth/login` as a Lambda function, with the reads, the hash, the
+// write and the token of the shop's own.
 const { createHash, createPrivateKey, createPublicKey, hkdfSync, randomBytes, randomUUID, sign } = require('node:crypto');
 const { performance } = require('node:perf_hooks');
 const { BatchGetItemCommand, DynamoDBClient, GetItemCommand, QueryCommand, TransactWriteItemsCommand, UpdateItemCommand } = require('@aws-sdk/client-dynamodb');
@@ -12,7 +12,7 @@ const TableName = process.env.TABLE;
 const ACCESS_SECONDS = 600;
 const SESSION_SECONDS = 14 * 24 * 3600;
 const SESSIONS_MAX = 20;
-// What stands before the seed in a PKCS #8 Ed25519 key (RFC 8410).
+// What precedes the seed in a PKCS #8 Ed25519 key (RFC 8410).
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 const dynamodb = new DynamoDBClient({});
@@ -52,7 +52,8 @@ async function candidate(email) {
   return { user: rows.find((item) => item.sk === 'USER'), superseded: sessions.slice(0, Math.max(0, sessions.length + 1 - SESSIONS_MAX)), locked: items.some((item) => item.sk === 'ATTEMPTS' && item.failures.length >= 5) };
 }
 
-// One more request from an address; less than ours does, which slides.
+// Counts a request from an address, with a fixed window: the shop's own window
+// slides, which is more work.
 function count(ip) {
   const Key = marshall({ pk: `LIMIT#peer#${sha256(ip)}`, sk: 'LIMIT' });
   return dynamodb.send(new UpdateItemCommand({ TableName, Key, UpdateExpression: 'ADD hits :one', ExpressionAttributeValues: marshall({ ':one': 1 }), ReturnValues: 'ALL_NEW' }));
@@ -77,7 +78,7 @@ async function store(user, session, superseded, now, ip) {
   }));
 }
 
-// `verify` takes the hash in the table and the password.
+// `verify` receives the hash from the table and the password.
 exports.serve = (verify) => run(async () => {
   const warmUp = dynamodb.send(new GetItemCommand({ TableName, Key: { pk: { S: '-' }, sk: { S: '-' } } }));
   const [signer] = await Promise.all([signingKey(), warmUp]);

@@ -1,4 +1,4 @@
-// One product from DynamoDB, as the API shows it.
+// Reads a product from DynamoDB in the API's format.
 const { DynamoDBClient, GetItemCommand } = require('@aws-sdk/client-dynamodb');
 const { unmarshall } = require('@aws-sdk/util-dynamodb');
 
@@ -10,7 +10,7 @@ function get(pk, sk) {
   return client.send(new GetItemCommand({ TableName: process.env.TABLE, Key }));
 }
 
-// Opens the connection during the start, as our functions do.
+// Opens the connection during the start, as the shop's functions do.
 exports.warmUp = () => get('-', '-');
 
 exports.product = async (id) => {

@@ -1,5 +1,5 @@
 // What every function of the shop does around its handler: ids, envelope,
-// headers, the log line.
+// headers and the log line.
 const { createHash, randomUUID } = require('node:crypto');
 
 const FIXED = {

@@ -1,6 +1,6 @@
-// The loop of a Lambda runtime over one kept connection. AWS's own
+// The loop of a Lambda runtime over one persistent connection. AWS's own
 // (aws-lambda-ric) has a native client that needs cmake to build; this one does
-// less, so it flatters the peers.
+// less work, which favours the peers.
 const http = require('node:http');
 
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');

@@ -1,12 +1,12 @@
-//! The floor: a bootstrap of nothing but the standard library, which answers
+//! The lower bound: a bootstrap of nothing but the standard library, which answers
 //! every invocation with the same few bytes.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "it must contain nothing of the shop, not even what reads the environment"
+    reason = "it must contain nothing of the shop, not even its reader of the environment"
 )]
 
-// Not through the library, which would link all of it.
+// Included directly, because the library would be linked completely.
 #[path = "../http1.rs"]
 mod http1;
 

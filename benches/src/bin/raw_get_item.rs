@@ -1,12 +1,13 @@
-//! The floor of a function that reads DynamoDB: TLS, one GetItem by hand and
-//! its reply as it came, without SDK, signature, router, parsing or log.
+//! The lower bound of a function that reads DynamoDB: TLS and one hand-written
+//! GetItem whose response is passed on unparsed, without SDK, signature, router
+//! or log.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "it must contain nothing of the shop, not even what reads the environment"
+    reason = "it must contain nothing of the shop, not even its reader of the environment"
 )]
 
-// Not through the library, which would link all of it.
+// Included directly, because the library would be linked completely.
 #[path = "../http1.rs"]
 mod http1;
 
@@ -63,7 +64,7 @@ fn main() -> Result<()> {
          authorization: AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0\r\n\
          x-amz-date: 20260101T000000Z\r\n"
     );
-    // The handshake belongs to the start, as in the functions.
+    // The handshake is part of the start, as in the functions.
     dynamodb.request(&head, get("-", "-").as_bytes())?;
     let item = get(&variable("BENCH_PK")?, "PRODUCT");
     http1::serve(&variable("AWS_LAMBDA_RUNTIME_API")?, |_| {

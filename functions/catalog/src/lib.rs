@@ -1,65 +1,30 @@
-//! The catalog service: categories, products, and the stock that nobody may
-//! sell twice.
+//! The catalog service: categories, products, and the stock that must never be
+//! oversold.
 //!
-//! - [`domain`]: what a category, a product, a search, a change of stock and a
-//!   reservation are, and what may become of them. Pure.
-//! - [`store`]: the only place that knows DynamoDB. What can be ordered of a
-//!   product is one number on its item; it goes down in the transaction that
-//!   holds goods for an order, and up in the one that gives them back.
+//! - [`domain`]: categories, products, searches, stock adjustments and
+//!   reservations. Pure.
+//! - [`store`]: the only module that knows DynamoDB.
 //! - [`api`]: one handler a file. [`events`]: one consumer or job a file.
 //!
-//! The life of goods: `reserve-stock` holds them for an order, all lines or
-//! none, for fifteen minutes. `settle-reservations` sells or gives back what
-//! is held, as orders says. `expire-reservations` gives back what was held too
-//! long. At every moment, for every product: what can be ordered, what is held
-//! and what is sold add up to what was put in. Whoever comes second, by
-//! repetition, race or lateness, finds the reservation changed and does
-//! nothing.
+//! `reserve-stock` reserves goods for an order, all lines or none, for fifteen
+//! minutes. `settle-reservations` sells or releases them, as the events of the
+//! order require. `expire-reservations` releases what was not sold in time.
+//!
+//! The available stock of a product is one number on its item. It goes down in
+//! the transaction that writes a reservation, and up in the one that ends it, so
+//! the available, held and sold goods of a product always add up to what was
+//! put in. Of two writers of one reservation the second fails its condition,
+//! reads again, and finds nothing left to do.
 
-use std::sync::Arc;
-
-use kernel::{Clock, Currency};
-use runtime::{Environment, EnvironmentError, Function};
+use runtime::Function;
 
 pub mod api;
+mod app;
 pub mod domain;
 pub mod events;
 pub mod store;
 
-use store::CatalogStore;
-
-/// What most functions of the service share.
-#[derive(Clone, Debug)]
-pub struct App {
-    /// Categories, products and reservations.
-    pub store: CatalogStore,
-    /// The time.
-    pub clock: Clock,
-}
-
-impl App {
-    /// The service on the table in `TABLE`, with a clock of one's own.
-    ///
-    /// # Errors
-    /// When a variable is missing.
-    pub async fn start_at(environment: Environment, clock: Clock) -> Result<Self, runtime::Error> {
-        let store = CatalogStore::open(&environment).await?;
-        Ok(Self { store, clock })
-    }
-
-    async fn shared(environment: Environment, clock: Clock) -> Result<Arc<Self>, runtime::Error> {
-        Self::start_at(environment, clock).await.map(Arc::new)
-    }
-}
-
-/// The currency of prices that name none, from `SHOP_CURRENCY`.
-fn shop_currency(environment: &Environment) -> Result<Currency, EnvironmentError> {
-    environment.parse_or(
-        "SHOP_CURRENCY",
-        Currency::USD,
-        "a currency code of ISO 4217",
-    )
-}
+use app::App;
 
 /// Every function of the service.
 pub fn functions() -> Vec<Function> {

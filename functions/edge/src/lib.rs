@@ -1,13 +1,13 @@
-//! The edge: what belongs to no service. It answers what no route answers
-//! ([`api::reject_unknown_route`]) and says how the shop's parts are
+//! What belongs to no service: the reply to requests that match no route
+//! ([`api::reject_unknown_route`]) and the health of the shop's dependencies
 //! ([`api::health`]).
 //!
-//! It owns no table and reads nothing of anybody's. The authorizer and the
-//! public keys, which one might look for here, are the users service's:
-//! sessions and keys are its own.
+//! It has no table. The authorizer and the public keys belong to the users
+//! service, which has the sessions and the keys.
 
 pub mod api;
 pub mod domain;
+mod health_checker;
 
 use runtime::Function;
 

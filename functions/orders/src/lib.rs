@@ -1,65 +1,29 @@
-//! The orders service: takes orders, shows them, and leads each one from
-//! placed to paid or to a refusal with its reason.
+//! The orders service: places orders, shows them, and takes each one from
+//! placed to confirmed, or to a failure with its reason.
 //!
-//! - [`domain`]: the order as a fold of its events ([`domain::Order`]), and the
-//!   one process manager that decides what an outside event means for it
-//!   ([`domain::decide`]). Pure.
-//! - [`store`]: the only place that knows DynamoDB. An order's events are its
-//!   history and its outbox at once; a snapshot beside them saves the folding.
-//! - [`metrics`]: what the shop's owner wants to count.
+//! - [`domain`]: the order as the fold of its events ([`domain::Order`]), and
+//!   what each event of another service means for it ([`domain::decide`]). Pure.
+//! - [`store`]: the only module that knows DynamoDB. An order's events are both
+//!   its history and its outbox; a snapshot beside them saves the folding.
 //! - [`api`]: one handler a file. [`events`]: one consumer a file.
+//! - [`metrics`]: the business metrics.
 //!
-//! The rule of the whole: never take money for goods that are not there, never
-//! hold goods for money that will not come, never do either twice. Payments
-//! and catalog obey this service's events and answer with theirs; neither
-//! decides about an order.
+//! The rule behind all of it: never charge for goods that are not available,
+//! never reserve goods without a prospect of payment, never do either twice.
+//! Payments and catalog act on this service's events and publish their
+//! outcomes; only this service decides about an order.
 
-use std::sync::Arc;
-
-use kernel::Clock;
-use runtime::{Environment, Function};
+use runtime::Function;
 
 pub mod api;
+mod app;
 pub mod domain;
 pub mod events;
 pub mod metrics;
 pub mod store;
 
-use store::OrderStore;
+pub use app::App;
 
-/// What most functions of the service share.
-#[derive(Debug)]
-pub struct App {
-    /// The orders.
-    pub orders: OrderStore,
-    /// The time.
-    pub clock: Clock,
-}
-
-impl App {
-    /// The service on the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
-    pub async fn start(environment: Environment) -> Result<Self, runtime::Error> {
-        Self::start_at(environment, Clock::System).await
-    }
-
-    /// The same with a clock of one's own.
-    ///
-    /// # Errors
-    /// When a variable is missing.
-    pub async fn start_at(environment: Environment, clock: Clock) -> Result<Self, runtime::Error> {
-        let orders = OrderStore::open(&environment).await?;
-        Ok(Self { orders, clock })
-    }
-
-    async fn shared(environment: Environment) -> Result<Arc<Self>, runtime::Error> {
-        Self::start(environment).await.map(Arc::new)
-    }
-}
-
-/// Every function of the service.
 pub fn functions() -> Vec<Function> {
     vec![
         api::place_order::function(),

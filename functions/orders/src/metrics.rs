@@ -1,14 +1,14 @@
-//! What is counted of orders. Each is counted where a transaction has just
-//! been made, never where it is found made already: so an event that comes
-//! twice counts once. If the function dies between the two, it is not counted
-//! at all; the table, not a metric, is the shop's books.
+//! The business metrics of orders.
+//!
+//! Each is recorded right after its transaction commits, so a repeated event
+//! counts once. If the function dies in between, the event is not counted: the
+//! table, not a metric, is the record.
 
 use kernel::Money;
 use runtime::metrics::{Counter, Gauge, Histogram, Metric, Unit};
 
-use crate::domain::{Order, Step};
+use crate::domain::{Order, Transition};
 
-/// All of them.
 pub const METRICS: &[Metric] = &[
     ORDERS_PLACED.0,
     ORDERS_CONFIRMED.0,
@@ -21,21 +21,21 @@ const ORDERS_PLACED: Counter = Counter(Metric {
     name: "OrdersPlaced",
     unit: Some(Unit::Count),
     labels: &[],
-    help: "Orders that were taken: their goods are held",
+    help: "Orders placed, with their goods reserved",
 });
 
 const ORDERS_CONFIRMED: Counter = Counter(Metric {
     name: "OrdersConfirmed",
     unit: Some(Unit::Count),
     labels: &[],
-    help: "Orders whose goods are sold and whose money is taken",
+    help: "Orders with their goods sold and their payment captured",
 });
 
 const ORDERS_FAILED: Counter = Counter(Metric {
     name: "OrdersFailed",
     unit: Some(Unit::Count),
     labels: &["Reason"],
-    help: "Orders that ended without money, by reason",
+    help: "Orders that ended unpaid, by reason",
 });
 
 const REVENUE: Histogram = Histogram(Metric {
@@ -49,34 +49,30 @@ const STUCK_ORDERS: Gauge = Gauge(Metric {
     name: "StuckOrders",
     unit: Some(Unit::Count),
     labels: &[],
-    help: "Orders that are neither confirmed nor over long after they should be",
+    help: "Orders still open long after they should have been confirmed or failed",
 });
 
-/// An order was taken.
-pub(crate) fn placed() {
+pub(crate) fn record_placed() {
     ORDERS_PLACED.increment(&[]);
 }
 
-/// An order has made a step from `before`.
-pub(crate) fn stepped(before: &Order, step: &Step) {
-    if let Some(reason) = step.failure(before) {
+pub(crate) fn record_transition(before: &Order, transition: &Transition) {
+    if let Some(reason) = transition.failure_reason(before) {
         ORDERS_FAILED.increment(&[reason]);
     }
-    if let Step::Confirmed(confirmed) = step {
+    if let Transition::Confirmed(confirmed) = transition {
         ORDERS_CONFIRMED.increment(&[]);
         let total = confirmed.total;
         REVENUE.record(&[total.currency().code()], whole_units(total));
     }
 }
 
-/// So many orders are stuck.
-pub(crate) fn stuck(orders: u32) {
+pub(crate) fn set_stuck(orders: u32) {
     STUCK_ORDERS.set(&[], f64::from(orders));
 }
 
-/// An amount as the float nearest to it, which is as good as a metric gets.
+/// The amount as the nearest float, which is precise enough for a metric.
 fn whole_units(amount: Money) -> f64 {
-    // What Money writes as a decimal number reads as one.
     amount.amount().as_str().parse().unwrap_or_default()
 }
 
@@ -85,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_is_counted_in_whole_units_of_its_currency() {
+    fn an_amount_is_recorded_in_whole_units_of_its_currency() {
         let amount = |minor, code: &str| {
             let currency = serde_json::from_value(code.into()).unwrap();
             whole_units(Money::new(minor, currency).unwrap())

@@ -1,58 +1,37 @@
-//! The payments service: asks a provider to promise, take or give back money,
-//! as the orders say, once each.
+//! The payments service: authorises, captures and voids payments through a
+//! provider, as the events of orders require, each exactly once.
 //!
-//! - [`domain`]: a payment, and the table of what an order's event means for it
+//! - [`domain`]: a payment, and the table of what each order event means for it
 //!   ([`domain::decide`]). Pure.
+//! - [`processor`]: carries out what the domain decides.
 //! - [`provider`]: the payment provider behind a trait, and the sandbox.
-//! - [`store`]: the only place that knows DynamoDB.
+//! - [`store`]: the only module that knows DynamoDB.
 //! - [`api`]: one handler a file. [`events`]: one consumer a file.
 //!
 //! A call to the provider and a write to the table cannot be one transaction.
-//! What holds them together: every call bears a key made of the payment's id
-//! and the operation, so that a repetition is the same call; and before money
-//! is taken or given back, the intent to do so is written, so that of the two
-//! only one is ever begun.
+//! Two rules make up for that. Every call carries a key made of the payment's
+//! id and the operation, so a repeated call is the same call. And the intent to
+//! capture or void is recorded before the provider is called, so only one of
+//! the two is ever attempted.
 
-use std::sync::Arc;
-
-use kernel::Clock;
-use runtime::{Environment, Function};
+use runtime::Function;
 
 pub mod api;
+mod app;
 pub mod domain;
 pub mod events;
+pub mod processor;
 pub mod provider;
 pub mod store;
 
-use store::PaymentStore;
+pub use app::App;
 
-/// What the service's API functions share.
-#[derive(Debug)]
-pub struct App {
-    /// The payments.
-    pub payments: PaymentStore,
-    /// The time.
-    pub clock: Clock,
-}
-
-impl App {
-    /// The service on the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
-    pub async fn start(environment: Environment) -> Result<Arc<Self>, runtime::Error> {
-        let payments = PaymentStore::open(&environment).await?;
-        let clock = Clock::System;
-        Ok(Arc::new(Self { payments, clock }))
-    }
-}
-
-/// Every function of the service.
+/// Every function of the service, in the order in which a payment meets them.
 pub fn functions() -> Vec<Function> {
     vec![
-        api::get_payment::function(),
-        api::export_payments::function(),
         events::process_payments::function(),
         events::relay_payment_events::function(),
+        api::get_payment::function(),
+        api::export_payments::function(),
     ]
 }

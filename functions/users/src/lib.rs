@@ -1,31 +1,25 @@
-//! The users service: who has an account, who is signed in, and what proves it.
+//! The users service: accounts, sessions, and the credentials that prove who somebody is.
 //!
-//! - [`domain`]: addresses, passwords, users, sessions, and who is let in; pure.
-//! - [`passwords`]: Argon2id. [`tokens`]: access tokens (JWT) and refresh tokens.
-//!   [`factors`]: codes of authenticator apps (TOTP) and recovery codes.
-//! - [`store`]: the table. One item a user, address, session, second factor,
-//!   verification and address under guess; events stand beside the user they
-//!   tell of.
-//! - [`api`]: one handler a file, and the authorizer of the whole API. It and
-//!   the public keys live here, because sessions and keys are this service's
-//!   and no service reads another's table.
-//! - [`events`]: the relay of what this service announces.
-//! - [`internal_key`]: the key of machine clients.
-//! - [`app`]: what the functions share, and the secrets they read at the start.
+//! - [`domain`]: the rules of accounts, sessions, passwords and second factors; pure.
+//! - [`credentials`]: password hashes, access and refresh tokens, second factors, the
+//!   internal key.
+//! - [`store`]: the table.
+//! - [`api`]: one handler a file, and the authorizer of the whole API. The authorizer
+//!   and the public keys belong to this service because sessions and keys do, and no
+//!   service reads another's table.
+//! - [`events`]: the relay of the service's events, and the erasure of closed accounts.
+//! - [`app`]: what the functions share.
 //!
-//! A session ends at once, everywhere: `authorize` reads the session's and the
-//! person's item on every request, so an access token is good only as long as
-//! both say so, whatever its own expiry says.
+//! A session ends everywhere at once: `authorize` reads the session and its user for
+//! every request, so an access token that has not expired is still rejected as soon as
+//! either is invalid.
 
 pub mod api;
 pub mod app;
+pub mod credentials;
 pub mod domain;
 pub mod events;
-pub mod factors;
-pub mod internal_key;
-pub mod passwords;
 pub mod store;
-pub mod tokens;
 
 use runtime::Function;
 

@@ -1,10 +1,10 @@
-//! DynamoDB, embedded: dynoxide on a SQLite file.
+//! Embedded DynamoDB: dynoxide on a SQLite file.
 //!
 //! A second connection to the same file does what the emulator leaves out. It
-//! notices changes (`PRAGMA data_version` costs microseconds, so it can be
-//! asked every few milliseconds), and it puts an index on the table of stream
-//! records and forgets those older than a day: without them each write reads
-//! the whole stream, and the shop slows down as it is used.
+//! detects changes (`PRAGMA data_version` costs microseconds, so it can be
+//! polled every few milliseconds), adds an index to the table of stream records,
+//! and deletes those older than a day. Without the latter two, each write reads the
+//! whole stream, and the shop becomes slower the longer it is used.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,7 +23,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::{CloudError, Stop, ephemeral};
+use super::{CloudError, StopSignal, ephemeral};
 use crate::{
     clock,
     template::{Table, names},
@@ -31,29 +31,29 @@ use crate::{
 
 /// The file in the data directory.
 const FILE: &str = "dynamodb.sqlite";
-/// How often to look for changes while there are some, and when there are none.
-/// A stream record is noticed after at most the second.
-const LOOK_BUSY: Duration = Duration::from_millis(2);
-const LOOK_IDLE: Duration = Duration::from_millis(15);
-/// How many looks without a change make the database idle.
-const IDLE_AFTER_LOOKS: u32 = 100;
-/// How far streams are read again after a start: over the time that a message
-/// may take to its last try (five, a minute apart).
-const REWOUND_SECONDS: i64 = 600;
-/// What dynoxide adds to a stored sequence number to make it public, so that
-/// it has as many digits as DynamoDB's.
+/// How often to poll for changes while there are some, and while there are none.
+/// The latter bounds the latency of a stream record.
+const POLL_BUSY: Duration = Duration::from_millis(2);
+const POLL_IDLE: Duration = Duration::from_millis(15);
+/// How many polls without a change make the database idle.
+const IDLE_AFTER_POLLS: u32 = 100;
+/// How far back streams are replayed after a restart: longer than a message may
+/// take until its last attempt (five, a minute apart).
+const REPLAY_SECONDS: i64 = 600;
+/// dynoxide's public sequence numbers are the stored ones plus this, which gives
+/// them as many digits as DynamoDB's.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
-/// DynamoDB keeps stream records for a day.
-const STREAM_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often expired items and old stream records are removed. DynamoDB takes
-/// up to two days over the former.
+/// How long DynamoDB retains stream records.
+const STREAM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often expired items and old stream records are deleted. DynamoDB may take
+/// two days for the former.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// How long the second connection waits for the first to finish a write.
+/// How long the second connection waits for a write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// The most records that one read of a stream gives.
+/// The most records that one read of a stream returns.
 const RECORDS_MAX: usize = 1000;
 
-/// Says that something in the database has changed.
+/// Changes its value whenever the database changes.
 pub(crate) type Changes = watch::Receiver<u64>;
 
 /// The database.
@@ -61,14 +61,14 @@ pub(crate) struct Database {
     engine: Engine,
     side: Mutex<Connection>,
     changes: watch::Sender<u64>,
-    /// Removed with what is in it when the shop stops.
+    /// Deletes the temporary data directory when it is dropped.
     _ephemeral: Option<tempfile::TempDir>,
 }
 
 /// A record of a table's stream.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamRecord {
-    /// As Lambda hands it on, but without the ARN of its source.
+    /// As in Lambda's event, without `eventSourceARN`.
     pub(crate) json: Value,
     pub(crate) sequence_number: String,
     /// Seconds since the Unix epoch.
@@ -76,27 +76,27 @@ pub(crate) struct StreamRecord {
 }
 
 impl Database {
-    /// Opens the file in `directory`, or one that is gone afterwards, and makes
-    /// the tables that are not there yet.
+    /// Opens the file in `directory`, or a temporary one, and creates missing
+    /// tables.
     pub(crate) fn open(tables: &[Table], directory: Option<PathBuf>) -> Result<Self, CloudError> {
         let (ephemeral, directory) = match directory {
             Some(directory) => (None, directory),
             None => {
-                let made = ephemeral::directory();
-                let made =
-                    made.map_err(CloudError::io("no directory for an ephemeral database"))?;
-                let path = made.path().to_owned();
-                (Some(made), path)
+                let temporary = ephemeral::directory().map_err(CloudError::io(
+                    "cannot create a directory for temporary data",
+                ))?;
+                let path = temporary.path().to_owned();
+                (Some(temporary), path)
             }
         };
         std::fs::create_dir_all(&directory).map_err(CloudError::io(format!(
-            "cannot make {}",
+            "cannot create {}",
             directory.display()
         )))?;
         let file = directory.join(FILE);
         let engine = Engine::new(&file.to_string_lossy()).map_err(failed)?;
-        // Restores the settings of a server: no wait for the disk at each
-        // write. A killed process loses nothing; a power cut, the last moments.
+        // Turns off waiting for the disk with each write. Killing the process loses
+        // nothing, a power failure the last moments.
         engine.disable_bulk_loading().map_err(failed)?;
         for table in tables {
             ensure_table(&engine, table, &directory)?;
@@ -112,27 +112,27 @@ impl Database {
     }
 
     /// Serves DynamoDB's API.
-    pub(crate) fn serve(&self, listener: TcpListener, stop: Stop) -> JoinHandle<()> {
+    pub(crate) fn serve(&self, listener: TcpListener, stop: StopSignal) -> JoinHandle<()> {
         let engine = self.engine.clone();
         tokio::spawn(async move {
             if let Err(error) =
                 dynoxide::server::serve_with_shutdown(listener, engine, stop.wait()).await
             {
-                tracing::error!(error, "the embedded DynamoDB has failed");
+                tracing::error!(error, "the embedded DynamoDB failed");
             }
         })
     }
 
-    /// Looks for changes, and sweeps now and then.
-    pub(crate) fn watch(self: &Arc<Self>, stop: Stop) -> JoinHandle<()> {
+    /// Polls for changes, and deletes what has expired from time to time.
+    pub(crate) fn watch(self: &Arc<Self>, stop: StopSignal) -> JoinHandle<()> {
         let database = self.clone();
         tokio::spawn(async move {
-            let (mut version, mut quiet) = (0, 0_u32);
+            let (mut version, mut unchanged) = (0, 0_u32);
             let mut swept = tokio::time::Instant::now();
             while !stop.is_set() {
                 let now = database.version();
-                quiet = if now == version {
-                    quiet.saturating_add(1)
+                unchanged = if now == version {
+                    unchanged.saturating_add(1)
                 } else {
                     0
                 };
@@ -145,31 +145,30 @@ impl Database {
                 if swept.elapsed() >= SWEEP_EVERY {
                     swept = tokio::time::Instant::now();
                     let database = database.clone();
-                    // Its outcome is logged; the next sweep does what this one could not.
+                    // Failures are logged, and the next sweep catches up.
                     let _ = tokio::task::spawn_blocking(move || database.sweep()).await;
                 }
-                tokio::time::sleep(if quiet < IDLE_AFTER_LOOKS {
-                    LOOK_BUSY
+                tokio::time::sleep(if unchanged < IDLE_AFTER_POLLS {
+                    POLL_BUSY
                 } else {
-                    LOOK_IDLE
+                    POLL_IDLE
                 })
                 .await;
             }
         })
     }
 
-    /// Tells of changes from now on.
     pub(crate) fn changes(&self) -> Changes {
         self.changes.subscribe()
     }
 
-    /// The engine, for tests that look behind the API.
+    /// The engine, for tests that bypass the API.
     #[cfg(test)]
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// A number that moves with every change.
+    /// A number that differs after every change.
     pub(crate) fn version(&self) -> i64 {
         let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
         let version = side
@@ -178,41 +177,40 @@ impl Database {
         version.unwrap_or_default()
     }
 
-    /// Folds the log of latest writes into the file. Without it the file is
-    /// just as good; SQLite does it at the next opening.
+    /// Merges the write-ahead log into the file. SQLite would otherwise do so when
+    /// the file is next opened.
     pub(crate) fn close(&self) {
         let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
-        let folded = side.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = folded {
-            tracing::warn!(%error, "the database's log was not folded into its file");
+        let merged = side.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = merged {
+            tracing::warn!(%error, "cannot merge the database's write-ahead log");
         }
     }
 
     fn sweep(&self) {
         if let Err(error) = self.engine.sweep_ttl() {
-            tracing::warn!(%error, "expired items were not removed");
+            tracing::warn!(%error, "cannot delete expired items");
         }
         let oldest = clock::now()
             .as_second()
-            .saturating_sub(STREAM_KEPT.as_secs().cast_signed());
+            .saturating_sub(STREAM_RETENTION.as_secs().cast_signed());
         let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
-        // The newest of each table stays: sequence numbers go on from it.
-        let removed = side.execute(
+        // The latest of each table is kept, because sequence numbers continue from it.
+        let deleted = side.execute(
             "DELETE FROM _stream_records WHERE created_at < ?1
              AND id NOT IN (SELECT MAX(id) FROM _stream_records GROUP BY table_name)",
             [oldest],
         );
-        if let Err(error) = removed {
-            tracing::warn!(%error, "old stream records were not removed");
+        if let Err(error) = deleted {
+            tracing::warn!(%error, "cannot delete old stream records");
         }
     }
 
-    /// The record to go on after, when the shop was stopped at `reached`: some
-    /// minutes before it. Queues live in memory, so what was on its way to a
-    /// consumer is gone; read again, it comes again, and consumers count each
-    /// event once. `None` when there is no record so old.
-    pub(crate) fn before(&self, table: &str, reached: &str) -> Option<String> {
-        // The public number is the stored one and an offset of 21 digits.
+    /// The record after which to resume a stream that had been read up to
+    /// `reached`, some minutes earlier. Queues live in memory, so events on their
+    /// way to a consumer are lost with the process; replaying delivers them again,
+    /// and consumers apply each event once. `None` if no record is old enough.
+    pub(crate) fn replay_position(&self, table: &str, reached: &str) -> Option<String> {
         let reached: u128 = reached.parse().ok()?;
         let reached = i64::try_from(reached.checked_sub(SEQUENCE_OFFSET)?).ok()?;
         let side = self.side.lock().unwrap_or_else(PoisonError::into_inner);
@@ -224,15 +222,15 @@ impl Database {
                     SELECT MAX(created_at) FROM _stream_records
                     WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2)
                  ORDER BY CAST(sequence_number AS INTEGER) DESC LIMIT 1",
-                (table, reached, -REWOUND_SECONDS),
+                (table, reached, -REPLAY_SECONDS),
                 |row| row.get(0),
             )
             .ok()?;
         Some((SEQUENCE_OFFSET + u128::try_from(stored).ok()?).to_string())
     }
 
-    /// Where a reader of the table's stream starts: after the given record,
-    /// with the oldest, or with the next.
+    /// A position in a table's stream: after the given record, before the oldest,
+    /// or after the latest.
     pub(crate) fn stream_position(
         &self,
         table: &str,
@@ -253,7 +251,7 @@ impl Database {
         Ok(reply.shard_iterator.unwrap_or_default())
     }
 
-    /// The records from a position on, and the position after them.
+    /// The records at a position, and the position after them.
     pub(crate) fn stream_records(
         &self,
         position: &str,
@@ -266,7 +264,7 @@ impl Database {
         for record in reply.records {
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "whole seconds, which dynoxide gives as a float"
+                reason = "dynoxide represents whole seconds as a float"
             )]
             let created_at = record.dynamodb.approximate_creation_date_time as i64;
             let sequence_number = record.dynamodb.sequence_number.clone();
@@ -309,21 +307,21 @@ fn ensure_table(engine: &Engine, table: &Table, directory: &Path) -> Result<(), 
     });
     match described {
         Err(DynoxideError::ResourceNotFoundException(_)) => {
-            let refused = |reason: String| CloudError::refused(&table.logical_id, reason);
+            let rejected = |reason: String| CloudError::rejected(&table.logical_id, reason);
             let request = serde_json::from_value(table.definition.clone())
-                .map_err(|error| refused(error.to_string().replace("VALIDATION:", "")))?;
+                .map_err(|error| rejected(error.to_string().replace("VALIDATION:", "")))?;
             engine
                 .create_table(request)
-                .map_err(|error| refused(error.to_string()))?;
+                .map_err(|error| rejected(error.to_string()))?;
             if let Some(attribute) = &table.ttl_attribute {
                 let request = serde_json::from_value(json!({
                     "TableName": table.name,
                     "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true},
                 }))
-                .map_err(|error| refused(error.to_string()))?;
+                .map_err(|error| rejected(error.to_string()))?;
                 engine
                     .update_time_to_live(request)
-                    .map_err(|error| refused(error.to_string()))?;
+                    .map_err(|error| rejected(error.to_string()))?;
             }
             Ok(())
         }
@@ -333,7 +331,7 @@ fn ensure_table(engine: &Engine, table: &Table, directory: &Path) -> Result<(), 
                 .map_err(|error| CloudError::Database(error.to_string()))?;
             match difference(&table.definition, &existing["Table"]) {
                 None => Ok(()),
-                Some(what) => Err(CloudError::DataIsForAnotherTemplate {
+                Some(what) => Err(CloudError::IncompatibleData {
                     table: table.name.clone(),
                     what,
                     directory: directory.to_owned(),
@@ -343,7 +341,7 @@ fn ensure_table(engine: &Engine, table: &Table, directory: &Path) -> Result<(), 
     }
 }
 
-/// What of a table differs between the template and the file.
+/// What differs between the template's table and the existing one.
 fn difference(wanted: &Value, existing: &Value) -> Option<&'static str> {
     let attributes = |table: &Value| sorted(table["AttributeDefinitions"].as_array(), Clone::clone);
     let indexes = |table: &Value, kind: &str| {
@@ -374,12 +372,12 @@ fn difference(wanted: &Value, existing: &Value) -> Option<&'static str> {
     }
 }
 
-/// A list in an order of its own, so that two can be compared.
-fn sorted(list: Option<&Vec<Value>>, part: impl Fn(&Value) -> Value) -> Vec<String> {
+/// A list in a canonical order, so that two can be compared.
+fn sorted(list: Option<&Vec<Value>>, project: impl Fn(&Value) -> Value) -> Vec<String> {
     let mut texts: Vec<String> = list
         .into_iter()
         .flatten()
-        .map(|item| part(item).to_string())
+        .map(|item| project(item).to_string())
         .collect();
     texts.sort();
     texts

@@ -1,26 +1,26 @@
-//! A directory for data that is not kept.
+//! Temporary data directories.
 
 use std::path::Path;
 
 use tempfile::TempDir;
 
-/// What the directories' names start with; the process's id follows.
+/// Directory names are this, the process id, and a random suffix.
 const PREFIX: &str = "emporium-";
 /// Where Linux lists its processes.
 const PROCESSES: &str = "/proc";
 
-/// A directory that is removed with all that is in it when it is dropped. A
-/// process that was killed could not; what it left is removed here.
+/// A directory that is deleted, with its contents, when it is dropped. A process
+/// that was killed could not do so; its directory is deleted here.
 pub(super) fn directory() -> std::io::Result<TempDir> {
-    remove_left_behind(&std::env::temp_dir(), Path::new(PROCESSES));
+    remove_orphans(&std::env::temp_dir(), Path::new(PROCESSES));
     tempfile::Builder::new()
         .prefix(&format!("{PREFIX}{}-", std::process::id()))
         .tempdir()
 }
 
-/// Removes the directories of processes that are gone; none where it cannot be
-/// told which those are.
-fn remove_left_behind(directories: &Path, processes: &Path) {
+/// Deletes the directories of processes that no longer run; none if the system
+/// does not tell.
+fn remove_orphans(directories: &Path, processes: &Path) {
     if !processes.join("self").exists() {
         return;
     }
@@ -34,10 +34,10 @@ fn remove_left_behind(directories: &Path, processes: &Path) {
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('-'))
             .map(|(process, _)| process);
-        let gone =
+        let has_exited =
             |process: &str| process.parse::<u32>().is_ok() && !processes.join(process).exists();
-        if process.is_some_and(gone) {
-            // Another process may be at it, or it belongs to somebody else.
+        if process.is_some_and(has_exited) {
+            // Another process may be deleting it, or it may belong to another user.
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_directories_of_processes_that_are_gone_are_removed() {
+    fn only_directories_of_exited_processes_are_deleted() {
         let root = tempfile::tempdir().unwrap();
         for directory in [
             "proc/self",
@@ -60,7 +60,7 @@ mod tests {
         ] {
             std::fs::create_dir_all(root.path().join(directory)).unwrap();
         }
-        remove_left_behind(&root.path().join("tmp"), &root.path().join("proc"));
+        remove_orphans(&root.path().join("tmp"), &root.path().join("proc"));
         let mut left: Vec<String> = std::fs::read_dir(root.path().join("tmp"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

@@ -1,4 +1,4 @@
-//! SES, embedded: what is sent is kept and can be read.
+//! Embedded SES. It keeps the emails that were sent.
 
 use std::sync::Arc;
 
@@ -10,23 +10,22 @@ use rustack_ses_http::service::{SesHttpConfig, SesHttpService};
 use serde::Serialize;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{Stop, serve};
+use super::{StopSignal, serve};
 use crate::template::names;
 
-/// How many mails are kept; older ones are forgotten.
+/// How many emails are kept.
 const MAILS_KEPT: usize = 1000;
 
-/// The mailbox of everybody.
+/// The emails of all recipients.
 pub(crate) struct Mailbox(Arc<RustackSes>);
 
-/// One mail to one recipient.
+/// An email to one recipient.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Mail {
     pub(crate) to: String,
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
-    /// RFC 3339, UTC.
     pub(crate) at: String,
 }
 
@@ -42,7 +41,7 @@ impl Default for Mailbox {
 }
 
 impl Mailbox {
-    pub(crate) fn serve(&self, listener: TcpListener, stop: Stop) -> JoinHandle<()> {
+    pub(crate) fn serve(&self, listener: TcpListener, stop: StopSignal) -> JoinHandle<()> {
         let handler = Arc::new(RustackSesHandler::new(self.0.clone()));
         let config = SesHttpConfig {
             region: names::REGION.to_owned(),
@@ -51,7 +50,7 @@ impl Mailbox {
         serve(listener, SesHttpService::new(handler, config), stop)
     }
 
-    /// The mails to `to`, or all, newest first.
+    /// The emails to `to`, or all of them, newest first.
     pub(crate) fn mails(&self, to: Option<&str>) -> Vec<Mail> {
         let store = self.0.email_store();
         let mut sent: Vec<(Timestamp, SentEmail)> = store
@@ -65,13 +64,13 @@ impl Mailbox {
             })
             .collect();
         sent.sort_by(|(one, _), (other, _)| other.cmp(one));
-        for (_, forgotten) in sent.iter().skip(MAILS_KEPT) {
-            store.remove(&forgotten.id);
+        for (_, expired) in sent.iter().skip(MAILS_KEPT) {
+            store.remove(&expired.id);
         }
         sent.truncate(MAILS_KEPT);
         sent.iter()
             .flat_map(|(at, mail)| {
-                recipients(mail).map(move |recipient| read(recipient, *at, mail))
+                recipients(mail).map(move |recipient| mail_to(recipient, *at, mail))
             })
             .filter(|mail| to.is_none_or(|to| mail.to.eq_ignore_ascii_case(to)))
             .collect()
@@ -87,7 +86,7 @@ fn recipients(mail: &SentEmail) -> impl Iterator<Item = &String> {
         .chain(&destination.bcc_addresses)
 }
 
-fn read(to: &str, at: Timestamp, mail: &SentEmail) -> Mail {
+fn mail_to(to: &str, at: Timestamp, mail: &SentEmail) -> Mail {
     let body = mail.body.as_ref();
     let raw = mail.raw_data.as_deref().unwrap_or_default();
     Mail {
@@ -106,7 +105,7 @@ fn read(to: &str, at: Timestamp, mail: &SentEmail) -> Mail {
     }
 }
 
-/// A header of a mail that was sent as MIME; such a mail is shown as it is.
+/// A header of an email that was sent as raw MIME.
 fn raw_header<'m>(raw: &'m str, name: &str) -> &'m str {
     raw.lines()
         .take_while(|line| !line.is_empty())

@@ -1,6 +1,6 @@
-//! The AWS services that the shop needs, embedded: DynamoDB, SQS, SNS, SES and
-//! Secrets Manager. Functions reach them over loopback HTTP with the real SDK;
-//! the triggers of this crate reach them in process.
+//! The embedded AWS services: DynamoDB, SQS, SNS, SES and Secrets Manager.
+//! Functions call them over loopback HTTP with the real SDK, the triggers of
+//! this crate directly.
 
 mod database;
 mod ephemeral;
@@ -26,43 +26,43 @@ pub(crate) use database::{Changes, Database, StreamRecord};
 pub(crate) use mail::{Mail, Mailbox};
 pub(crate) use queues::{QueueDepth, Queues, RECEIVE_MAX};
 pub(crate) use secrets::Secrets;
-pub(crate) use serve::{Stop, listen, serve};
+pub(crate) use serve::{StopSignal, listen, serve};
 pub(crate) use topics::{Published, Topics};
 
-/// How long one embedded service may take to stop.
+/// How long each embedded service may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why the embedded services cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
-    /// A file or a port.
+    /// A file or a port is unusable.
     #[error("{what}")]
     Io {
-        /// What was attempted.
+        /// What failed.
         what: String,
-        /// What the system says.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The database does.
+    /// The database is unusable.
     #[error("the database cannot be opened or set up: {0}")]
     Database(String),
-    /// The data was written for another template.
+    /// The data was written with a different template.
     #[error("table {table}: {what} has changed since the data in {} was written; remove it or use EPHEMERAL=1", directory.display())]
-    DataIsForAnotherTemplate {
-        /// Which table.
+    IncompatibleData {
+        /// The table.
         table: String,
-        /// What of it.
+        /// What has changed.
         what: &'static str,
-        /// Where the data is.
+        /// The data directory.
         directory: PathBuf,
     },
-    /// One of the emulated services refuses a resource.
-    #[error("{resource} cannot be made: {reason}")]
-    Refused {
+    /// An embedded service rejects a resource of the template.
+    #[error("{resource} cannot be created: {reason}")]
+    Rejected {
         /// The resource's logical id.
         resource: String,
-        /// What the service says.
+        /// The service's error.
         reason: String,
     },
 }
@@ -73,8 +73,8 @@ impl CloudError {
         move |source| Self::Io { what, source }
     }
 
-    pub(crate) fn refused(resource: &str, reason: impl ToString) -> Self {
-        Self::Refused {
+    pub(crate) fn rejected(resource: &str, reason: impl ToString) -> Self {
+        Self::Rejected {
             resource: resource.to_owned(),
             reason: reason.to_string(),
         }
@@ -88,27 +88,27 @@ pub(crate) struct Cloud {
     pub(crate) topics: Arc<Topics>,
     pub(crate) mailbox: Mailbox,
     pub(crate) secrets: Secrets,
-    /// `AWS_ENDPOINT_URL_<SERVICE>` to address.
+    /// Addresses by variable: `AWS_ENDPOINT_URL_<SERVICE>`.
     pub(crate) endpoints: BTreeMap<&'static str, String>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Cloud {
-    /// Starts the services and makes what the template says. Data is kept in
-    /// `data`, or nowhere without one.
+    /// Starts the services and creates the template's resources. Without a
+    /// `data` directory nothing is kept.
     pub(crate) async fn start(
         template: &Template,
         data: Option<PathBuf>,
         environment: &Environment,
     ) -> Result<Self, CloudError> {
-        let (stop_now, stop) = Stop::channel();
+        let (stop_sender, stop) = StopSignal::channel();
         let mut endpoints = BTreeMap::new();
         let mut tasks = Vec::new();
         let mut listener = async |service: &'static str| {
-            let (listener, address) = listen(0)
-                .await
-                .map_err(CloudError::io("no port for an embedded service"))?;
+            let (listener, address) = listen(0).await.map_err(CloudError::io(
+                "cannot listen on a port for an embedded service",
+            ))?;
             endpoints.insert(service, format!("http://{address}"));
             Ok::<_, CloudError>(listener)
         };
@@ -144,27 +144,27 @@ impl Cloud {
             mailbox,
             secrets,
             endpoints,
-            stop: stop_now,
+            stop: stop_sender,
             tasks: Mutex::new(tasks),
         })
     }
 
-    /// A text of the template with what only exists now put in: the ARNs of
-    /// secrets, and the address of the API.
-    pub(crate) fn bind(&self, text: &str, url: &str) -> String {
-        let mut bound = text.replace(&names::api_endpoint(), url);
+    /// Replaces what is known only at run time in a value of the template: the
+    /// ARNs of secrets, and the address of the API.
+    pub(crate) fn resolve(&self, text: &str, url: &str) -> String {
+        let mut resolved = text.replace(&names::api_endpoint(), url);
         for (name, arn) in self.secrets.arns() {
-            bound = bound.replace(&names::secret_arn(name), arn);
+            resolved = resolved.replace(&names::secret_arn(name), arn);
         }
-        bound
+        resolved
     }
 
-    /// Stops the services; the database's file is complete afterwards.
+    /// Stops the services. Afterwards the database file is complete.
     pub(crate) async fn stop(&self) {
         let _ = self.stop.send(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
-            // Each bounds its own end; one that panicked has said so.
+            // Neither a slow task nor one that panicked may keep the others running.
             let _ = tokio::time::timeout(STOP_TIMEOUT, task).await;
         }
         self.queues.stop().await;

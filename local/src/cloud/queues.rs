@@ -1,4 +1,4 @@
-//! SQS, embedded.
+//! Embedded SQS.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,10 +15,10 @@ use rustack_sqs_model::{
 use serde::Serialize;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{CloudError, Stop, serve};
+use super::{CloudError, StopSignal, serve};
 use crate::template::{self, names};
 
-/// SQS gives at most ten messages at a time.
+/// The most messages that SQS returns at once.
 pub(crate) const RECEIVE_MAX: usize = 10;
 
 /// All queues.
@@ -26,15 +26,15 @@ pub(crate) struct Queues {
     sqs: Arc<RustackSqs>,
 }
 
-/// How much is in a queue.
+/// The number of messages in a queue, by state.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QueueDepth {
-    /// Waiting to be received.
+    /// Available to be received.
     pub(crate) waiting: u64,
     /// Received and not yet deleted.
     pub(crate) in_flight: u64,
-    /// Waiting for their delay to pass.
+    /// Not available before their delay has passed.
     pub(crate) delayed: u64,
 }
 
@@ -55,12 +55,12 @@ impl Queues {
             };
             sqs.create_queue(input)
                 .await
-                .map_err(|error| CloudError::refused(&queue.logical_id, error))?;
+                .map_err(|error| CloudError::rejected(&queue.logical_id, error))?;
         }
         Ok(Self { sqs })
     }
 
-    pub(crate) fn serve(&self, listener: TcpListener, stop: Stop) -> JoinHandle<()> {
+    pub(crate) fn serve(&self, listener: TcpListener, stop: StopSignal) -> JoinHandle<()> {
         let handler = Arc::new(RustackSqsHandler::new(self.sqs.clone()));
         let config = SqsHttpConfig {
             region: names::REGION.to_owned(),

@@ -1,5 +1,5 @@
-//! Secrets Manager, embedded. Generated secrets are kept, so that what was
-//! signed before a restart is still good after it.
+//! Embedded Secrets Manager. Generated secrets are kept, so that tokens signed
+//! before a restart remain valid.
 
 use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
@@ -13,28 +13,28 @@ use rustack_secretsmanager_model::input::CreateSecretInput;
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{CloudError, Stop, serve};
+use super::{CloudError, StopSignal, serve};
 use crate::template::{Secret, SecretValue, names, upper_snake};
 
-/// The file in the data directory; nobody else may read it.
+/// The file in the data directory, readable by its owner only.
 const FILE: &str = "secrets.json";
 
-/// Secrets that are known on a laptop, so that a script can use them without
-/// asking, unless the environment says otherwise.
-const KNOWN: &[(&str, &str)] = &[("INTERNAL_KEY", "local-internal-key")];
+/// Well-known values, so that scripts work without configuration. The
+/// environment overrides them.
+const DEFAULTS: &[(&str, &str)] = &[("INTERNAL_KEY", "local-internal-key")];
 
 /// All secrets.
 pub(crate) struct Secrets {
     provider: Arc<RustackSecretsManager>,
-    /// Name to ARN.
+    /// By name.
     arns: BTreeMap<String, String>,
-    /// Name to value.
+    /// By name.
     values: BTreeMap<String, String>,
 }
 
 impl Secrets {
-    /// Makes the secrets. One whose last path segment, in capitals, is a
-    /// variable of `environment` takes its value from there.
+    /// Creates the secrets. If `environment` has a variable named like the last
+    /// segment of a secret's name, in upper snake case, it sets the value.
     pub(crate) fn create(
         secrets: &[Secret],
         directory: Option<&Path>,
@@ -51,31 +51,31 @@ impl Secrets {
         let kept_before = kept.len();
         let (mut arns, mut values) = (BTreeMap::new(), BTreeMap::new());
         for secret in secrets {
-            let refused = |reason: String| CloudError::refused(&secret.logical_id, reason);
+            let rejected = |reason: String| CloudError::rejected(&secret.logical_id, reason);
             let segment = secret.name.rsplit('/').next().unwrap_or_default();
             let variable = upper_snake(segment);
-            let known = KNOWN
+            let default = DEFAULTS
                 .iter()
                 .find(|(name, _)| *name == variable)
                 .map(|(_, value)| *value);
-            let given = environment.get(&variable).or(known);
+            let given = environment.get(&variable).or(default);
             let value = match (&secret.value, given) {
                 (SecretValue::Given(text), None) => text.clone(),
                 (SecretValue::Given(_), Some(given)) => given.to_owned(),
                 (SecretValue::Generated { within, .. }, Some(given)) => {
-                    put_within(within.as_ref(), given)
+                    embed(within.as_ref(), given)
                 }
                 (SecretValue::Generated { password, within }, None) => match kept.get(&secret.name)
                 {
                     Some(value) => value.clone(),
                     None => {
                         let input = serde_json::from_value(password.clone())
-                            .map_err(|error| refused(error.to_string()))?;
-                        let made = provider
+                            .map_err(|error| rejected(error.to_string()))?;
+                        let generated = provider
                             .handle_get_random_password(&input)
-                            .map_err(|error| refused(error.to_string()))?;
-                        let made = made.random_password.unwrap_or_default();
-                        let value = put_within(within.as_ref(), &made);
+                            .map_err(|error| rejected(error.to_string()))?;
+                        let generated = generated.random_password.unwrap_or_default();
+                        let value = embed(within.as_ref(), &generated);
                         kept.insert(secret.name.clone(), value.clone());
                         value
                     }
@@ -86,10 +86,10 @@ impl Secrets {
                 secret_string: Some(value.clone()),
                 ..CreateSecretInput::default()
             };
-            let made = provider
+            let created = provider
                 .handle_create_secret(input)
-                .map_err(|error| refused(error.to_string()))?;
-            arns.insert(secret.name.clone(), made.arn.unwrap_or_default());
+                .map_err(|error| rejected(error.to_string()))?;
+            arns.insert(secret.name.clone(), created.arn.unwrap_or_default());
             values.insert(secret.name.clone(), value);
         }
         if let Some(file) = file
@@ -104,7 +104,7 @@ impl Secrets {
         })
     }
 
-    pub(crate) fn serve(&self, listener: TcpListener, stop: Stop) -> JoinHandle<()> {
+    pub(crate) fn serve(&self, listener: TcpListener, stop: StopSignal) -> JoinHandle<()> {
         let handler = Arc::new(RustackSecretsManagerHandler::new(self.provider.clone()));
         let config = SecretsManagerHttpConfig {
             region: names::REGION.to_owned(),
@@ -117,12 +117,12 @@ impl Secrets {
         )
     }
 
-    /// Names and ARNs.
+    /// ARNs by name.
     pub(crate) fn arns(&self) -> &BTreeMap<String, String> {
         &self.arns
     }
 
-    /// The value of the secret with this last path segment.
+    /// The value of the secret whose name ends with this segment.
     pub(crate) fn value(&self, segment: &str) -> Option<&str> {
         self.values
             .iter()
@@ -131,8 +131,8 @@ impl Secrets {
     }
 }
 
-/// A password in the JSON object that the template wants around it.
-fn put_within(within: Option<&(String, String)>, password: &str) -> String {
+/// Embeds a password in the JSON object that the template declares for it.
+fn embed(within: Option<&(String, String)>, password: &str) -> String {
     let Some((template, key)) = within else {
         return password.to_owned();
     };
@@ -146,7 +146,7 @@ fn read(file: &Path) -> Result<BTreeMap<String, String>, CloudError> {
     match std::fs::read(file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
             let what = format!(
-                "{} is not readable; remove it (all sessions end)",
+                "{} is invalid; delete it (which ends all sessions)",
                 file.display()
             );
             CloudError::io(what)(error.into())
@@ -158,12 +158,12 @@ fn read(file: &Path) -> Result<BTreeMap<String, String>, CloudError> {
     }
 }
 
-/// Writes the file whole or not at all, readable by its owner alone.
+/// Writes the file atomically, readable by its owner only.
 fn write(file: &Path, secrets: &BTreeMap<String, String>) -> Result<(), CloudError> {
     let directory = file.parent().unwrap_or(Path::new("."));
     let attempt = || -> std::io::Result<()> {
         std::fs::create_dir_all(directory)?;
-        // Temporary files are made for their owner alone.
+        // A temporary file is created with mode 0600.
         let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
         temporary.write_all(&serde_json::to_vec_pretty(secrets)?)?;
         temporary.persist(file)?;

@@ -1,4 +1,4 @@
-//! Serves the embedded services on loopback ports.
+//! Serves embedded services on loopback ports.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -8,41 +8,43 @@ use std::{
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-/// How long connections may take to finish when the shop stops.
+/// How long open connections may take to finish when the shop stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause after a connection could not be accepted.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Tells everything that serves or polls to stop.
+/// Tells servers and pollers to stop.
 #[derive(Debug, Clone)]
-pub(crate) struct Stop(watch::Receiver<bool>);
+pub(crate) struct StopSignal(watch::Receiver<bool>);
 
-impl Stop {
-    /// A stop that has not come yet, and what makes it come.
+impl StopSignal {
+    /// A signal that has not been given, and the sender that gives it.
     pub(crate) fn channel() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
         (sender, Self(receiver))
     }
 
-    /// Waits until it is time to stop.
+    /// Waits for the signal.
     pub(crate) async fn wait(mut self) {
-        // An error means that the sender is gone, which is a stop too.
+        // An error means that the sender is gone, which counts as the signal.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 
-    /// Whether it is time to stop.
+    /// Whether the signal has been given.
     pub(crate) fn is_set(&self) -> bool {
         *self.0.borrow()
     }
 }
 
-/// A listener on a free port of the loopback interface, and its address.
+/// Listens on a port of the loopback interface; 0 picks a free one.
 pub(crate) async fn listen(port: u16) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
 
-/// Serves a service of the hyper kind until it is time to stop.
-pub(crate) fn serve<S, B>(listener: TcpListener, service: S, stop: Stop) -> JoinHandle<()>
+/// Serves a hyper service until it is told to stop.
+pub(crate) fn serve<S, B>(listener: TcpListener, service: S, stop: StopSignal) -> JoinHandle<()>
 where
     S: hyper::service::Service<
             http::Request<hyper::body::Incoming>,
@@ -65,17 +67,17 @@ where
                 () = &mut stopping => break,
             };
             let Ok((stream, _)) = accepted else {
-                // Out of file descriptors, say: let others finish first.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                // Probably out of file descriptors: let other connections finish.
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             };
-            // Replies are small; waiting to fill a packet would cost 40 ms.
+            // Nagle's algorithm would delay small replies by 40 ms.
             let _ = stream.set_nodelay(true);
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service.clone());
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
-                // A client that goes away is no concern of ours.
+                // A client that disconnects is not an error of the service.
                 let _ = connection.await;
             });
         }

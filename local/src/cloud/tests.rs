@@ -1,7 +1,4 @@
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use serde_json::json;
 
@@ -51,6 +48,18 @@ fn put(cloud: &Cloud, pk: &str) {
         .unwrap();
 }
 
+/// How long to wait for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until changes have been signalled this often.
+async fn until(changes: &mut Changes, count: u64) {
+    let signalled = changes.wait_for(|seen| *seen >= count);
+    tokio::time::timeout(PATIENCE, signalled)
+        .await
+        .expect("no change was signalled")
+        .unwrap();
+}
+
 #[tokio::test]
 async fn data_and_secrets_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -67,7 +76,7 @@ async fn data_and_secrets_survive_a_restart() {
     let kept = std::fs::read_to_string(directory.path().join("secrets.json")).unwrap();
     assert!(
         !kept.contains("letmein"),
-        "what the environment gives is not kept"
+        "a value from the environment is not stored"
     );
     #[cfg(unix)]
     {
@@ -82,7 +91,7 @@ async fn data_and_secrets_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn data_of_another_template_is_refused_with_the_way_out() {
+async fn data_of_a_different_template_is_rejected_with_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
     start(STORES, Some(directory.path()))
         .await
@@ -120,23 +129,17 @@ async fn data_of_another_template_is_refused_with_the_way_out() {
 }
 
 #[tokio::test]
-async fn a_change_is_noticed_at_once_and_read_as_a_stream_record() {
+async fn a_change_is_signalled_and_read_as_a_stream_record() {
     let cloud = start(STORES, None).await.unwrap();
     let mut changes = cloud.database.changes();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    changes.mark_unchanged();
+    // The first signal is for the creation of the tables.
+    until(&mut changes, 1).await;
     let position = cloud
         .database
         .stream_position("orders", None, false)
         .unwrap();
-    let written = Instant::now();
     put(&cloud, "two");
-    changes.changed().await.unwrap();
-    assert!(
-        written.elapsed() < Duration::from_millis(50),
-        "{:?}",
-        written.elapsed()
-    );
+    until(&mut changes, 2).await;
     let (records, next) = cloud.database.stream_records(&position).unwrap();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].json["dynamodb"]["NewImage"]["pk"]["S"], "two");
@@ -145,12 +148,12 @@ async fn a_change_is_noticed_at_once_and_read_as_a_stream_record() {
         .database
         .stream_position("orders", Some(&records[0].sequence_number), true)
         .unwrap();
-    assert_eq!(resumed, next, "a sequence number is a place to go on from");
+    assert_eq!(resumed, next, "a stream can be resumed after a record");
     cloud.stop().await;
 }
 
 #[tokio::test]
-async fn a_message_reaches_the_queue_that_asked_for_its_type() {
+async fn a_message_is_delivered_to_the_queue_that_subscribed_to_its_type() {
     let cloud = start(STORES, None).await.unwrap();
     let topic = "arn:aws:sns:us-east-1:000000000000:emporium-Topic";
     let queue = names::queue_url("q");
@@ -176,7 +179,7 @@ async fn a_message_reaches_the_queue_that_asked_for_its_type() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_the_queue_refuses_is_counted() {
+async fn a_delivery_that_the_queue_rejects_is_counted_as_lost() {
     let text = STORES.replace(
         "VisibilityTimeout: 1",
         "VisibilityTimeout: 1, MaximumMessageSize: 1024",
@@ -190,15 +193,15 @@ async fn a_delivery_that_the_queue_refuses_is_counted() {
 }
 
 #[tokio::test]
-async fn what_exists_only_now_is_put_into_the_environment() {
+async fn secret_arns_and_the_api_address_are_resolved() {
     let cloud = start(STORES, None).await.unwrap();
-    let bound = cloud.bind(&names::secret_arn("/shop/seed"), "http://127.0.0.1:3000");
-    assert_eq!(bound, cloud.secrets.arns()["/shop/seed"]);
-    assert!(!bound.contains('?'));
-    let bound = cloud.bind(
+    let resolved = cloud.resolve(&names::secret_arn("/shop/seed"), "http://127.0.0.1:3000");
+    assert_eq!(resolved, cloud.secrets.arns()["/shop/seed"]);
+    assert!(!resolved.contains('?'));
+    let resolved = cloud.resolve(
         &format!("{}/verify", names::api_endpoint()),
         "http://127.0.0.1:3000",
     );
-    assert_eq!(bound, "http://127.0.0.1:3000/verify");
+    assert_eq!(resolved, "http://127.0.0.1:3000/verify");
     cloud.stop().await;
 }

@@ -1,4 +1,4 @@
-//! SNS, embedded, and its deliveries to the queues.
+//! Embedded SNS, and its deliveries to queues.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -30,13 +30,13 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{CloudError, Queues, Stop, serve};
+use super::{CloudError, Queues, StopSignal, serve};
 use crate::{
     clock,
     template::{Template, names},
 };
 
-/// How many events the page can look back on.
+/// How many events are kept for the dashboard.
 const PUBLISHED_KEPT: usize = 200;
 
 /// All topics.
@@ -45,7 +45,7 @@ pub(crate) struct Topics {
     published: Arc<PublishedLog>,
 }
 
-/// An event as it was published.
+/// A published event.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Published {
@@ -59,7 +59,7 @@ pub(crate) struct Published {
     correlation_id: Option<String>,
 }
 
-/// The latest events, and what could not be delivered.
+/// The latest events, and the number of lost deliveries.
 #[derive(Default)]
 struct PublishedLog {
     events: Mutex<VecDeque<Published>>,
@@ -86,7 +86,7 @@ impl Topics {
                 dead_letters.insert(target.arn(), dead.url());
             }
         }
-        let bridge = Bridge {
+        let bridge = SqsBridge {
             queues,
             queue_urls,
             dead_letters,
@@ -103,17 +103,17 @@ impl Topics {
                 name: topic.name.clone(),
                 ..CreateTopicInput::default()
             })
-            .map_err(|error| CloudError::refused(&topic.logical_id, error))?;
+            .map_err(|error| CloudError::rejected(&topic.logical_id, error))?;
         }
         for subscription in &template.subscriptions {
-            let refused = |reason: String| CloudError::refused(&subscription.logical_id, reason);
+            let rejected = |reason: String| CloudError::rejected(&subscription.logical_id, reason);
             let topic = template
                 .topics
                 .iter()
                 .find(|topic| topic.logical_id == subscription.topic);
             let (Some(topic), Some(queue)) = (topic, queue(&subscription.queue)) else {
-                return Err(refused(
-                    "its topic or queue is switched off by a condition".to_owned(),
+                return Err(rejected(
+                    "a condition excludes its topic or queue".to_owned(),
                 ));
             };
             sns.subscribe(SubscribeInput {
@@ -123,13 +123,13 @@ impl Topics {
                 attributes: subscription.attributes.clone().into_iter().collect(),
                 return_subscription_arn: true,
             })
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|error| rejected(error.to_string()))?;
         }
         Ok(Self { sns, published })
     }
 
-    pub(crate) fn serve(&self, listener: TcpListener, stop: Stop) -> JoinHandle<()> {
-        let handler = Observed {
+    pub(crate) fn serve(&self, listener: TcpListener, stop: StopSignal) -> JoinHandle<()> {
+        let handler = RecordingHandler {
             inner: RustackSnsHandler::new(self.sns.clone()),
             log: self.published.clone(),
         };
@@ -144,7 +144,6 @@ impl Topics {
         )
     }
 
-    /// Publishes a message.
     pub(crate) async fn publish(&self, topic_arn: &str, message: &str) -> Result<(), SnsError> {
         let input = PublishInput {
             topic_arn: Some(topic_arn.to_owned()),
@@ -166,7 +165,7 @@ impl Topics {
             .collect()
     }
 
-    /// Deliveries that a queue refused and no dead-letter queue took.
+    /// The number of messages that neither the queue nor a dead-letter queue accepted.
     pub(crate) fn undelivered(&self) -> u64 {
         *self
             .published
@@ -176,21 +175,21 @@ impl Topics {
     }
 }
 
-/// Brings what a topic delivers to the queue. The embedded SNS only logs a
-/// refusal, and says 200 to the publisher, as SNS does; so a refused message
-/// goes to the subscription's dead-letter queue, and without one it is an
-/// error in the log and a number on the page.
-struct Bridge {
+/// Delivers messages from topics to queues. If a queue rejects a message, the
+/// embedded SNS only logs it and still replies 200 to the publisher, as SNS
+/// does. A rejected message therefore goes to the subscription's dead-letter
+/// queue; without one it is logged and counted as lost.
+struct SqsBridge {
     queues: Arc<Queues>,
-    /// Queue ARN to URL.
+    /// Queue URLs by ARN.
     queue_urls: BTreeMap<String, String>,
-    /// Queue ARN to the URL of its subscription's dead-letter queue.
+    /// URLs of the subscriptions' dead-letter queues, by the ARN of the queue.
     dead_letters: BTreeMap<String, String>,
     log: Arc<PublishedLog>,
 }
 
 #[async_trait]
-impl SqsPublisher for Bridge {
+impl SqsPublisher for SqsBridge {
     fn validate(&self, queue_arn: &str) -> Result<(), DeliveryError> {
         match self.queue_urls.contains_key(queue_arn) {
             true => Ok(()),
@@ -213,13 +212,13 @@ impl SqsPublisher for Bridge {
             .get(queue_arn)
             .map(String::as_str)
             .unwrap_or_default();
-        let Err(refusal) = self.queues.send(url, message_body).await else {
+        let Err(rejection) = self.queues.send(url, message_body).await else {
             return Ok(());
         };
         if let Some(dead) = self.dead_letters.get(queue_arn)
             && self.queues.send(dead, message_body).await.is_ok()
         {
-            tracing::error!(queue_arn, error = %refusal, "delivery refused, put into the dead-letter queue");
+            tracing::error!(queue_arn, error = %rejection, "delivery rejected, message sent to the dead-letter queue");
             return Ok(());
         }
         *self
@@ -227,21 +226,21 @@ impl SqsPublisher for Bridge {
             .undelivered
             .lock()
             .unwrap_or_else(PoisonError::into_inner) += 1;
-        tracing::error!(queue_arn, error = %refusal, "delivery refused, the message is lost");
+        tracing::error!(queue_arn, error = %rejection, "delivery rejected, message lost");
         Err(DeliveryError::SqsDeliveryFailed {
             queue_arn: queue_arn.to_owned(),
-            reason: refusal.to_string(),
+            reason: rejection.to_string(),
         })
     }
 }
 
-/// Notes what is published on the way to the topic.
-struct Observed {
+/// Records what is published.
+struct RecordingHandler {
     inner: RustackSnsHandler,
     log: Arc<PublishedLog>,
 }
 
-impl SnsHandler for Observed {
+impl SnsHandler for RecordingHandler {
     fn handle_operation(
         &self,
         op: SnsOperation,
@@ -249,14 +248,14 @@ impl SnsHandler for Observed {
     ) -> Pin<Box<dyn Future<Output = Result<http::Response<SnsResponseBody>, SnsError>> + Send>>
     {
         if matches!(op, SnsOperation::Publish | SnsOperation::PublishBatch) {
-            self.log.note(&body);
+            self.log.record(&body);
         }
         self.inner.handle_operation(op, body)
     }
 }
 
 impl PublishedLog {
-    fn note(&self, form: &[u8]) {
+    fn record(&self, form: &[u8]) {
         let parameters = parse_form_params(form);
         let topic = parameters
             .iter()
@@ -270,15 +269,15 @@ impl PublishedLog {
             .filter(|(name, _)| name == "Message" || name.ends_with(".Message"))
         {
             let event: Value = serde_json::from_str(message).unwrap_or_default();
-            let text = |name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
+            let member = |name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
             events.push_back(Published {
                 topic: topic.to_owned(),
                 at: at.clone(),
-                event_type: text("type"),
-                id: text("id"),
-                subject: text("subject"),
-                time: text("time"),
-                correlation_id: text("correlationid"),
+                event_type: member("type"),
+                id: member("id"),
+                subject: member("subject"),
+                time: member("time"),
+                correlation_id: member("correlationid"),
             });
         }
         while events.len() > PUBLISHED_KEPT {

@@ -1,35 +1,35 @@
-//! Lambda's Invoke API, for the functions that call others.
+//! Lambda's Invoke API, for functions that call others.
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
-    http::{HeaderMap, StatusCode},
-    response::Response,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
     routing::post,
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{json, value::RawValue};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{Functions, InvokeError, PAYLOAD_BYTES_MAX, invoke_later};
-use crate::cloud::Stop;
+use super::{Functions, InvokeError, PAYLOAD_BYTES_MAX, invoke_async};
+use crate::{cloud::StopSignal, ids};
 
 /// Serves `POST /2015-03-31/functions/{name}/invocations`.
 pub(crate) fn serve(
     listener: TcpListener,
     functions: Arc<Functions>,
-    stop: Stop,
+    stop: StopSignal,
 ) -> JoinHandle<()> {
     let router = Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
-        // Larger ones get Lambda's own refusal.
+        // Payloads over Lambda's limit must reach the handler to get Lambda's error.
         .layer(DefaultBodyLimit::max(2 * PAYLOAD_BYTES_MAX))
         .with_state(functions);
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Replies are small; waiting to fill a packet would cost 40 ms.
+        // Nagle's algorithm would delay small replies by 40 ms.
         let _ = stream.set_nodelay(true);
     });
     tokio::spawn(async move {
@@ -37,7 +37,7 @@ pub(crate) fn serve(
             .with_graceful_shutdown(stop.wait())
             .await
         {
-            tracing::error!(%error, "the Invoke API has failed");
+            tracing::error!(%error, "the Invoke API failed");
         }
     })
 }
@@ -51,7 +51,7 @@ async fn invoke(
     let name = percent_decode_str(&name).decode_utf8_lossy();
     let Some(function) = functions.by_name(&name) else {
         let message = format!("Function not found: {name}");
-        return refusal(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
+        return error_reply(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     };
     let text = if body.is_empty() {
         "{}".into()
@@ -59,78 +59,55 @@ async fn invoke(
         String::from_utf8_lossy(&body)
     };
     let Ok(payload) = RawValue::from_string(text.into_owned()) else {
-        let message = "Could not parse request body into json";
-        return refusal(
+        return error_reply(
             StatusCode::BAD_REQUEST,
             "InvalidRequestContentException",
-            message,
+            "Could not parse request body into json",
         );
     };
-    let kind = headers
+    let invocation_type = headers
         .get("x-amz-invocation-type")
-        .and_then(|kind| kind.to_str().ok());
-    match kind.unwrap_or("RequestResponse") {
-        "DryRun" => return reply(StatusCode::NO_CONTENT, &[], Body::empty()),
+        .and_then(|value| value.to_str().ok());
+    match invocation_type.unwrap_or("RequestResponse") {
+        "DryRun" => return reply(StatusCode::NO_CONTENT, String::new()),
         "Event" => {
-            invoke_later(function.clone(), payload);
-            return reply(StatusCode::ACCEPTED, &[], Body::empty());
+            invoke_async(function.clone(), payload);
+            return reply(StatusCode::ACCEPTED, String::new());
         }
         _ => {}
     }
+    let version = [("x-amz-executed-version", "$LATEST")];
     match function.invoke(payload).await {
-        Ok(answer) => {
-            let headers = [("x-amz-executed-version", "$LATEST")];
-            reply(
-                StatusCode::OK,
-                &headers,
-                Body::from(String::from(Box::<str>::from(answer))),
-            )
+        Ok(result) => {
+            let body = String::from(Box::<str>::from(result));
+            (version, reply(StatusCode::OK, body)).into_response()
         }
-        Err(error @ InvokeError::Throttled) => refusal(
+        Err(error @ InvokeError::Throttled) => error_reply(
             StatusCode::TOO_MANY_REQUESTS,
             "TooManyRequestsException",
             &error.to_string(),
         ),
-        Err(error @ InvokeError::TooLarge(_)) => refusal(
+        Err(error @ InvokeError::TooLarge(_)) => error_reply(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestTooLargeException",
             &error.to_string(),
         ),
         Err(error) => {
-            let headers = [
-                ("x-amz-function-error", "Unhandled"),
-                ("x-amz-executed-version", "$LATEST"),
-            ];
-            reply(
-                StatusCode::OK,
-                &headers,
-                Body::from(error.report().to_string()),
-            )
+            let unhandled = [("x-amz-function-error", "Unhandled")];
+            let reply = reply(StatusCode::OK, error.report().to_string());
+            (version, unhandled, reply).into_response()
         }
     }
 }
 
-fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
+fn error_reply(status: StatusCode, error_type: &str, message: &str) -> Response {
     let body = json!({"Type": "User", "Message": message, "message": message});
-    reply(
-        status,
-        &[("x-amzn-errortype", kind)],
-        Body::from(body.to_string()),
-    )
+    let header = [("x-amzn-errortype", error_type)];
+    (header, reply(status, body.to_string())).into_response()
 }
 
-fn reply(status: StatusCode, headers: &[(&'static str, &str)], body: Body) -> Response {
-    let mut reply = Response::new(body);
-    *reply.status_mut() = status;
-    let request_id = uuid::Uuid::new_v4().to_string();
-    let common = [
-        ("content-type", "application/json"),
-        ("x-amzn-requestid", request_id.as_str()),
-    ];
-    for (name, value) in headers.iter().copied().chain(common) {
-        if let Ok(value) = value.parse() {
-            reply.headers_mut().insert(name, value);
-        }
-    }
-    reply
+fn reply(status: StatusCode, body: String) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "application/json")];
+    let request_id = [("x-amzn-requestid", ids::request_id())];
+    (status, content_type, request_id, body).into_response()
 }

@@ -1,4 +1,4 @@
-//! The functions, running: what invokes them, limits them and counts.
+//! Runs the functions: invocation, limits and statistics.
 
 mod api;
 mod stats;
@@ -11,38 +11,38 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::FutureExt;
 use lambda_runtime::{Config, Context};
 use runtime::{Environment, Function, Handler, LambdaEvent};
 use serde_json::{json, value::RawValue};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
-use crate::{clock, metrics::ShopMetrics, template};
+use crate::{clock, ids, metrics::ShopMetrics, template};
 
 pub(crate) use api::serve;
 pub(crate) use stats::{Snapshot, Stats};
 
-/// Lambda takes and gives at most 6 MB when it is waited for.
+/// Lambda's limit for the request and the reply of a synchronous invocation.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
-/// How often Lambda tries an asynchronous invocation again, and after how long.
+/// Lambda's delays before it retries a failed asynchronous invocation.
 const ASYNC_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
-/// Why an invocation gave no reply.
+/// Why an invocation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvokeError {
-    /// `ReservedConcurrentExecutions` are running already.
+    /// `ReservedConcurrentExecutions` has been reached.
     #[error("rate exceeded")]
     Throttled,
-    /// It took longer than its `Timeout`.
+    /// It exceeded the function's `Timeout`.
     #[error("task timed out after {0} seconds")]
     TimedOut(u64),
-    /// The payload is larger than Lambda takes.
-    #[error("the payload of {0} bytes is larger than Lambda takes")]
+    /// The payload exceeds Lambda's limit.
+    #[error("the payload of {0} bytes exceeds Lambda's limit")]
     TooLarge(usize),
-    /// It failed.
+    /// The function returned an error or panicked.
     #[error("{message}")]
     Failed {
         /// Lambda's `errorType`.
@@ -60,7 +60,7 @@ impl InvokeError {
         }
     }
 
-    /// The error as Lambda reports it to who has invoked.
+    /// The error as Lambda reports it to the caller.
     pub(crate) fn report(&self) -> serde_json::Value {
         let kind = match self {
             Self::Throttled => "TooManyRequestsException",
@@ -72,41 +72,48 @@ impl InvokeError {
     }
 }
 
-/// One function that has been started.
+/// A function that has been started.
 pub(crate) struct Running {
     pub(crate) spec: template::Function,
     pub(crate) stats: Stats,
     handler: Handler,
     config: Arc<Config>,
     permits: Option<Semaphore>,
-    busy: Arc<AtomicUsize>,
+    in_flight: Arc<AtomicUsize>,
     metrics: Arc<ShopMetrics>,
 }
 
-/// Counts an invocation as running until it is dropped.
-struct Busy(Arc<AtomicUsize>);
+/// Counts an invocation as in flight until it is dropped.
+struct InFlight(Arc<AtomicUsize>);
 
-impl Drop for Busy {
+impl InFlight {
+    fn enter(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count.clone())
+    }
+}
+
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Running {
-    /// Invokes the function and waits for its reply. The invocation goes on
-    /// when nobody waits any more, as it does in Lambda.
+    /// Invokes the function and waits for its reply. As in Lambda, the
+    /// invocation continues if the caller goes away.
     pub(crate) async fn invoke(
         self: &Arc<Self>,
         payload: Box<RawValue>,
     ) -> Result<Box<RawValue>, InvokeError> {
         let function = self.clone();
-        let invocation = tokio::spawn(async move { function.invoke_here(payload).await });
+        let invocation = tokio::spawn(async move { function.invoke_once(payload).await });
         invocation
             .await
             .unwrap_or_else(|_| Err(InvokeError::failed("Stopped", "the invocation was stopped")))
     }
 
-    async fn invoke_here(&self, payload: Box<RawValue>) -> Result<Box<RawValue>, InvokeError> {
+    async fn invoke_once(&self, payload: Box<RawValue>) -> Result<Box<RawValue>, InvokeError> {
         let size = payload.get().len();
         if size > PAYLOAD_BYTES_MAX {
             return Err(InvokeError::TooLarge(size));
@@ -115,8 +122,7 @@ impl Running {
             None => None,
             Some(permits) => Some(permits.try_acquire().map_err(|_| InvokeError::Throttled)?),
         };
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        let _busy = Busy(self.busy.clone());
+        let _in_flight = InFlight::enter(&self.in_flight);
         let started = Instant::now();
         let outcome = self.run(payload).await;
         let (duration, error) = (started.elapsed(), outcome.as_ref().err());
@@ -124,7 +130,7 @@ impl Running {
         self.metrics.invoked(function, duration, error.is_some());
         self.stats.record(duration, error.map(ToString::to_string));
         if let Err(error) = &outcome {
-            tracing::warn!(function = self.spec.code_name, error = %error, "invocation failed");
+            tracing::warn!(function = self.spec.code_name, %error, "invocation failed");
         }
         outcome
     }
@@ -132,24 +138,26 @@ impl Running {
     async fn run(&self, payload: Box<RawValue>) -> Result<Box<RawValue>, InvokeError> {
         let timeout = self.spec.timeout;
         let mut context = Context::default();
-        context.request_id = uuid::Uuid::new_v4().to_string();
+        context.request_id = ids::request_id();
         context.invoked_function_arn = self.spec.arn();
         context.deadline =
             clock::now_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         context.env_config = self.config.clone();
-        // A panic ends the invocation, not the shop.
+        // A panic must not take the shop down.
         let handled =
             AssertUnwindSafe(async { (self.handler)(LambdaEvent::new(payload, context)).await });
         let handled = self.metrics.clone().scope(handled.catch_unwind());
         let reply = match tokio::time::timeout(timeout, handled).await {
             Err(_) => return Err(InvokeError::TimedOut(timeout.as_secs())),
-            Ok(Err(panic)) => return Err(InvokeError::failed("Panic", panic_text(panic.as_ref()))),
+            Ok(Err(panic)) => {
+                return Err(InvokeError::failed("Panic", panic_message(panic.as_ref())));
+            }
             Ok(Ok(reply)) => reply,
         };
         let reply = reply.map_err(|error| InvokeError::failed("Error", error.to_string()))?;
         match reply.get().len() {
             size if size > PAYLOAD_BYTES_MAX => {
-                let message = format!("the reply of {size} bytes is larger than Lambda gives");
+                let message = format!("the reply of {size} bytes exceeds Lambda's limit");
                 Err(InvokeError::failed(
                     "Function.ResponseSizeTooLarge",
                     message,
@@ -160,38 +168,37 @@ impl Running {
     }
 }
 
-/// What a panic said.
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panicked".to_owned())
 }
 
-/// All functions.
+/// All functions, by logical id.
 pub(crate) struct Functions {
     running: BTreeMap<String, Arc<Running>>,
-    busy: Arc<AtomicUsize>,
+    in_flight: Arc<AtomicUsize>,
 }
 
 /// Why the functions cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionsError {
-    /// Template and code do not agree on which functions there are.
+    /// The template and the code have different functions.
     #[error("template and code differ:\n  {0}")]
     Mismatch(String),
-    /// One does not start.
+    /// A function does not start.
     #[error("{function} cannot start")]
     Start {
-        /// Its name.
+        /// The function's name.
         function: &'static str,
-        /// What it says.
+        /// Its error.
         #[source]
         source: runtime::Error,
     },
 }
 
 impl Functions {
-    /// Starts the code of every function of the template, all at once.
+    /// Starts all functions of the template concurrently.
     pub(crate) async fn start(
         template: &template::Template,
         code: Vec<Function>,
@@ -200,7 +207,7 @@ impl Functions {
     ) -> Result<Self, FunctionsError> {
         compare(template, &code)?;
         let specs = &template.functions;
-        let busy = Arc::new(AtomicUsize::new(0));
+        let in_flight = Arc::new(AtomicUsize::new(0));
         let mut starting = tokio::task::JoinSet::new();
         for function in code {
             let Some(spec) = specs
@@ -211,7 +218,7 @@ impl Functions {
                 continue;
             };
             let environment = environment(&spec);
-            let (busy, metrics) = (busy.clone(), metrics.clone());
+            let (in_flight, metrics) = (in_flight.clone(), metrics.clone());
             starting.spawn(async move {
                 let name = function.name;
                 let handler =
@@ -236,7 +243,7 @@ impl Functions {
                     handler,
                     config,
                     permits,
-                    busy,
+                    in_flight,
                     metrics,
                 })
             });
@@ -255,34 +262,33 @@ impl Functions {
             };
             running.insert(function.spec.logical_id.clone(), Arc::new(function));
         }
-        Ok(Self { running, busy })
+        Ok(Self { running, in_flight })
     }
 
-    /// The function with this logical id.
     pub(crate) fn by_logical_id(&self, logical_id: &str) -> Option<&Arc<Running>> {
         self.running.get(logical_id)
     }
 
-    /// The function with this name or ARN, as Lambda's API takes it.
+    /// Finds a function by its name or ARN, as Lambda's API accepts both.
     pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Running>> {
         self.running
             .values()
             .find(|function| function.spec.is_called(name))
     }
 
-    /// All of them, by logical id.
+    /// All functions, in the order of their logical ids.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Running>> {
         self.running.values()
     }
 
-    /// How many invocations are running.
-    pub(crate) fn busy(&self) -> usize {
-        self.busy.load(Ordering::SeqCst)
+    /// The number of invocations in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
     }
 }
 
-/// Invokes a function and lets go: what fails is tried again as Lambda does.
-pub(crate) fn invoke_later(function: Arc<Running>, payload: Box<RawValue>) {
+/// Invokes a function asynchronously, with Lambda's retries.
+pub(crate) fn invoke_async(function: Arc<Running>, payload: Box<RawValue>) {
     tokio::spawn(async move {
         for wait in ASYNC_RETRIES {
             if function.invoke(payload.clone()).await.is_ok() {
@@ -293,20 +299,20 @@ pub(crate) fn invoke_later(function: Arc<Running>, payload: Box<RawValue>) {
         if function.invoke(payload).await.is_err() {
             tracing::error!(
                 function = function.spec.code_name,
-                "asynchronous invocation given up"
+                "asynchronous invocation failed after all retries"
             );
         }
     });
 }
 
-/// Names every function that only the template or only the code has.
+/// Reports functions that only the template or only the code has.
 fn compare(template: &template::Template, code: &[Function]) -> Result<(), FunctionsError> {
     let specs = &template.functions;
     let mut differences = Vec::new();
     for spec in specs {
         if !code.iter().any(|function| function.name == spec.code_name) {
             differences.push(format!(
-                "template.yaml:{}: {} wants {}, which no service has",
+                "template.yaml:{}: {} refers to {}, which no service defines",
                 spec.line, spec.logical_id, spec.code_name
             ));
         }
@@ -318,7 +324,7 @@ fn compare(template: &template::Template, code: &[Function]) -> Result<(), Funct
             .any(|name| name == function.name);
         if !switched_off && !specs.iter().any(|spec| spec.code_name == function.name) {
             differences.push(format!(
-                "{} is in no CodeUri of the template",
+                "{} is not in any CodeUri of the template",
                 function.name
             ));
         }
@@ -326,7 +332,7 @@ fn compare(template: &template::Template, code: &[Function]) -> Result<(), Funct
             .iter()
             .any(|other| other.name == function.name)
         {
-            differences.push(format!("{} is there twice", function.name));
+            differences.push(format!("{} is defined twice", function.name));
         }
     }
     match differences.is_empty() {

@@ -1,4 +1,4 @@
-//! What the page shows of a function.
+//! Statistics of a function, for the dashboard.
 
 use std::{
     collections::VecDeque,
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::clock;
 
-/// Of how many invocations the median is taken.
+/// The median is that of this many latest invocations.
 const DURATIONS_KEPT: usize = 256;
 
-/// Counts one function's invocations.
+/// The statistics of one function.
 #[derive(Debug, Default)]
 pub(crate) struct Stats(Mutex<Inner>);
 
@@ -25,20 +25,19 @@ struct Inner {
     last_error: Option<LastError>,
 }
 
-/// The latest failure.
+/// The latest error.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LastError {
     message: String,
     at: String,
 }
 
-/// The counts at one moment.
+/// The statistics at one moment.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Snapshot {
     calls: u64,
     errors: u64,
-    /// Thousandths of a millisecond, so that it needs no fraction.
     p50_us: Option<u64>,
     last_error: Option<LastError>,
 }

@@ -1,11 +1,11 @@
-//! What an HTTP API does with `CorsConfiguration`.
+//! `CorsConfiguration` of an HTTP API.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::template::Cors;
 
-/// Headers that the gateway alone decides on once CORS is configured.
-const OWNED: [HeaderName; 6] = [
+/// Headers that only the gateway sets if CORS is configured.
+const CORS_HEADERS: [HeaderName; 6] = [
     header::ACCESS_CONTROL_ALLOW_ORIGIN,
     header::ACCESS_CONTROL_ALLOW_METHODS,
     header::ACCESS_CONTROL_ALLOW_HEADERS,
@@ -14,15 +14,15 @@ const OWNED: [HeaderName; 6] = [
     header::ACCESS_CONTROL_MAX_AGE,
 ];
 
-/// A request as far as CORS looks at it.
+/// What matters of a request for CORS.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct CorsRequest {
     origin: Option<String>,
     preflight: bool,
 }
 
-impl Asked {
-    pub(crate) fn by(method: &Method, headers: &HeaderMap) -> Self {
+impl CorsRequest {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let origin = headers
             .get(header::ORIGIN)
             .and_then(|origin| origin.to_str().ok());
@@ -35,24 +35,25 @@ impl Asked {
         }
     }
 
-    /// Whether a browser asks what it may do.
     pub(crate) fn is_preflight(&self) -> bool {
         self.preflight
     }
 }
 
-/// Puts the headers of the configuration on a reply; what the function said of
-/// CORS is dropped, as API Gateway does.
-pub(crate) fn apply(cors: &Cors, asked: &Asked, headers: &mut HeaderMap) {
-    for name in &OWNED {
+/// Sets the configured headers on a reply. Like API Gateway, it discards those
+/// that the function set.
+pub(crate) fn apply(cors: &Cors, request: &CorsRequest, headers: &mut HeaderMap) {
+    for name in &CORS_HEADERS {
         headers.remove(name);
     }
-    let Some(origin) = &asked.origin else { return };
+    let Some(origin) = &request.origin else {
+        return;
+    };
     let Some(allowed) = allowed_origin(cors, origin) else {
         return;
     };
     let mut set = |name: HeaderName, value: String| {
-        // What cannot be a header's value is left out rather than sent broken.
+        // A value that is not valid in a header is left out.
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
@@ -61,7 +62,7 @@ pub(crate) fn apply(cors: &Cors, asked: &Asked, headers: &mut HeaderMap) {
     if cors.allow_credentials {
         set(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true".to_owned());
     }
-    if asked.preflight {
+    if request.preflight {
         if !cors.allow_methods.is_empty() {
             set(
                 header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -78,7 +79,7 @@ pub(crate) fn apply(cors: &Cors, asked: &Asked, headers: &mut HeaderMap) {
             set(header::ACCESS_CONTROL_MAX_AGE, seconds.to_string());
         }
     }
-    if !asked.preflight && !cors.expose_headers.is_empty() {
+    if !request.preflight && !cors.expose_headers.is_empty() {
         set(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             cors.expose_headers.join(","),
@@ -86,7 +87,7 @@ pub(crate) fn apply(cors: &Cors, asked: &Asked, headers: &mut HeaderMap) {
     }
 }
 
-/// What `Access-Control-Allow-Origin` says to this origin, if anything.
+/// The value of `Access-Control-Allow-Origin` for this origin, if it is allowed.
 fn allowed_origin(cors: &Cors, origin: &str) -> Option<String> {
     let allowed = cors
         .allow_origins
@@ -132,9 +133,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("https://the-function.says"),
+            HeaderValue::from_static("https://set-by-the-function.example"),
         );
-        apply(cors, &Asked::by(&method, &request), &mut headers);
+        apply(cors, &CorsRequest::of(&method, &request), &mut headers);
         let mut lines: Vec<String> = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
@@ -144,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_from_an_allowed_origin_is_told_all() {
-        let asked = [
+    fn a_preflight_from_an_allowed_origin_gets_all_headers() {
+        let preflight = [
             ("origin", "https://shop.example"),
             ("access-control-request-method", "POST"),
         ];
         assert_eq!(
-            reply(&cors(), Method::OPTIONS, &asked),
+            reply(&cors(), Method::OPTIONS, &preflight),
             [
                 "access-control-allow-credentials: true",
                 "access-control-allow-headers: authorization",
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_told_what_it_needs() {
+    fn a_request_from_an_allowed_origin_gets_the_headers_of_a_request() {
         assert_eq!(
             reply(&cors(), Method::GET, &[("origin", "https://shop.example")]),
             [
@@ -174,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn other_origins_and_none_are_told_nothing_whatever_the_function_says() {
+    fn other_origins_and_none_get_no_headers_not_even_the_functions() {
         assert!(reply(&cors(), Method::GET, &[("origin", "https://evil.example")]).is_empty());
         assert!(reply(&cors(), Method::GET, &[]).is_empty());
     }
 
     #[test]
-    fn wildcards() {
+    fn wildcards_match_any_origin_or_any_with_that_scheme() {
         let any = Cors {
             allow_origins: vec!["*".into()],
             ..Cors::default()

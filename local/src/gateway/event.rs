@@ -1,8 +1,8 @@
-//! The request as API Gateway hands it to a function: payload format 2.0.
+//! API Gateway's event for a request, in payload format 2.0.
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderMap, Method, Uri, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::routes::Parameters;
 use crate::template::names;
 
-/// A request that has arrived whole.
+/// A request that has been received completely.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
@@ -23,8 +23,8 @@ pub(crate) struct Request<'a> {
     pub(crate) at: Timestamp,
 }
 
-/// The path, percent-decoded: an HTTP API matches and hands on `rawPath`
-/// decoded, whatever its name says.
+/// The percent-decoded path. Despite its name, an HTTP API's `rawPath` is decoded,
+/// and routes are matched against it.
 pub(crate) fn decoded_path(uri: &Uri) -> String {
     percent_decode_str(uri.path())
         .decode_utf8_lossy()
@@ -57,7 +57,7 @@ pub(crate) fn proxy(
     event
 }
 
-/// The event for an authorizer: `REQUEST`, payload 2.0, no identity source.
+/// The event for a `REQUEST` authorizer without an identity source.
 pub(crate) fn authorizer(request: &Request<'_>, route_key: &str, parameters: &Parameters) -> Value {
     let mut event = common(request, route_key, parameters);
     event["type"] = "REQUEST".into();
@@ -128,29 +128,30 @@ fn common(request: &Request<'_>, route_key: &str, parameters: &Parameters) -> Va
     event
 }
 
-/// Names in small letters, several values joined by commas, cookies apart.
+/// Headers, with repeated values joined by commas, and cookies separately.
 fn headers(request: &Request<'_>) -> (BTreeMap<String, String>, Vec<String>) {
-    let mut headers: BTreeMap<String, String> = BTreeMap::new();
-    let mut cookies = Vec::new();
-    for (name, value) in request.headers {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        if name == header::COOKIE {
-            cookies.extend(
-                value
-                    .split(';')
-                    .map(|cookie| cookie.trim().to_owned())
-                    .filter(|cookie| !cookie.is_empty()),
-            );
-            continue;
-        }
-        headers
-            .entry(name.as_str().to_owned())
-            .and_modify(|joined| {
-                joined.push(',');
-                joined.push_str(&value);
-            })
-            .or_insert(value);
-    }
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let cookies = request
+        .headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(text)
+        .flat_map(|line| {
+            line.split(';')
+                .map(|cookie| cookie.trim().to_owned())
+                .collect::<Vec<_>>()
+        })
+        .filter(|cookie| !cookie.is_empty())
+        .collect();
+    let mut headers: BTreeMap<String, String> = request
+        .headers
+        .keys()
+        .filter(|name| *name != header::COOKIE)
+        .map(|name| {
+            let values = request.headers.get_all(name).iter().map(text);
+            (name.to_string(), values.collect::<Vec<_>>().join(","))
+        })
+        .collect();
     let forwarded = match headers.get("x-forwarded-for") {
         Some(before) => format!("{before}, {}", request.source_ip),
         None => request.source_ip.clone(),
@@ -187,7 +188,7 @@ fn query_parameters(query: &str) -> Map<String, Value> {
     parameters
 }
 
-/// Whether a body is handed on as it is; anything else goes as base64.
+/// Whether a body is passed as text; any other is encoded as base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(header::CONTENT_TYPE)
@@ -239,9 +240,9 @@ mod tests {
         )
     }
 
-    /// The example of AWS's documentation, with this gateway's own addresses.
+    /// The example in AWS's documentation, with this gateway's addresses.
     #[test]
-    fn a_request_becomes_the_event_that_aws_documents() {
+    fn an_event_matches_the_example_in_the_aws_documentation() {
         let event = event(
             Method::POST,
             "/my/pa%20th?parameter1=value1&parameter1=value2&parameter2=v%20w",
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_or_an_unknown_body_goes_as_base64_and_none_not_at_all() {
+    fn forms_and_binary_bodies_are_base64_and_an_empty_body_is_absent() {
         let kind = [("content-type", "application/x-www-form-urlencoded")];
         let form = event(Method::POST, "/", &kind, b"a=b");
         assert_eq!(

@@ -1,5 +1,5 @@
-//! What API Gateway's HTTP API does, and no more: it finds the route, asks the
-//! authorizer, hands the request to the function and its reply to the client.
+//! Stands in for an HTTP API of API Gateway: it matches the route, invokes the
+//! authorizer and the function, and turns the result into a reply.
 
 mod cors;
 mod event;
@@ -20,25 +20,26 @@ use tokio::sync::Semaphore;
 use crate::{
     clock,
     functions::{Functions, InvokeError, Running},
+    ids,
     template::{Cors, Event, Template},
 };
-use cors::Asked;
+use cors::CorsRequest;
 use routes::{Parameters, Routes, Target};
 
-/// API Gateway's own limit.
+/// API Gateway's limit.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// Requests that are worked on at once; more wait. In AWS each would have an
-/// environment of its own; here they share one machine, and without a bound a
-/// burst only makes every call of the SDK run into its timeout.
-const REQUESTS_AT_ONCE_MAX: usize = 24;
-/// API Gateway waits no longer than this for a function.
+/// How many requests are handled at once; others wait. In AWS each would have an
+/// execution environment of its own. Here they share one machine, and a burst
+/// would make every call of the SDK exceed its timeout.
+const CONCURRENCY_MAX: usize = 24;
+/// API Gateway's limit for an integration.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The API.
 pub(crate) struct Gateway {
     routes: Routes<Target>,
     cors: Option<Cors>,
-    turns: Semaphore,
+    permits: Semaphore,
 }
 
 impl Gateway {
@@ -65,17 +66,17 @@ impl Gateway {
         Self {
             routes: Routes::new(targets),
             cors: template.api.as_ref().and_then(|api| api.cors.clone()),
-            turns: Semaphore::new(REQUESTS_AT_ONCE_MAX),
+            permits: Semaphore::new(CONCURRENCY_MAX),
         }
     }
 
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response {
-        let asked = Asked::by(request.method(), request.headers());
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let mut reply = self.route(request, &asked, &request_id).await;
+        let cors_request = CorsRequest::of(request.method(), request.headers());
+        let request_id = ids::request_id();
+        let mut reply = self.route(request, &cors_request, &request_id).await;
         if let Some(cors) = &self.cors {
-            cors::apply(cors, &asked, reply.headers_mut());
+            cors::apply(cors, &cors_request, reply.headers_mut());
         }
         if let Ok(id) = HeaderValue::try_from(request_id) {
             reply.headers_mut().insert("apigw-requestid", id);
@@ -83,13 +84,18 @@ impl Gateway {
         reply
     }
 
-    async fn route(&self, request: Request<Body>, asked: &Asked, request_id: &str) -> Response {
+    async fn route(
+        &self,
+        request: Request<Body>,
+        cors_request: &CorsRequest,
+        request_id: &str,
+    ) -> Response {
         let path = event::decoded_path(request.uri());
         let Some((target, parameters)) = self.routes.find(request.method().as_str(), &path) else {
-            // Only a preflight that no route takes is answered here. `$default`
-            // and `ANY` take it, in AWS too: their function must then answer
-            // OPTIONS with a 2xx, or browsers give up.
-            if asked.is_preflight() && self.cors.is_some() {
+            // The gateway answers only those preflight requests that match no
+            // route. `$default` and `ANY` match, in AWS too: their function must
+            // then reply to OPTIONS with a 2xx, or browsers block the request.
+            if cors_request.is_preflight() && self.cors.is_some() {
                 let mut reply = Response::new(Body::empty());
                 *reply.status_mut() = StatusCode::NO_CONTENT;
                 return reply;
@@ -110,13 +116,13 @@ impl Gateway {
             request_id: request_id.to_owned(),
             at: clock::now(),
         };
-        // Never closed; and a request that cannot wait is better than none.
-        let _turn = self.turns.acquire().await.ok();
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await.ok();
         let context = match &target.authorizer {
             None => None,
             Some(authorizer) => match authorize(authorizer, &request, target, &parameters).await {
                 Ok(context) => Some(context),
-                Err(refusal) => return *refusal,
+                Err(denial) => return *denial,
             },
         };
         let event = event::proxy(&request, &target.route.key(), &parameters, context);
@@ -133,8 +139,7 @@ impl Gateway {
     }
 }
 
-/// The context that the authorizer gives, or the reply to a request that it
-/// does not let through.
+/// The authorizer's context, or the reply to a request that it denies.
 async fn authorize(
     authorizer: &Arc<Running>,
     request: &event::Request<'_>,

@@ -1,51 +1,44 @@
-//! A function's reply as HTTP: response format 2.0.
+//! A function's result as an HTTP reply, in response format 2.0.
 
 use axum::{
     body::Body,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json, value::RawValue};
 
-/// A reply of the gateway itself: a status and `{"message": …}`.
+/// A reply of the gateway itself: `{"message": …}`.
 pub(crate) fn message(status: StatusCode, text: &str) -> Response {
-    let mut reply = Response::new(Body::from(json!({"message": text}).to_string()));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    reply
+    json(status, json!({"message": text}).to_string())
 }
 
-/// What API Gateway says when a function fails or says what it cannot read.
+/// API Gateway's reply if a function fails or returns a malformed result.
 pub(crate) fn internal_error() -> Response {
     message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
-/// The HTTP reply that a function's reply stands for.
-pub(crate) fn from_function(reply: &RawValue) -> Response {
-    let value: Value = serde_json::from_str(reply.get()).unwrap_or_default();
+/// The HTTP reply for a function's result.
+pub(crate) fn from_function(result: &RawValue) -> Response {
+    let value: Value = serde_json::from_str(result.get()).unwrap_or_default();
     match value.get("statusCode") {
         Some(status) => structured(status, &value).unwrap_or_else(internal_error),
-        // Anything else is the body itself.
+        // A result without a status is the body.
         None => {
             let body = match value {
                 Value::String(text) => text,
-                _ => reply.get().to_owned(),
+                _ => result.get().to_owned(),
             };
-            let mut reply = Response::new(Body::from(body));
-            reply.headers_mut().insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
-            reply
+            json(StatusCode::OK, body)
         }
     }
 }
 
-/// `multiValueHeaders` is not looked at: an HTTP API ignores it in format 2.0.
+fn json(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Like an HTTP API in format 2.0, this ignores `multiValueHeaders`.
 fn structured(status: &Value, value: &Value) -> Option<Response> {
     let status = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
     let status = StatusCode::from_u16(u16::try_from(status).ok()?).ok()?;
@@ -71,7 +64,7 @@ fn structured(status: &Value, value: &Value) -> Option<Response> {
             other => other.to_string(),
         };
         let name = HeaderName::try_from(name.as_str()).ok()?;
-        // The length is counted anew, and the connection is not the function's.
+        // The server sets these, for the body and connection that it uses.
         if name != header::CONTENT_LENGTH
             && name != header::CONNECTION
             && name != header::TRANSFER_ENCODING
@@ -115,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_structured_reply_is_taken_apart() {
+    async fn a_structured_result_sets_status_headers_cookies_and_body() {
         let (status, headers, body) = reply(json!({
             "statusCode": 201,
             "headers": {"Location": "/a", "content-type": "application/json", "content-length": "999"},
@@ -140,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn anything_else_is_the_body() {
+    async fn any_other_result_is_the_body() {
         assert_eq!(reply(json!("hello")).await.2, "hello");
         let (status, headers, body) = reply(json!({"a": 1})).await;
         assert_eq!((status, body.as_str()), (200, r#"{"a":1}"#));
@@ -151,19 +144,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_a_reply_is_an_internal_error() {
-        for broken in [
+    async fn a_malformed_result_is_an_internal_server_error() {
+        for malformed in [
             json!({"statusCode": "many"}),
             json!({"statusCode": 99_999}),
-            json!({"statusCode": 200, "body": {"not": "a text"}}),
+            json!({"statusCode": 200, "body": {"not": "a string"}}),
             json!({"statusCode": 200, "body": "%", "isBase64Encoded": true}),
             json!({"statusCode": 200, "headers": {"a b": "c"}}),
         ] {
-            let (status, _, body) = reply(broken.clone()).await;
+            let (status, _, body) = reply(malformed.clone()).await;
             assert_eq!(
                 (status, body.as_str()),
                 (500, r#"{"message":"Internal Server Error"}"#),
-                "{broken}"
+                "{malformed}"
             );
         }
     }

@@ -1,10 +1,10 @@
-//! Which route takes a request: API Gateway's order of precedence.
+//! The route that handles a request, in API Gateway's order of precedence.
 
 use std::sync::Arc;
 
 use crate::{functions::Running, template::Route};
 
-/// A route and what it leads to.
+/// A route and its functions.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) route: Route,
@@ -13,12 +13,12 @@ pub(crate) struct Target {
     pub(crate) authorizer: Option<Arc<Running>>,
 }
 
-/// One part of a route's path.
+/// A segment of a route's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Exactly(String),
     Parameter(String),
-    /// `{proxy+}`: all that is left, at least one part.
+    /// `{proxy+}`: the rest of the path, at least one segment.
     Greedy(String),
 }
 
@@ -79,8 +79,8 @@ impl<T> Routes<T> {
     }
 }
 
-/// `/a/b` as two parts, `/` as none. A slash at the end makes another path, as
-/// it does for API Gateway.
+/// Two segments for `/a/b`, none for `/`. A trailing slash makes a different path,
+/// as for API Gateway.
 fn segments(path: &str) -> Vec<&str> {
     match path.strip_prefix('/').unwrap_or(path) {
         "" => Vec::new(),
@@ -106,7 +106,7 @@ fn parts(path: &str) -> Vec<Part> {
         .collect()
 }
 
-/// The parameters, if the path fits.
+/// The parameters, if the path matches.
 fn matched(parts: &[Part], segments: &[&str]) -> Option<Parameters> {
     let mut parameters = Vec::new();
     let mut index = 0;
@@ -133,8 +133,8 @@ fn matched(parts: &[Part], segments: &[&str]) -> Option<Parameters> {
     (index == segments.len()).then_some(parameters)
 }
 
-/// Full matches go before greedy ones; the more specific path goes first, part
-/// by part; among equals a named method goes before any.
+/// Full matches precede greedy ones; then the more specific path comes first,
+/// segment by segment; then a specific method precedes any.
 fn rank<T>(entry: &Entry<T>) -> (bool, Vec<u8>, bool) {
     let specific = |part: &Part| match part {
         Part::Exactly(_) => 0,

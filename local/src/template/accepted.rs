@@ -1,5 +1,5 @@
-//! What a template may say that changes nothing on a laptop, and why. All that
-//! is neither here nor read elsewhere stops the start.
+//! What a template may contain without any effect on a laptop, and why. Anything
+//! that is neither in this table nor read elsewhere prevents the start.
 
 use super::yaml::Node;
 
@@ -15,19 +15,19 @@ pub struct Accepted {
 }
 
 const IAM: &str =
-    "permissions are not enforced here; the architecture tests and the cloud run check them";
-const ALARMS: &str = "nothing watches a laptop";
+    "permissions are not enforced here; the architecture tests and the emulated cloud check them";
+const ALARMS: &str = "there is no monitoring on a laptop";
 const LOGS: &str = "logs go to standard error";
-const AT_REST: &str = "the data lies in one file of yours, unencrypted";
-const BACKUP: &str = "copy .local/ to keep a state";
-const DEPLOY: &str = "it steers a deployment, and there is none";
-const MACHINE: &str = "functions share this process and its processor";
-const TEXT: &str = "it is a note to people";
-const MAIL: &str = "mail goes to the local mailbox, whoever sends it";
-const BILLING: &str = "nothing is billed and nothing throttled";
-const EDGE: &str = "there is no stage in front of the gateway to throttle or to log";
+const AT_REST: &str = "data is stored in a local file, unencrypted";
+const BACKUP: &str = "copy .local/ to back up the data";
+const DEPLOY: &str = "nothing is deployed";
+const MACHINE: &str = "all functions share this process";
+const TEXT: &str = "it is documentation";
+const MAIL: &str = "mail goes to the local mailbox, whatever the sender";
+const BILLING: &str = "nothing is billed or throttled";
+const EDGE: &str = "there is no stage that throttles or logs requests";
 
-/// The one table of what is accepted without effect.
+/// Everything that is accepted without effect.
 pub const ACCEPTED: &[Accepted] = &[
     all("AWS::IAM::Role", IAM),
     all("AWS::IAM::ManagedPolicy", IAM),
@@ -87,7 +87,7 @@ pub const ACCEPTED: &[Accepted] = &[
     of(
         "ScheduleV2 event",
         "RetryPolicy",
-        "a failed run is tried again as any asynchronous call, and the next is due soon",
+        "a failed run is retried like any asynchronous invocation",
     ),
     of("ScheduleV2 event", "RoleArn", IAM),
     of("ScheduleV2 event", "PermissionsBoundary", IAM),
@@ -96,12 +96,12 @@ pub const ACCEPTED: &[Accepted] = &[
     of(
         "Schedule event",
         "RetryPolicy",
-        "a failed run is tried again as any asynchronous call, and the next is due soon",
+        "a failed run is retried like any asynchronous invocation",
     ),
     of(
         "DestinationConfig.OnFailure",
         "Type",
-        "the destination's ARN says what it is",
+        "the ARN of the destination determines its type",
     ),
     // The API.
     of("AWS::Serverless::HttpApi", "Name", TEXT),
@@ -117,6 +117,11 @@ pub const ACCEPTED: &[Accepted] = &[
         "DisableExecuteApiEndpoint",
         EDGE,
     ),
+    of("DefinitionBody", "info", TEXT),
+    of("operation", "responses", TEXT),
+    of("operation", "summary", TEXT),
+    of("operation", "operationId", TEXT),
+    of("integration", "credentials", IAM),
     of("Auth", "EnableIamAuthorizer", IAM),
     of("authorizer", "EnableFunctionDefaultPermissions", IAM),
     of("authorizer", "FunctionInvokeRole", IAM),
@@ -146,7 +151,7 @@ pub const ACCEPTED: &[Accepted] = &[
     of(
         "AWS::SNS::Subscription by e-mail",
         "Endpoint",
-        "a laptop writes mail to its own mailbox only, and no alarm is raised",
+        "there are no alarms on a laptop",
     ),
     of("AWS::SNS::Topic", "KmsMasterKeyId", AT_REST),
     of("AWS::SNS::Topic", "TracingConfig", LOGS),
@@ -172,7 +177,7 @@ const fn of(owner: &'static str, property: &'static str, because: &'static str) 
     }
 }
 
-/// The row for a resource type that as a whole has no effect here.
+/// The row for a resource type without any effect here.
 pub(crate) fn resource(resource_type: &str) -> Option<&'static Accepted> {
     ACCEPTED
         .iter()
@@ -183,7 +188,7 @@ pub(crate) fn resource(resource_type: &str) -> Option<&'static Accepted> {
         })
 }
 
-/// The row for a subscription that tells a person and no queue.
+/// The row for a subscription that notifies a person instead of a queue.
 pub(crate) fn subscription(resource_type: &str, properties: &Node) -> Option<&'static Accepted> {
     let by_mail = resource_type == "AWS::SNS::Subscription"
         && properties
@@ -194,7 +199,7 @@ pub(crate) fn subscription(resource_type: &str, properties: &Node) -> Option<&'s
         .flatten()
 }
 
-/// The row for a property without effect of a thing that is honoured.
+/// The row for a property without effect of something that is supported.
 pub(crate) fn property(owner: &str, property: &str) -> Option<&'static Accepted> {
     ACCEPTED
         .iter()

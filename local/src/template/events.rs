@@ -7,7 +7,7 @@ use super::{
     handles::Handles, yaml::Node,
 };
 
-/// Lambda's own defaults and limits for event source mappings.
+/// Lambda's defaults and limits for event source mappings.
 const QUEUE_BATCH_DEFAULT: usize = 10;
 const QUEUE_BATCH_MAX: usize = 10_000;
 /// Above this a queue needs a batching window.
@@ -187,7 +187,7 @@ fn stream(
         batch_size,
         window,
         bisect,
-        // Minus one, the default, is without limit.
+        // Minus one, the default, means no limit.
         retries_max: retries.and_then(|retries| u32::try_from(retries).ok()),
         age_max: age_seconds
             .and_then(|seconds| u64::try_from(seconds).ok())

@@ -1,12 +1,12 @@
-//! Reading the properties of a resource so that none is overlooked.
+//! Reading the properties of a resource without overlooking any.
 
 use super::{
     TemplateError, accepted,
     yaml::{Entry, Node},
 };
 
-/// The properties of one thing. Each is taken by name; [`Fields::finish`]
-/// refuses what nobody took and the table of accepted ones does not have.
+/// The properties of something. Each is taken by name; [`Fields::finish`] rejects
+/// any that was neither taken nor is in the table of accepted ones.
 pub(crate) struct Fields<'a> {
     owner: String,
     line: usize,
@@ -31,33 +31,33 @@ impl<'a> Fields<'a> {
         self.line
     }
 
-    /// A property that may be there.
+    /// An optional property.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'a Node> {
         let index = self.entries.iter().position(|entry| entry.key == name)?;
         self.taken[index] = true;
         Some(&self.entries[index].value)
     }
 
-    /// A property that must be there.
+    /// A required property.
     pub(crate) fn require(&mut self, name: &str) -> Result<&'a Node, TemplateError> {
         let (line, owner) = (self.line, self.owner.clone());
         self.take(name)
             .ok_or_else(|| TemplateError::at(line, format!("{owner} needs {name}")))
     }
 
-    /// A property that must be a text.
+    /// A required property that is a text.
     pub(crate) fn require_text(&mut self, name: &str) -> Result<String, TemplateError> {
         Ok(self.require(name)?.as_text()?.to_owned())
     }
 
-    /// A property that may be a text.
+    /// An optional property that is a text.
     pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, TemplateError> {
         self.take(name)
             .map(|node| node.as_text().map(str::to_owned))
             .transpose()
     }
 
-    /// A property that may be a number.
+    /// An optional property that is a number.
     pub(crate) fn number<N: std::str::FromStr>(
         &mut self,
         name: &str,
@@ -67,15 +67,12 @@ impl<'a> Fields<'a> {
         };
         let text = node.as_text()?;
         let number = text.parse().map_err(|_| {
-            TemplateError::at(
-                node.line,
-                format!("{name} is {text}, which is not a fitting number"),
-            )
+            TemplateError::at(node.line, format!("{name} is {text}, not a valid number"))
         })?;
         Ok(Some(number))
     }
 
-    /// A property that is either true or false; false when it is absent.
+    /// A property that is either true or false; false if it is absent.
     pub(crate) fn flag(&mut self, name: &str) -> Result<bool, TemplateError> {
         let Some(node) = self.take(name) else {
             return Ok(false);
@@ -90,7 +87,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A property that may be a list of texts; one text counts as a list of one.
+    /// An optional list of texts; a single text counts as a list of one.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, TemplateError> {
         let Some(node) = self.take(name) else {
             return Ok(Vec::new());
@@ -105,7 +102,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A property that may only have one value here.
+    /// A property that must have this value here, if it is present.
     pub(crate) fn only(&mut self, name: &str, value: &str) -> Result<(), TemplateError> {
         match self.take(name) {
             Some(node) if node.as_text()? != value => Err(TemplateError::at(
@@ -116,14 +113,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Refuses what is left over.
+    /// Rejects what is left over.
     pub(crate) fn finish(self) -> Result<(), TemplateError> {
         for (entry, taken) in self.entries.iter().zip(&self.taken) {
             if !taken && accepted::property(&self.owner, &entry.key).is_none() {
                 return Err(TemplateError::at(
                     entry.line,
                     format!(
-                        "{} of {} is not something this shop can honour",
+                        "{} of {} is not supported by the development server",
                         entry.key, self.owner
                     ),
                 ));

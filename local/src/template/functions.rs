@@ -1,4 +1,4 @@
-//! Functions, and the roles they run in.
+//! Functions and their roles.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,13 +9,13 @@ use super::{
     yaml::{Entry, Kind, Node},
 };
 
-/// Lambda's own defaults and limits.
+/// Lambda's defaults and limits.
 const TIMEOUT_SECONDS_DEFAULT: u64 = 3;
 const TIMEOUT_SECONDS_MAX: u64 = 900;
 const MEMORY_MB_DEFAULT: u32 = 128;
 
-/// Puts the properties of `Globals` under those of one resource: what the
-/// resource says itself wins, variables are merged, lists are joined.
+/// Merges the properties of `Globals` into those of a resource: the resource's own
+/// values take precedence, maps are merged and lists are concatenated.
 pub(crate) fn with_globals(
     properties: &Node,
     globals: Option<&Node>,

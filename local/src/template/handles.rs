@@ -1,18 +1,18 @@
-//! From what `!Ref` and `!GetAtt` gave, back to the resource that was meant.
+//! From the values of `!Ref` and `!GetAtt` back to the resource.
 
 use super::{TemplateError, model::Statement, names, resolve::Scope, yaml::Node};
 
-/// One resource by all that it is known by.
+/// A resource and the values that refer to it.
 struct Handle {
     logical_id: String,
     resource_type: String,
     known_as: Vec<String>,
 }
 
-/// All resources by what they are known by.
+/// All resources, to be found by the values that refer to them.
 pub(crate) struct Handles(Vec<Handle>);
 
-/// The attributes by which a resource can be meant.
+/// The attributes that can refer to a resource.
 const ATTRIBUTES: &[&str] = &["Arn", "StreamArn", "TopicArn", "Id"];
 
 impl Handles {
@@ -36,7 +36,7 @@ impl Handles {
         Ok(Self(handles))
     }
 
-    /// The logical id of the resource of this type that `node` means.
+    /// The logical id of the resource of this type that `node` refers to.
     pub(crate) fn find(&self, node: &Node, resource_type: &str) -> Result<String, TemplateError> {
         let text = node.as_text()?;
         self.0
@@ -55,7 +55,7 @@ impl Handles {
     }
 
     /// The resource of an IAM statement: `OrdersTable`,
-    /// `OrdersTable/index/by-user`, or the text itself when it is none of ours.
+    /// `OrdersTable/index/by-user`, or the text itself if it is not of this template.
     fn resource(&self, arn: &str) -> String {
         for handle in &self.0 {
             for name in &handle.known_as {
@@ -107,7 +107,7 @@ impl Handles {
     }
 }
 
-/// A list's items, or the one thing that stands in a list's place.
+/// The items of a list, or a single value in place of a list.
 fn one_or_more(node: &Node) -> &[Node] {
     match node.as_list() {
         Ok(items) => items,

@@ -1,6 +1,6 @@
-//! `template.yaml`, read into types. There is no list of routes, queues or
-//! functions anywhere else: what the template does not say does not exist, and
-//! what it says and cannot be honoured stops the start with its line.
+//! `template.yaml`, read into types. It is the only source of routes, queues and
+//! functions, and anything in it that is not supported here prevents the start,
+//! with its line.
 
 mod accepted;
 mod api;
@@ -34,13 +34,13 @@ use resolve::Scope;
 use stores::Resource;
 use yaml::Node;
 
-/// What the stack is called on a laptop.
+/// The name of the stack on a laptop.
 pub const STACK_NAME: &str = "emporium";
 
-/// The transform that the template must name.
+/// The transform that the template must declare.
 const TRANSFORM: &str = "AWS::Serverless-2016-10-31";
 
-/// Why a template cannot be run here: `template.yaml:12: …`.
+/// Why a template cannot run here: `template.yaml:12: …`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {reason}")]
 pub struct TemplateError {
@@ -79,19 +79,21 @@ pub struct Template {
     pub subscriptions: Vec<Subscription>,
     /// Its secrets.
     pub secrets: Vec<Secret>,
-    /// Its roles; nothing is refused here for want of one.
+    /// Its roles; permissions are not enforced here.
     pub roles: Vec<Role>,
     /// The code names of functions whose condition does not hold.
     pub switched_off: Vec<String>,
     /// The logical ids of what is accepted without effect, and why.
     pub accepted: BTreeMap<String, &'static str>,
+    /// The routes of the API's definition until their functions have been read.
+    routes: Vec<(String, Route)>,
 }
 
 impl Template {
     /// Reads a template from a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or says what cannot be honoured.
+    /// If the file cannot be read, or contains something that is not supported.
     pub fn load(path: &Path, environment: &Environment) -> Result<Self, TemplateError> {
         let named = |error: TemplateError| TemplateError {
             file: path
@@ -112,7 +114,7 @@ impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// When it says what cannot be honoured.
+    /// If it contains something that is not supported.
     pub fn parse(text: &str, environment: &Environment) -> Result<Self, TemplateError> {
         let root = yaml::parse(text)?;
         let mut top = Fields::of(&root, "template")?;
@@ -236,7 +238,11 @@ impl Template {
                     "a second HttpApi is not supported here",
                 ));
             }
-            "AWS::Serverless::HttpApi" => self.api = Some(api::api(&resource)?),
+            "AWS::Serverless::HttpApi" => {
+                let (api, routes) = api::api(&resource)?;
+                self.api = Some(api);
+                self.routes = routes;
+            }
             "AWS::DynamoDB::Table" => self.tables.push(stores::table(&resource)?),
             "AWS::SQS::Queue" => self.queues.push(stores::queue(&resource)?),
             "AWS::SNS::Topic" => self.topics.push(stores::topic(&resource)?),
@@ -253,8 +259,19 @@ impl Template {
         Ok(())
     }
 
-    /// What CloudFormation or the service would refuse only on deployment.
+    /// What CloudFormation or the service would reject during deployment.
     fn check(&mut self) -> Result<(), TemplateError> {
+        for (function, route) in std::mem::take(&mut self.routes) {
+            let function = self
+                .functions
+                .iter_mut()
+                .find(|one| one.logical_id == function);
+            let function = function.ok_or_else(|| {
+                let reason = format!("the function of {} is not deployed", route.key());
+                TemplateError::at(route.line, reason)
+            })?;
+            function.events.push(Event::Http(route));
+        }
         let api = self.api.as_ref();
         let mut keys: Vec<String> = Vec::new();
         for function in &mut self.functions {
@@ -324,7 +341,7 @@ impl Template {
         Ok(())
     }
 
-    /// The function whose code bears this name.
+    /// The function with this code name.
     pub fn function(&self, code_name: &str) -> Option<&Function> {
         self.functions
             .iter()
@@ -332,7 +349,7 @@ impl Template {
     }
 }
 
-/// What `Globals` says.
+/// The properties in `Globals`.
 struct Globals {
     function: Option<Node>,
     http_api: Option<Node>,

@@ -1,15 +1,15 @@
-//! What the resources are called once they exist: what `!Ref` and `!GetAtt`
-//! give. The account and the region are made up; nothing leaves this machine.
+//! The names and ARNs of resources, as `!Ref` and `!GetAtt` return them. Account and
+//! region are fictitious; nothing leaves this machine.
 
-/// The region that functions are told they are in.
+/// The region that functions see.
 pub(crate) const REGION: &str = "us-east-1";
-/// The account that everything belongs to.
+/// The account that owns all resources.
 pub(crate) const ACCOUNT: &str = "000000000000";
 /// The id of the API; see [`api_endpoint`].
 pub(crate) const API_ID: &str = "emporium";
 
-/// The address that the API would have in AWS. Where a function's environment
-/// says it, the shop's own address is put in its place.
+/// The address that the API would have in AWS. In the environment of functions it
+/// is replaced by the address of the development server.
 pub(crate) fn api_endpoint() -> String {
     format!("https://{API_ID}.execute-api.{REGION}.amazonaws.com")
 }
@@ -19,8 +19,8 @@ pub(crate) fn function_arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
 }
 
-/// The ARN of a function's alias, which names a published version of it. Here
-/// all versions are the code that runs.
+/// The ARN of a function's alias. In AWS it refers to a published version; here
+/// every version is the running code.
 pub(crate) fn alias_arn(name: &str, alias: &str) -> String {
     format!("{}:{alias}", function_arn(name))
 }
@@ -40,8 +40,8 @@ pub(crate) fn queue_arn(name: &str) -> String {
     format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// A queue's URL. Only its last part is looked at, by the SDK and by the
-/// embedded SQS; `.localhost` never leaves the machine.
+/// A queue's URL. The SDK and the embedded SQS only use its last part; `.localhost`
+/// never leaves the machine.
 pub(crate) fn queue_url(name: &str) -> String {
     format!("http://sqs.{REGION}.localhost/{ACCOUNT}/{name}")
 }
@@ -51,8 +51,8 @@ pub(crate) fn topic_arn(name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// A secret's ARN. The real one has six random letters at its end, which are
-/// put in when the secret has been made.
+/// A secret's ARN. The real one ends in six random characters, which are filled in
+/// when the secret has been created.
 pub(crate) fn secret_arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-??????")
 }
@@ -73,7 +73,7 @@ pub(crate) fn name_property(resource_type: &str) -> Option<&'static str> {
     })
 }
 
-/// What `!Ref` gives.
+/// What `!Ref` returns.
 pub(crate) fn reference(resource_type: &str, name: &str) -> String {
     match resource_type {
         "AWS::SQS::Queue" => queue_url(name),
@@ -84,7 +84,7 @@ pub(crate) fn reference(resource_type: &str, name: &str) -> String {
     }
 }
 
-/// What `!GetAtt` gives; nothing for an attribute that is not known.
+/// What `!GetAtt` returns; nothing for an unknown attribute.
 pub(crate) fn attribute(resource_type: &str, name: &str, attribute: &str) -> Option<String> {
     Some(match (resource_type, attribute) {
         ("AWS::DynamoDB::Table", "Arn") => table_arn(name),

@@ -13,8 +13,8 @@ pub(crate) enum Parameter {
     List(Vec<String>),
 }
 
-/// The values of all parameters: a variable of the same name, or of the same
-/// name in capitals with underscores, goes before the default.
+/// The values of all parameters. A variable of the same name, or of the name in
+/// upper snake case, overrides the default.
 pub(crate) fn read(
     node: Option<&Node>,
     environment: &Environment,
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_goes_before_the_default_and_the_exact_name_first() {
+    fn a_variable_overrides_the_default_and_the_exact_name_comes_first() {
         let text = "Limit: {Type: Number, Default: 5}\n";
         let value = |variables| read_with(text, variables).unwrap().remove("Limit").unwrap();
         assert_eq!(value(&[]), Parameter::Text("5".into()));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn values_out_of_bounds_are_refused_with_the_line() {
+    fn values_out_of_bounds_are_rejected_with_the_line() {
         let error = read_with(
             "A: {Type: String, Default: x}\nLimit: {Type: Number, Default: 5, MaxValue: 9}\n",
             &[("LIMIT", "10")],

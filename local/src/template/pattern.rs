@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A pattern of `FilterCriteria`, read and known to be supported.
+/// A pattern of `FilterCriteria` that is supported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Fields);
 
@@ -29,14 +29,14 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// Says, in words, what is not supported.
+    /// The reason why it is not supported.
     pub fn parse(text: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| format!("the pattern is not JSON: {error}"))?;
         Ok(Self(fields(&value)?))
     }
 
-    /// Whether a record has all that the pattern asks for.
+    /// Whether a record matches the pattern.
     pub fn matches(&self, record: &Value) -> bool {
         all_match(&self.0, Some(record))
     }
@@ -110,11 +110,11 @@ fn option_matches(option: &Match, value: Option<&Value>) -> bool {
     }
 }
 
-/// Whether the embedded SNS understands a subscription's filter policy, which
-/// would otherwise quietly match nothing.
+/// Checks that the embedded SNS supports a subscription's filter policy. One that it
+/// does not support would silently match nothing.
 ///
 /// # Errors
-/// Says, in words, what is not supported.
+/// The reason why it is not supported.
 pub(crate) fn check_filter_policy(policy: &Value, on_body: bool) -> Result<(), String> {
     let object = policy
         .as_object()
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_must_match_and_one_of_its_options() {
+    fn every_field_must_match_one_of_its_options() {
         let pattern = json!({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"kind": {"S": ["outbox"]}}}});
         let record = |name: &str, kind: &str| json!({"eventName": name, "dynamodb": {"NewImage": {"kind": {"S": kind}}}});
         assert!(matches(pattern.clone(), record("INSERT", "outbox")));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused() {
+    fn unsupported_patterns_are_rejected() {
         for pattern in [
             r#"{"a": [{"numeric": [">", 1]}]}"#,
             r#"{"$or": [{"a": ["b"]}]}"#,

@@ -1,4 +1,4 @@
-//! Works the intrinsic functions out: what comes out has none left.
+//! Evaluates intrinsic functions.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -8,7 +8,7 @@ use super::{
     yaml::{Entry, Kind, Node},
 };
 
-/// What intrinsic functions look things up in.
+/// The context in which intrinsic functions are evaluated.
 pub(crate) struct Scope<'a> {
     pub(crate) stack: String,
     pub(crate) parameters: BTreeMap<String, Parameter>,
@@ -16,12 +16,12 @@ pub(crate) struct Scope<'a> {
     pub(crate) mappings: Option<&'a Node>,
     /// Logical id to type and unresolved properties.
     pub(crate) resources: BTreeMap<String, (String, Option<&'a Node>)>,
-    /// Names that are being worked out, to notice one that needs itself.
+    /// Names that are being evaluated, to detect cycles.
     pub(crate) open: RefCell<Vec<String>>,
 }
 
 impl Scope<'_> {
-    /// The node without intrinsic functions; nothing when it is `AWS::NoValue`.
+    /// The evaluated node; nothing if it is `AWS::NoValue`.
     pub(crate) fn resolve(&self, node: &Node) -> Result<Option<Node>, TemplateError> {
         match &node.kind {
             Kind::Scalar { text, .. } if text.contains("{{resolve:") => Err(TemplateError::at(
@@ -63,10 +63,10 @@ impl Scope<'_> {
         }
     }
 
-    /// The node without intrinsic functions; it must have a value.
+    /// The evaluated node, which must have a value.
     fn value(&self, node: &Node) -> Result<Node, TemplateError> {
         self.resolve(node)?
-            .ok_or_else(|| TemplateError::at(node.line, "AWS::NoValue cannot stand here"))
+            .ok_or_else(|| TemplateError::at(node.line, "AWS::NoValue is not allowed here"))
     }
 
     fn text(&self, node: &Node) -> Result<String, TemplateError> {
@@ -104,7 +104,7 @@ impl Scope<'_> {
                 let index: Option<usize> = self.text(index)?.parse().ok();
                 let item = index.and_then(|index| items.as_list().ok()?.get(index).cloned());
                 item.map(Some).ok_or_else(|| {
-                    TemplateError::at(line, "Fn::Select asks for an item that is not there")
+                    TemplateError::at(line, "Fn::Select asks for an item that does not exist")
                 })
             }
             "Fn::If" => match argument.as_list()? {
@@ -176,7 +176,7 @@ impl Scope<'_> {
         }))
     }
 
-    /// What `${name}` stands for.
+    /// The value of `${name}`.
     fn lookup(&self, name: &str, line: usize) -> Result<String, TemplateError> {
         match self.parameters.get(name) {
             Some(Parameter::Text(text)) => return Ok(text.clone()),
@@ -209,8 +209,8 @@ impl Scope<'_> {
         })
     }
 
-    /// What SAM gives for `!Ref PlaceOrderFunction.Alias`; nothing when the
-    /// function publishes none.
+    /// What SAM makes of `!Ref PlaceOrderFunction.Alias`; nothing if the function
+    /// publishes no alias.
     pub(crate) fn alias_arn(
         &self,
         logical: &str,
@@ -242,7 +242,7 @@ impl Scope<'_> {
     fn attribute_at(&self, path: &str, line: usize) -> Result<String, TemplateError> {
         let (logical, attribute) = path
             .split_once('.')
-            .ok_or_else(|| TemplateError::at(line, format!("{path} names no attribute")))?;
+            .ok_or_else(|| TemplateError::at(line, format!("{path} has no attribute")))?;
         let (resource_type, physical) = self.physical(logical, line)?;
         names::attribute(resource_type, &physical, attribute).ok_or_else(|| {
             TemplateError::at(
@@ -252,7 +252,7 @@ impl Scope<'_> {
         })
     }
 
-    /// A resource's type and its name once it exists.
+    /// A resource's type and physical name.
     pub(crate) fn physical(
         &self,
         logical: &str,
@@ -272,7 +272,7 @@ impl Scope<'_> {
         if self.open.borrow().iter().any(|open| open == logical) {
             return Err(TemplateError::at(
                 line,
-                format!("the name of {logical} needs itself"),
+                format!("the name of {logical} depends on itself"),
             ));
         }
         self.open.borrow_mut().push(logical.to_owned());
@@ -307,7 +307,7 @@ impl Scope<'_> {
                 result.push_str(&format!("${{{literal}}}"));
             } else if let Some(value) = own.and_then(|own| own.get(name)) {
                 result.push_str(&self.text(value)?);
-            } else if name.contains('.') && !name.starts_with("AWS::") {
+            } else if name.contains('.') && !name.ends_with(".Alias") {
                 result.push_str(&self.attribute_at(name, argument.line)?);
             } else {
                 result.push_str(&self.lookup(name, argument.line)?);
@@ -328,7 +328,7 @@ impl Scope<'_> {
         if self.open.borrow().contains(&mark) {
             return Err(TemplateError::at(
                 line,
-                format!("the condition {name} needs itself"),
+                format!("the condition {name} depends on itself"),
             ));
         }
         self.open.borrow_mut().push(mark);

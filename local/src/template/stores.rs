@@ -22,7 +22,7 @@ pub(crate) struct Resource<'a> {
 impl<'a> Resource<'a> {
     pub(crate) fn fields(&self) -> Result<Fields<'a>, TemplateError> {
         let mut fields = Fields::of(self.properties, self.resource_type)?;
-        // The name has been worked out already.
+        // The name has been evaluated already.
         if let Some(property) = names::name_property(self.resource_type) {
             fields.take(property);
         }
@@ -30,7 +30,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// What SQS does when the template does not say otherwise.
+/// SQS's default.
 const VISIBILITY_SECONDS_DEFAULT: u64 = 30;
 
 pub(crate) fn table(resource: &Resource<'_>) -> Result<Table, TemplateError> {

@@ -130,7 +130,7 @@ fn read(text: &str) -> Result<Template, TemplateError> {
 }
 
 #[test]
-fn the_whole_shop_is_read() {
+fn a_whole_template_is_read() {
     let template = read(SHOP).unwrap();
     let place_order = template.function("place-order").unwrap();
     assert_eq!(place_order.function_name, "emporium-place-order");
@@ -221,7 +221,7 @@ fn statements_name_logical_ids() {
 }
 
 #[test]
-fn the_triggers_are_read() {
+fn triggers_are_read() {
     let template = read(SHOP).unwrap();
     let events = &template.function("place-order").unwrap().events;
     let queue = events.iter().find_map(|event| {
@@ -268,7 +268,7 @@ fn the_triggers_are_read() {
 
 /// Each case: what is replaced in the shop above, by what, and the error.
 #[test]
-fn what_cannot_be_honoured_stops_with_its_line_and_the_reason() {
+fn what_is_not_supported_is_rejected_with_its_line_and_the_reason() {
     let cases = [
         (
             "      VisibilityTimeout: 60",
@@ -278,7 +278,7 @@ fn what_cannot_be_honoured_stops_with_its_line_and_the_reason() {
         (
             "BillingMode: PAY_PER_REQUEST",
             "ImportSourceSpecification: {}",
-            "ImportSourceSpecification of AWS::DynamoDB::Table is not something this shop can honour",
+            "ImportSourceSpecification of AWS::DynamoDB::Table is not supported by the development server",
         ),
         (
             "Alarm: {Type: AWS::CloudWatch::Alarm",
@@ -348,7 +348,7 @@ fn what_cannot_be_honoured_stops_with_its_line_and_the_reason() {
         (
             "FunctionResponseTypes: [ReportBatchItemFailures]",
             "FilterCriteria: {Filters: []}",
-            "FilterCriteria of SQS event is not something this shop can honour",
+            "FilterCriteria of SQS event is not supported by the development server",
         ),
         (
             "AllowOrigins: !Ref AllowedOrigins",
@@ -358,12 +358,12 @@ fn what_cannot_be_honoured_stops_with_its_line_and_the_reason() {
         (
             "!Sub '${AWS::StackName}-orders'",
             "!Ref OrdersTable",
-            "the name of OrdersTable needs itself",
+            "the name of OrdersTable depends on itself",
         ),
         (
             "IsProd: !Equals [!Ref Stage, prod]",
             "IsProd: !Not [{Condition: IsTest}]",
-            "the condition IsProd needs itself",
+            "the condition IsProd depends on itself",
         ),
     ];
     for (old, new, reason) in cases {
@@ -383,7 +383,7 @@ fn what_cannot_be_honoured_stops_with_its_line_and_the_reason() {
 }
 
 #[test]
-fn an_error_names_the_very_line() {
+fn an_error_names_the_exact_line() {
     let text = SHOP.replacen(
         "      KeySchema: [{AttributeName: pk, KeyType: HASH}]",
         "      KeySchemata: []",

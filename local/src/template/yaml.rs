@@ -1,22 +1,22 @@
-//! YAML as a tree that knows its lines. CloudFormation's short tags (`!Ref x`)
-//! become their long forms (`Ref: x`) here, so that nothing else sees two.
+//! YAML as a tree with line numbers. CloudFormation's short tags (`!Ref x`) are
+//! converted to their long forms (`Ref: x`), the only ones that other code handles.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::TemplateError;
 
-/// The deepest nesting that is read. CloudFormation's own JSON limit is far
-/// below; this keeps a broken file from exhausting the stack.
+/// The maximum nesting. It keeps a broken file from exhausting the stack; real
+/// templates are far below it.
 const DEPTH_MAX: usize = 64;
 
-/// A piece of the template with the line that it starts on.
+/// A node of the template with the line that it starts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) line: usize,
     pub(crate) kind: Kind,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A scalar; `plain` when it is not quoted, and may be a number or a truth value.
@@ -148,10 +148,7 @@ impl<'a> Reader<'a> {
                 Ok(event)
             }
             Some(Err(error)) => Err(TemplateError::at(error.marker().line(), error.info())),
-            None => Err(TemplateError::at(
-                self.line,
-                "the file ends in the middle of something",
-            )),
+            None => Err(TemplateError::at(self.line, "the file ends unexpectedly")),
         }
     }
 
@@ -205,7 +202,7 @@ impl<'a> Reader<'a> {
                 line,
                 "YAML aliases are not read; write the value out",
             )),
-            _ => Err(TemplateError::at(line, "not readable as YAML")),
+            _ => Err(TemplateError::at(line, "not valid YAML")),
         }
     }
 
@@ -219,7 +216,7 @@ impl<'a> Reader<'a> {
             };
             let line = self.line;
             if entries.iter().any(|entry| entry.key == key) {
-                return Err(TemplateError::at(line, format!("{key} is given twice")));
+                return Err(TemplateError::at(line, format!("{key} is defined twice")));
             }
             let event = self.next()?;
             let value = self.node(event, depth + 1)?;
@@ -274,9 +271,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_given_twice_is_refused() {
+    fn a_duplicate_key_is_rejected() {
         let error = parse("A: 1\nB: 2\nA: 3\n").unwrap_err();
-        assert_eq!(error.to_string(), "template.yaml:3: A is given twice");
+        assert_eq!(error.to_string(), "template.yaml:3: A is defined twice");
     }
 
     #[test]

@@ -1,46 +1,46 @@
-//! What a function's reply says of the batch that it was given.
+//! A function's reply to a batch: partial batch responses.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Which items of a batch are done.
+/// Which items of a batch succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum BatchResult {
     /// All.
-    Done,
+    Succeeded,
     /// None.
     Failed,
     /// All but these.
-    Except(BTreeSet<String>),
+    FailedItems(BTreeSet<String>),
 }
 
-/// Reads `batchItemFailures`. Nothing, `null` and an empty list mean that all
-/// is done; an identifier that is empty, missing or of no item, and a reply of
-/// another shape, that nothing is. Without `ReportBatchItemFailures` nobody
-/// looks at the reply.
-pub(crate) fn verdict<'i>(
+/// Parses `batchItemFailures` by Lambda's rules. If it is absent, `null` or empty,
+/// the whole batch has succeeded. An identifier that is empty, missing or unknown,
+/// or a reply of another shape, means that the whole batch has failed. Without
+/// `ReportBatchItemFailures` the reply is ignored.
+pub(crate) fn batch_result<'i>(
     reply: &str,
     reports: bool,
     mut items: impl Iterator<Item = &'i str> + Clone,
-) -> Verdict {
+) -> BatchResult {
     if !reports {
-        return Verdict::Done;
+        return BatchResult::Succeeded;
     }
     let Ok(reply) = serde_json::from_str::<Value>(reply) else {
-        return Verdict::Failed;
+        return BatchResult::Failed;
     };
     let failures = match &reply {
-        Value::Null => return Verdict::Done,
-        Value::Object(object) if object.is_empty() => return Verdict::Done,
+        Value::Null => return BatchResult::Succeeded,
+        Value::Object(object) if object.is_empty() => return BatchResult::Succeeded,
         Value::Object(object) => object.get("batchItemFailures"),
         _ => None,
     };
     let failures = match failures {
-        Some(Value::Null) => return Verdict::Done,
-        Some(Value::Array(failures)) if failures.is_empty() => return Verdict::Done,
+        Some(Value::Null) => return BatchResult::Succeeded,
+        Some(Value::Array(failures)) if failures.is_empty() => return BatchResult::Succeeded,
         Some(Value::Array(failures)) => failures,
-        _ => return Verdict::Failed,
+        _ => return BatchResult::Failed,
     };
     let mut failed = BTreeSet::new();
     for failure in failures {
@@ -48,13 +48,13 @@ pub(crate) fn verdict<'i>(
             Some(item) if items.clone().any(|known| known == item) => {
                 failed.insert(item.to_owned())
             }
-            _ => return Verdict::Failed,
+            _ => return BatchResult::Failed,
         };
     }
     if items.all(|item| failed.contains(item)) {
-        Verdict::Failed
+        BatchResult::Failed
     } else {
-        Verdict::Except(failed)
+        BatchResult::FailedItems(failed)
     }
 }
 
@@ -62,24 +62,24 @@ pub(crate) fn verdict<'i>(
 mod tests {
     use super::*;
 
-    fn of(reply: &str) -> Verdict {
-        verdict(reply, true, ["a", "b", "c"].into_iter())
+    fn of(reply: &str) -> BatchResult {
+        batch_result(reply, true, ["a", "b", "c"].into_iter())
     }
 
     #[test]
-    fn an_empty_reply_in_any_form_means_that_all_is_done() {
+    fn an_empty_reply_in_any_form_means_that_the_batch_succeeded() {
         for reply in [
             "null",
             "{}",
             r#"{"batchItemFailures":null}"#,
             r#"{"batchItemFailures":[]}"#,
         ] {
-            assert_eq!(of(reply), Verdict::Done, "{reply}");
+            assert_eq!(of(reply), BatchResult::Succeeded, "{reply}");
         }
     }
 
     #[test]
-    fn an_identifier_that_cannot_be_used_fails_the_whole_batch() {
+    fn an_invalid_identifier_fails_the_whole_batch() {
         for reply in [
             r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
@@ -91,19 +91,22 @@ mod tests {
             r#""ok""#,
             "not json",
         ] {
-            assert_eq!(of(reply), Verdict::Failed, "{reply}");
+            assert_eq!(of(reply), BatchResult::Failed, "{reply}");
         }
     }
 
     #[test]
-    fn only_the_items_named_have_failed() {
+    fn only_the_listed_items_failed() {
         let reply = r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#;
-        assert_eq!(of(reply), Verdict::Except(["b".to_owned()].into()));
+        assert_eq!(of(reply), BatchResult::FailedItems(["b".to_owned()].into()));
         assert_eq!(
-            verdict(reply, false, ["a", "b"].into_iter()),
-            Verdict::Done,
-            "nobody looks"
+            batch_result(reply, false, ["a", "b"].into_iter()),
+            BatchResult::Succeeded,
+            "the reply is ignored"
         );
-        assert_eq!(verdict(reply, true, ["b"].into_iter()), Verdict::Failed);
+        assert_eq!(
+            batch_result(reply, true, ["b"].into_iter()),
+            BatchResult::Failed
+        );
     }
 }

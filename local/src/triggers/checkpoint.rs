@@ -1,5 +1,5 @@
-//! How far each stream mapping has come, so that a restart goes on from near
-//! there. It is written every second at most; what it lags behind comes again,
+//! The position of each stream mapping, from which a restart resumes. It is
+//! written at most every second, so the latest records may be delivered again,
 //! which consumers of a stream must expect.
 
 use std::{
@@ -12,14 +12,14 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use crate::cloud::Stop;
+use crate::cloud::StopSignal;
 
 /// The file in the data directory.
 const FILE: &str = "streams.json";
-/// Between writes.
-const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// The time between writes.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The sequence number of the last record that each mapping is done with.
+/// The sequence number of the last record that each mapping has processed.
 #[derive(Debug, Default)]
 pub(crate) struct Checkpoints {
     file: Option<PathBuf>,
@@ -33,8 +33,8 @@ struct Inner {
 }
 
 impl Checkpoints {
-    /// Those of an earlier run, if there was one. An unreadable file counts as
-    /// none: the streams are then read as the template says for new mappings.
+    /// Reads the checkpoints of an earlier run. An invalid file counts as none:
+    /// streams then start where the template says that new mappings do.
     pub(crate) fn open(directory: Option<&Path>) -> Self {
         let file = directory.map(|directory| directory.join(FILE));
         let bytes = file.as_ref().and_then(|file| std::fs::read(file).ok());
@@ -67,14 +67,14 @@ impl Checkpoints {
         inner.written = false;
     }
 
-    /// Writes now and then, and a last time when told to stop.
-    pub(crate) fn keep(self: &Arc<Self>, stop: Stop) -> JoinHandle<()> {
+    /// Writes periodically, and finally when told to stop.
+    pub(crate) fn write_periodically(self: &Arc<Self>, stop: StopSignal) -> JoinHandle<()> {
         let checkpoints = self.clone();
         tokio::spawn(async move {
             let mut stopping = std::pin::pin!(stop.wait());
             loop {
                 let stop_now = tokio::select! {
-                    () = tokio::time::sleep(WRITE_EVERY) => false,
+                    () = tokio::time::sleep(WRITE_INTERVAL) => false,
                     () = &mut stopping => true,
                 };
                 checkpoints.write();
@@ -100,7 +100,9 @@ impl Checkpoints {
         };
         match attempt() {
             Ok(()) => inner.written = true,
-            Err(error) => tracing::warn!(%error, file = %file.display(), "cannot be written"),
+            Err(error) => {
+                tracing::warn!(%error, file = %file.display(), "cannot write the stream checkpoints")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What makes functions run when nobody calls them: queues, streams, schedules.
+//! Event sources of functions: queues, streams and schedules.
 
 mod batch;
 mod checkpoint;
@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc};
 use tokio::task::JoinHandle;
 
 use crate::{
-    cloud::{Cloud, Stop},
+    cloud::{Cloud, StopSignal},
     functions::Functions,
     template::{Event, Template},
 };
@@ -20,14 +20,14 @@ use checkpoint::Checkpoints;
 use queue::QueueTrigger;
 use stream::{Destination, StreamTrigger};
 
-/// The triggers at work.
+/// The running triggers.
 pub(crate) struct Triggers {
     pub(crate) tasks: Vec<JoinHandle<()>>,
     checkpoints: Arc<Checkpoints>,
 }
 
 impl Triggers {
-    /// None, over what is kept of those that were.
+    /// No triggers; the checkpoints of an earlier run are kept.
     pub(crate) fn none(data: Option<&Path>) -> Self {
         Self {
             tasks: Vec::new(),
@@ -35,7 +35,7 @@ impl Triggers {
         }
     }
 
-    /// Keeps how far the streams have come; the last thing when all have ended.
+    /// Writes the final checkpoints, after all triggers have ended.
     pub(crate) fn finish(&self) {
         self.checkpoints.write();
     }
@@ -47,10 +47,10 @@ pub(crate) fn start(
     functions: &Functions,
     cloud: &Cloud,
     data: Option<&Path>,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Triggers {
     let checkpoints = Arc::new(Checkpoints::open(data));
-    let mut tasks = vec![checkpoints.keep(stop.clone())];
+    let mut tasks = vec![checkpoints.write_periodically(stop.clone())];
     for function in functions.all() {
         for event in &function.spec.events {
             match event {

@@ -1,27 +1,27 @@
-//! SQS event source mappings. Tries, hiding and the dead-letter queue are the
-//! queue's affair; here, what is done is deleted and the rest is left alone.
+//! SQS event source mappings. Messages that succeeded are deleted; retries,
+//! visibility and dead-lettering are up to the queue.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustack_sqs_model::types::Message;
 use serde_json::{Map, Value, json, value::to_raw_value};
 use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 
-use super::batch::{Verdict, verdict};
+use super::batch::{BatchResult, batch_result};
 use crate::{
-    cloud::{Queues, Stop},
+    cloud::{Queues, StopSignal},
     functions::Running,
     template::{Queue, QueueEvent, names},
 };
 
-/// How many batches Lambda works on at once before it scales up.
+/// Lambda's initial number of concurrent batches.
 const CONCURRENCY_DEFAULT: usize = 5;
-/// SQS waits at most this long for a message.
+/// SQS's limit for long polling.
 const WAIT_SECONDS: i32 = 20;
-/// After an error of the queue itself.
+/// The pause after an error of the queue itself.
 const ERROR_PAUSE: Duration = Duration::from_secs(1);
-/// Between looks while a batch is being gathered.
+/// The pause between polls while a batch is being gathered.
 const GATHER_PAUSE: Duration = Duration::from_millis(50);
 
 /// One mapping.
@@ -33,8 +33,8 @@ pub(crate) struct QueueTrigger {
 }
 
 impl QueueTrigger {
-    /// Works until it is time to stop.
-    pub(crate) fn start(self, stop: Stop) -> JoinHandle<()> {
+    /// Runs until it is told to stop.
+    pub(crate) fn start(self, stop: StopSignal) -> JoinHandle<()> {
         let trigger = Arc::new(self);
         tokio::spawn(async move {
             let permits = Arc::new(Semaphore::new(
@@ -60,16 +60,16 @@ impl QueueTrigger {
         })
     }
 
-    /// The next batch; none when there was nothing for a while.
+    /// The next batch; empty if no message has arrived for a while.
     async fn gather(&self) -> Vec<Message> {
-        let most = self.event.batch_size;
-        let mut messages = self.receive(most, WAIT_SECONDS).await;
+        let size_max = self.event.batch_size;
+        let mut messages = self.receive(size_max, WAIT_SECONDS).await;
         if messages.is_empty() || self.event.window.is_zero() {
             return messages;
         }
-        let until = Instant::now() + self.event.window;
-        while messages.len() < most && Instant::now() < until {
-            let more = self.receive(most - messages.len(), 0).await;
+        let deadline = Instant::now() + self.event.window;
+        while messages.len() < size_max && Instant::now() < deadline {
+            let more = self.receive(size_max - messages.len(), 0).await;
             if more.is_empty() {
                 tokio::time::sleep(GATHER_PAUSE).await;
             }
@@ -78,15 +78,15 @@ impl QueueTrigger {
         messages
     }
 
-    async fn receive(&self, most: usize, wait_seconds: i32) -> Vec<Message> {
+    async fn receive(&self, messages_max: usize, wait_seconds: i32) -> Vec<Message> {
         match self
             .queues
-            .receive(&self.queue.url(), most, wait_seconds)
+            .receive(&self.queue.url(), messages_max, wait_seconds)
             .await
         {
             Ok(messages) => messages,
             Err(error) => {
-                tracing::error!(queue = self.queue.name, %error, "cannot receive");
+                tracing::error!(queue = self.queue.name, %error, "cannot receive messages");
                 tokio::time::sleep(ERROR_PAUSE).await;
                 Vec::new()
             }
@@ -98,17 +98,17 @@ impl QueueTrigger {
         let Ok(payload) = to_raw_value(&event) else {
             return;
         };
-        // A function that fails as a whole has failed with each message.
+        // If the function fails, so does every message.
         let Ok(reply) = self.function.invoke(payload).await else {
             return;
         };
         let ids = messages
             .iter()
             .map(|message| message.message_id.as_deref().unwrap_or_default());
-        let failed = match verdict(reply.get(), self.event.report_failures, ids) {
-            Verdict::Failed => return,
-            Verdict::Done => Default::default(),
-            Verdict::Except(failed) => failed,
+        let failed = match batch_result(reply.get(), self.event.report_failures, ids) {
+            BatchResult::Failed => return,
+            BatchResult::Succeeded => BTreeSet::default(),
+            BatchResult::FailedItems(failed) => failed,
         };
         for message in &messages {
             let id = message.message_id.as_deref().unwrap_or_default();
@@ -117,14 +117,14 @@ impl QueueTrigger {
             }
             let receipt = message.receipt_handle.as_deref().unwrap_or_default();
             if let Err(error) = self.queues.delete(&self.queue.url(), receipt).await {
-                // It comes again, which consumers must expect anyway.
-                tracing::warn!(queue = self.queue.name, message_id = id, %error, "a message that is done could not be deleted");
+                // It will be delivered again, which consumers must expect anyway.
+                tracing::warn!(queue = self.queue.name, message_id = id, %error, "cannot delete a processed message");
             }
         }
     }
 }
 
-/// A message as Lambda hands it on.
+/// A message in Lambda's event format.
 fn record(message: &Message, queue: &Queue) -> Value {
     let attributes: Map<String, Value> = message
         .message_attributes

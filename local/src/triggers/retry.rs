@@ -1,50 +1,51 @@
-//! What becomes of a batch of stream records after an attempt.
+//! Retrying batches of stream records.
 
 use std::ops::Range;
 
-use super::batch::Verdict;
+use super::batch::BatchResult;
 use crate::template::StreamEvent;
 
-/// What to do next. Ranges are indexes into the batch.
+/// What to do after an attempt. Ranges are indexes into the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Nothing is left.
-    Done,
-    /// Halve what is left and try each half; this counts as no retry.
-    Split(Range<usize>),
-    /// Try what is left again.
+pub(crate) enum NextAction {
+    /// Continue after the batch.
+    Continue,
+    /// Split the range in two and try each half. This does not count as a retry.
+    Bisect(Range<usize>),
+    /// Try the range again.
     Retry(Range<usize>),
-    /// Tell the failure destination of what is left, and go on after it.
+    /// Report the range to the failure destination, and continue after it.
     GiveUp(Range<usize>),
 }
 
-/// The step after an attempt at records with these sequence numbers, which had
-/// been tried `retries` times again before.
-pub(crate) fn step(
+/// The action after an attempt at records with these sequence numbers, which had
+/// been retried `retries` times before.
+pub(crate) fn next_action(
     event: &StreamEvent,
-    verdict: &Verdict,
+    result: &BatchResult,
     sequence_numbers: &[&str],
     retries: u32,
-) -> Step {
+) -> NextAction {
     let all = 0..sequence_numbers.len();
-    let (left, whole) = match verdict {
-        Verdict::Done => return Step::Done,
-        Verdict::Failed => (all, true),
-        // The first that failed holds up all after it, done or not.
-        Verdict::Except(failed) => {
+    let (left, whole) = match result {
+        BatchResult::Succeeded => return NextAction::Continue,
+        BatchResult::Failed => (all, true),
+        // Records are in order, so all after the first failure are tried again,
+        // including those that succeeded.
+        BatchResult::FailedItems(failed) => {
             let first = sequence_numbers
                 .iter()
                 .position(|number| failed.contains(*number));
             (first.unwrap_or_default()..all.end, false)
         }
     };
-    let exhausted = event.retries_max.is_some_and(|most| retries >= most);
+    let exhausted = event.retries_max.is_some_and(|max| retries >= max);
     if whole && event.bisect && left.len() > 1 && event.retries_max != Some(0) {
-        Step::Split(left)
+        NextAction::Bisect(left)
     } else if exhausted {
-        Step::GiveUp(left)
+        NextAction::GiveUp(left)
     } else {
-        Step::Retry(left)
+        NextAction::Retry(left)
     }
 }
 
@@ -75,33 +76,41 @@ mod tests {
 
     const NUMBERS: &[&str] = &["1", "2", "3", "4"];
 
-    fn except(numbers: &[&str]) -> Verdict {
-        Verdict::Except(numbers.iter().map(|number| (*number).to_owned()).collect())
+    fn except(numbers: &[&str]) -> BatchResult {
+        BatchResult::FailedItems(numbers.iter().map(|number| (*number).to_owned()).collect())
     }
 
     #[test]
-    fn a_failed_batch_is_tried_again_until_its_retries_are_used_up() {
+    fn a_failed_batch_is_retried_until_its_retries_are_exhausted() {
         let event = event(false, Some(2));
         assert_eq!(
-            step(&event, &Verdict::Failed, NUMBERS, 0),
-            Step::Retry(0..4)
+            next_action(&event, &BatchResult::Failed, NUMBERS, 0),
+            NextAction::Retry(0..4)
         );
         assert_eq!(
-            step(&event, &Verdict::Failed, NUMBERS, 1),
-            Step::Retry(0..4)
+            next_action(&event, &BatchResult::Failed, NUMBERS, 1),
+            NextAction::Retry(0..4)
         );
         assert_eq!(
-            step(&event, &Verdict::Failed, NUMBERS, 2),
-            Step::GiveUp(0..4)
+            next_action(&event, &BatchResult::Failed, NUMBERS, 2),
+            NextAction::GiveUp(0..4)
         );
-        assert_eq!(step(&event, &Verdict::Done, NUMBERS, 2), Step::Done);
+        assert_eq!(
+            next_action(&event, &BatchResult::Succeeded, NUMBERS, 2),
+            NextAction::Continue
+        );
     }
 
     #[test]
-    fn without_a_limit_it_is_tried_for_ever() {
+    fn without_a_limit_a_batch_is_retried_for_ever() {
         assert_eq!(
-            step(&event(false, None), &Verdict::Failed, NUMBERS, 1_000_000),
-            Step::Retry(0..4)
+            next_action(
+                &event(false, None),
+                &BatchResult::Failed,
+                NUMBERS,
+                1_000_000
+            ),
+            NextAction::Retry(0..4)
         );
     }
 
@@ -109,27 +118,33 @@ mod tests {
     fn bisecting_narrows_down_to_one_record_before_any_is_given_up() {
         let event = event(true, Some(1));
         assert_eq!(
-            step(&event, &Verdict::Failed, NUMBERS, 1),
-            Step::Split(0..4)
+            next_action(&event, &BatchResult::Failed, NUMBERS, 1),
+            NextAction::Bisect(0..4)
         );
-        assert_eq!(step(&event, &Verdict::Failed, &["3"], 0), Step::Retry(0..1));
         assert_eq!(
-            step(&event, &Verdict::Failed, &["3"], 1),
-            Step::GiveUp(0..1)
+            next_action(&event, &BatchResult::Failed, &["3"], 0),
+            NextAction::Retry(0..1)
+        );
+        assert_eq!(
+            next_action(&event, &BatchResult::Failed, &["3"], 1),
+            NextAction::GiveUp(0..1)
         );
     }
 
     #[test]
-    fn what_lies_before_the_first_failure_is_done() {
+    fn records_before_the_first_failure_have_succeeded() {
         let event = event(true, Some(1));
-        assert_eq!(step(&event, &except(&["3"]), NUMBERS, 0), Step::Retry(2..4));
         assert_eq!(
-            step(&event, &except(&["4", "2"]), NUMBERS, 0),
-            Step::Retry(1..4)
+            next_action(&event, &except(&["3"]), NUMBERS, 0),
+            NextAction::Retry(2..4)
         );
         assert_eq!(
-            step(&event, &except(&["2"]), NUMBERS, 1),
-            Step::GiveUp(1..4)
+            next_action(&event, &except(&["4", "2"]), NUMBERS, 0),
+            NextAction::Retry(1..4)
+        );
+        assert_eq!(
+            next_action(&event, &except(&["2"]), NUMBERS, 1),
+            NextAction::GiveUp(1..4)
         );
     }
 }

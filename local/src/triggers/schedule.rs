@@ -1,4 +1,4 @@
-//! Schedules.
+//! Scheduled functions.
 
 use std::sync::Arc;
 
@@ -7,18 +7,24 @@ use tokio::task::JoinHandle;
 
 use crate::{
     clock,
-    cloud::Stop,
-    functions::{Running, invoke_later},
+    cloud::StopSignal,
+    functions::{Running, invoke_async},
+    ids,
     template::{ScheduleEvent, names},
 };
 
-/// Runs a function at each tick until it is time to stop.
-pub(crate) fn start(event: ScheduleEvent, function: Arc<Running>, stop: Stop) -> JoinHandle<()> {
+/// Invokes a function periodically until it is told to stop.
+pub(crate) fn start(
+    event: ScheduleEvent,
+    function: Arc<Running>,
+    stop: StopSignal,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(event.every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         if !event.scheduler {
-            // A rule counts from its making; EventBridge Scheduler starts at once.
+            // A rule first fires one interval after its creation; EventBridge
+            // Scheduler fires immediately.
             ticks.tick().await;
         }
         let mut stopping = std::pin::pin!(stop.wait());
@@ -28,14 +34,16 @@ pub(crate) fn start(event: ScheduleEvent, function: Arc<Running>, stop: Stop) ->
                 () = &mut stopping => return,
             }
             match payload(&event, &function.spec.logical_id) {
-                Ok(payload) => invoke_later(function.clone(), payload),
-                Err(error) => tracing::error!(schedule = event.name, %error, "Input is not JSON"),
+                Ok(payload) => invoke_async(function.clone(), payload),
+                Err(error) => {
+                    tracing::error!(schedule = event.name, %error, "the schedule's Input is not JSON")
+                }
             }
         }
     })
 }
 
-/// The template's `Input`, or the standard event.
+/// The template's `Input`, or the scheduled event of AWS.
 fn payload(event: &ScheduleEvent, function: &str) -> Result<Box<RawValue>, serde_json::Error> {
     if let Some(input) = &event.input {
         return RawValue::from_string(input.clone());
@@ -48,14 +56,14 @@ fn payload(event: &ScheduleEvent, function: &str) -> Result<Box<RawValue>, serde
     };
     serde_json::value::to_raw_value(&json!({
         "version": "0",
-        "id": uuid::Uuid::new_v4().to_string(),
+        "id": ids::request_id(),
         "detail-type": "Scheduled Event",
         "source": format!("aws.{service}"),
         "account": names::ACCOUNT,
         "time": clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "region": names::REGION,
         "resources": [format!("arn:aws:{service}:{}:{}:{kind}/{name}", names::REGION, names::ACCOUNT)],
-        // EventBridge Scheduler gives a text here, a rule an object.
+        // EventBridge Scheduler sends a string here, a rule an object.
         "detail": if event.scheduler { json!("{}") } else { json!({}) },
     }))
 }
@@ -80,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_templates_input_is_handed_on_as_it_is() {
+    fn the_templates_input_is_passed_unchanged() {
         let input = r#"{"sweep": true}"#;
         assert_eq!(
             payload(&event(Some(input), true), "F").unwrap().get(),
@@ -90,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn without_input_it_is_the_standard_event() {
+    fn without_input_the_event_is_that_of_the_scheduling_service() {
         for (scheduler, source, resource, detail) in [
             (
                 false,

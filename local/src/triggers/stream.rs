@@ -1,5 +1,5 @@
-//! DynamoDB stream event source mappings: in order, again until it works or is
-//! given up, and then told to the failure destination.
+//! DynamoDB stream event source mappings: records are delivered in order, retried
+//! until they succeed or are given up, and then reported to the failure destination.
 
 use std::{
     collections::VecDeque,
@@ -12,24 +12,25 @@ use serde_json::{Value, json, value::to_raw_value};
 use tokio::task::JoinHandle;
 
 use super::{
-    batch::{Verdict, verdict},
+    batch::{BatchResult, batch_result},
     checkpoint::Checkpoints,
-    retry::{Step, step},
+    retry::{NextAction, next_action},
 };
 use crate::{
     clock,
-    cloud::{Changes, Database, Queues, Stop, StreamRecord, Topics},
+    cloud::{Changes, Database, Queues, StopSignal, StreamRecord, Topics},
     functions::{InvokeError, PAYLOAD_BYTES_MAX, Running},
+    ids,
     template::{StreamEvent, Table, names},
 };
 
-/// Before the first retry; doubled for each one after it.
+/// The delay before the first retry; it doubles with each further one.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
-/// After an error of the stream itself.
+/// The pause after an error of the stream itself.
 const ERROR_PAUSE: Duration = Duration::from_secs(1);
 
-/// Who is told of records that were given up.
+/// Where records that were given up are reported.
 pub(crate) enum Destination {
     /// A queue's URL.
     Queue(String),
@@ -49,26 +50,26 @@ pub(crate) struct StreamTrigger {
     pub(crate) checkpoints: Arc<Checkpoints>,
 }
 
-/// Records that are handed over together, and how often they have been.
+/// Records that are delivered together, and how often they have been retried.
 struct Batch {
     records: Vec<StreamRecord>,
     retries: u32,
 }
 
 impl StreamTrigger {
-    /// Works until it is time to stop.
-    pub(crate) fn start(self, stop: Stop) -> JoinHandle<()> {
+    /// Runs until it is told to stop.
+    pub(crate) fn start(self, stop: StopSignal) -> JoinHandle<()> {
         let changes = self.database.changes();
         let trigger = Arc::new(self);
         tokio::spawn(async move { trigger.run(changes, stop).await })
     }
 
-    /// What this mapping's checkpoint is kept under.
+    /// The key of this mapping's checkpoint.
     fn name(&self) -> String {
         format!("{}/{}", self.function.spec.logical_id, self.event.name)
     }
 
-    async fn run(self: Arc<Self>, mut changes: Changes, stop: Stop) {
+    async fn run(self: Arc<Self>, mut changes: Changes, stop: StopSignal) {
         let name = self.name();
         let mut position: Option<String> = None;
         while !stop.is_set() {
@@ -77,10 +78,10 @@ impl StreamTrigger {
                 Some(position) => self.database.stream_records(position),
                 None => {
                     let reached = self.checkpoints.get(&name);
-                    let after = reached
-                        .as_ref()
-                        .and_then(|reached| self.database.before(&self.table.name, reached));
-                    // A mapping that is not new and has nothing older reads all.
+                    let after = reached.as_ref().and_then(|reached| {
+                        self.database.replay_position(&self.table.name, reached)
+                    });
+                    // A mapping that has run before but has no older record reads all.
                     let from_oldest = self.event.from_oldest || reached.is_some();
                     let start = self.database.stream_position(
                         &self.table.name,
@@ -93,7 +94,7 @@ impl StreamTrigger {
             let (records, next) = match read {
                 Ok(read) => read,
                 Err(error) => {
-                    tracing::error!(mapping = name, %error, "the stream cannot be read");
+                    tracing::error!(mapping = name, %error, "cannot read the stream");
                     tokio::time::sleep(ERROR_PAUSE).await;
                     continue;
                 }
@@ -114,7 +115,7 @@ impl StreamTrigger {
                 .collect();
             let left = self.window_left(&wanted);
             if !left.is_zero() {
-                // More may come: look again from here.
+                // More records may arrive: read again from the same position.
                 tokio::select! {
                     () = tokio::time::sleep(left) => {}
                     _ = changes.changed() => {}
@@ -139,8 +140,8 @@ impl StreamTrigger {
                 .any(|pattern| pattern.matches(&record.json))
     }
 
-    /// How long to go on gathering: until the batch is full or its oldest
-    /// record has waited for the whole window.
+    /// How much longer to gather records: until the batch is full or its oldest
+    /// record has waited for the batching window.
     fn window_left(&self, wanted: &[StreamRecord]) -> Duration {
         let Some(oldest) = wanted
             .first()
@@ -154,9 +155,13 @@ impl StreamTrigger {
         ))
     }
 
-    /// Hands the records over, those of one key in order; false when it was
-    /// stopped before all were done.
-    async fn deliver_in_lanes(self: Arc<Self>, records: Vec<StreamRecord>, stop: &Stop) -> bool {
+    /// Delivers the records, those of one partition key in order. Returns whether
+    /// all were processed before the signal to stop.
+    async fn deliver_in_lanes(
+        self: Arc<Self>,
+        records: Vec<StreamRecord>,
+        stop: &StopSignal,
+    ) -> bool {
         let mut lanes: Vec<Vec<StreamRecord>> = vec![Vec::new(); self.event.parallel];
         for record in records {
             let lane = self.lane(&record);
@@ -195,7 +200,7 @@ impl StreamTrigger {
         usize::try_from(hasher.finish() % lanes).unwrap_or_default()
     }
 
-    async fn deliver(&self, records: Vec<StreamRecord>, stop: &Stop) -> bool {
+    async fn deliver(&self, records: Vec<StreamRecord>, stop: &StopSignal) -> bool {
         let mut pending: VecDeque<Batch> = records
             .chunks(self.event.batch_size)
             .map(|chunk| Batch {
@@ -211,25 +216,25 @@ impl StreamTrigger {
             if batch.records.is_empty() {
                 continue;
             }
-            let verdict = match self.attempt(&batch.records).await {
-                Ok(verdict) => verdict,
+            let result = match self.attempt(&batch.records).await {
+                Ok(result) => result,
                 Err(InvokeError::TooLarge(_)) if batch.records.len() > 1 => {
                     split(batch.records, batch.retries, &mut pending);
                     continue;
                 }
-                Err(_) => Verdict::Failed,
+                Err(_) => BatchResult::Failed,
             };
             let numbers: Vec<&str> = batch
                 .records
                 .iter()
                 .map(|record| record.sequence_number.as_str())
                 .collect();
-            match step(&self.event, &verdict, &numbers, batch.retries) {
-                Step::Done => {}
-                Step::Split(left) => {
+            match next_action(&self.event, &result, &numbers, batch.retries) {
+                NextAction::Continue => {}
+                NextAction::Bisect(left) => {
                     split(batch.records[left].to_vec(), batch.retries, &mut pending)
                 }
-                Step::GiveUp(left) => {
+                NextAction::GiveUp(left) => {
                     self.give_up(
                         &batch.records[left],
                         "RetryAttemptsExhausted",
@@ -237,7 +242,7 @@ impl StreamTrigger {
                     )
                     .await;
                 }
-                Step::Retry(left) => {
+                NextAction::Retry(left) => {
                     let pause = BACKOFF_FIRST
                         .saturating_mul(1 << batch.retries.min(10))
                         .min(BACKOFF_MAX);
@@ -256,7 +261,7 @@ impl StreamTrigger {
         true
     }
 
-    async fn attempt(&self, records: &[StreamRecord]) -> Result<Verdict, InvokeError> {
+    async fn attempt(&self, records: &[StreamRecord]) -> Result<BatchResult, InvokeError> {
         let arn = names::stream_arn(&self.table.name);
         let records_json: Vec<Value> = records
             .iter()
@@ -270,10 +275,10 @@ impl StreamTrigger {
             .map_err(|_| InvokeError::TooLarge(PAYLOAD_BYTES_MAX))?;
         let reply = self.function.invoke(payload).await?;
         let items = records.iter().map(|record| record.sequence_number.as_str());
-        Ok(verdict(reply.get(), self.event.report_failures, items))
+        Ok(batch_result(reply.get(), self.event.report_failures, items))
     }
 
-    /// Gives up what is older than `MaximumRecordAgeInSeconds`.
+    /// Gives up records that are older than `MaximumRecordAgeInSeconds`.
     async fn without_expired(&self, batch: Batch) -> Batch {
         let Some(age_max) = self.event.age_max else {
             return batch;
@@ -292,7 +297,8 @@ impl StreamTrigger {
         Batch { records, ..batch }
     }
 
-    /// Tells the destination where the records are; their content is not sent.
+    /// Reports records to the failure destination: their position in the stream,
+    /// not their content.
     async fn give_up(&self, records: &[StreamRecord], condition: &str, invocations: u32) {
         let (Some(first), Some(last)) = (records.first(), records.last()) else {
             return;
@@ -312,7 +318,7 @@ impl StreamTrigger {
         };
         let message = json!({
             "requestContext": {
-                "requestId": uuid::Uuid::new_v4().to_string(),
+                "requestId": ids::request_id(),
                 "functionArn": function.arn(),
                 "condition": condition,
                 "approximateInvokeCount": invocations,
@@ -331,7 +337,7 @@ impl StreamTrigger {
             },
         })
         .to_string();
-        let told = match &self.destination {
+        let reported = match &self.destination {
             None => Ok(()),
             Some(Destination::Queue(url)) => self
                 .queues
@@ -344,17 +350,17 @@ impl StreamTrigger {
                 .await
                 .map_err(|error| error.to_string()),
         };
-        if let Err(error) = told {
+        if let Err(error) = reported {
             tracing::error!(
                 function = function.code_name,
                 error,
-                "the failure destination refuses"
+                "cannot report to the failure destination"
             );
         }
     }
 }
 
-/// Puts the two halves of a batch in its place.
+/// Replaces a batch by its two halves.
 fn split(mut records: Vec<StreamRecord>, retries: u32, pending: &mut VecDeque<Batch>) {
     let second = records.split_off(records.len() / 2);
     pending.push_front(Batch {

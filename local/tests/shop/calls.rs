@@ -1,13 +1,13 @@
-//! Functions that call functions, and which there are.
+//! Lambda's Invoke API, and the comparison of template and code.
 
 use local::{Options, Shop, Source};
 use runtime::Function;
 use serde_json::Value;
 
-use crate::toy::{Seen, TEMPLATE, Toy, functions, toy};
+use crate::toy::{Recorder, TEMPLATE, Toy, functions, toy};
 
 #[tokio::test]
-async fn functions_call_each_other_by_name_and_by_arn() {
+async fn functions_invoke_each_other_by_name_and_by_arn() {
     let toy = Toy::start().await;
     let reply = toy
         .request("POST", "/call")
@@ -70,9 +70,9 @@ async fn functions_call_each_other_by_name_and_by_arn() {
 
 #[tokio::test]
 async fn template_and_code_must_have_the_same_functions() {
-    let seen = Seen::default();
+    let recorder = Recorder::default();
     let start = async |change: fn(&mut Vec<Function>)| {
-        let mut code = functions(&seen, &seen);
+        let mut code = functions(&recorder, &recorder);
         change(&mut code);
         Shop::start(Options::new(Source::Text(TEMPLATE.to_owned()), code))
             .await
@@ -82,7 +82,7 @@ async fn template_and_code_must_have_the_same_functions() {
     };
     let missing = start(|code| code.retain(|function| function.name != "double")).await;
     assert!(
-        missing.contains("wants double, which no service has"),
+        missing.contains("refers to double, which no service defines"),
         "{missing}"
     );
     assert!(
@@ -92,6 +92,6 @@ async fn template_and_code_must_have_the_same_functions() {
     let stray = start(|code| code.push(toy("triple", |_, _| async { Ok(Value::Null) }))).await;
     assert_eq!(
         stray,
-        "template and code differ:\n  triple is in no CodeUri of the template"
+        "template and code differ:\n  triple is not in any CodeUri of the template"
     );
 }

@@ -1,11 +1,11 @@
-//! Requests, as the gateway takes them.
+//! The gateway and the dashboard.
 
 use serde_json::{Value, json};
 
 use crate::toy::{TEMPLATE, Toy};
 
 #[tokio::test]
-async fn a_request_goes_by_the_authorizer_to_the_function_and_back() {
+async fn a_request_passes_the_authorizer_and_the_function() {
     let toy = Toy::start().await;
     let reply = toy
         .request("GET", "/echo/a%20b?x=1&x=2")
@@ -28,7 +28,7 @@ async fn a_request_goes_by_the_authorizer_to_the_function_and_back() {
     assert_eq!(
         echo["home"],
         format!("{}/", toy.shop.url()),
-        "the API's address is the shop's"
+        "the API's address is that of the shop"
     );
 
     let refused = toy
@@ -44,7 +44,7 @@ async fn a_request_goes_by_the_authorizer_to_the_function_and_back() {
 }
 
 #[tokio::test]
-async fn failures_of_a_function_are_the_gateways_own_replies() {
+async fn a_function_that_fails_or_hangs_yields_the_gateways_error() {
     let toy = Toy::start().await;
     let internal = json!({"message": "Internal Server Error"});
     assert_eq!(toy.get("/misbehave/panic").await, (500, internal.clone()));
@@ -86,12 +86,12 @@ async fn failures_of_a_function_are_the_gateways_own_replies() {
 }
 
 #[tokio::test]
-async fn cors_is_the_gateways_and_a_preflight_goes_where_the_routes_say() {
-    let ask = async |toy: &Toy| {
-        let ask = toy
+async fn the_gateway_handles_cors_and_answers_preflights_that_match_no_route() {
+    let preflight = async |toy: &Toy| {
+        let request = toy
             .request("OPTIONS", "/echo/1")
             .header("origin", "https://shop.example");
-        let reply = ask
+        let reply = request
             .header("access-control-request-method", "GET")
             .send()
             .await
@@ -104,12 +104,12 @@ async fn cors_is_the_gateways_and_a_preflight_goes_where_the_routes_say() {
         "Rest: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /rest}}",
     );
     let toy = Toy::of(&without_default).await;
-    assert_eq!(ask(&toy).await, 204, "no route takes it");
+    assert_eq!(preflight(&toy).await, 204, "no route matches");
     toy.shop.stop().await;
 
     let toy = Toy::start().await;
-    // `$default` takes it, as in AWS, and its 404 would make browsers give up.
-    assert_eq!(ask(&toy).await, 404);
+    // `$default` matches, as in AWS, and its 404 would make browsers block the request.
+    assert_eq!(preflight(&toy).await, 404);
     let reply = toy
         .request("GET", "/elsewhere")
         .header("origin", "https://evil.example")
@@ -121,14 +121,14 @@ async fn cors_is_the_gateways_and_a_preflight_goes_where_the_routes_say() {
 }
 
 #[tokio::test]
-async fn the_page_and_the_mailbox_are_there_and_nothing_else() {
+async fn local_paths_serve_the_dashboard_the_mailbox_and_environments() {
     let toy = Toy::start().await;
     let page = toy.request("GET", "/_local").send().await.unwrap();
     assert_eq!(page.status(), 200);
     let page = page.text().await.unwrap();
     assert!(
-        page.contains("<title>Emporium, locally</title>") && !page.contains("http"),
-        "it needs nothing from elsewhere"
+        page.contains("<title>Emporium (local)</title>") && !page.contains("http"),
+        "it loads nothing from elsewhere"
     );
     assert_eq!(
         toy.get("/_local/mailbox?to=ann@example.com").await,
@@ -148,7 +148,7 @@ async fn the_page_and_the_mailbox_are_there_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn sent_mail_is_in_the_mailbox_newest_first() {
+async fn sent_emails_are_in_the_mailbox_newest_first() {
     let toy = Toy::start().await;
     for (to, subject) in [
         ("ann@example.com", "one"),

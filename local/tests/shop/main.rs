@@ -1,9 +1,10 @@
-//! A small shop of toy functions against the real embedded services.
+//! Tests of the development server: a small template with toy functions, on the
+//! real embedded services.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "this is how a test fails"
+    reason = "a test fails by panicking"
 )]
 
 mod calls;

@@ -1,28 +1,29 @@
-//! The toy shop.
+//! A shop of toy functions.
 
 use std::{
     collections::BTreeMap,
     future::Future,
     path::Path,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use local::{Options, Shop, Source};
 use runtime::{Environment, Error, Function, Handler, Trigger};
 use serde_json::{Value, json, value::to_raw_value};
+use tokio::time::Instant;
 
 pub(crate) const TEMPLATE: &str = include_str!("toy.yaml");
 
-/// How long anything may take that is waited for.
+/// How long to wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the toy functions have seen.
+/// Records what the toy functions receive.
 #[derive(Clone, Default)]
-pub(crate) struct Seen(Arc<Mutex<Vec<Value>>>);
+pub(crate) struct Recorder(Arc<Mutex<Vec<Value>>>);
 
-impl Seen {
-    pub(crate) fn note(&self, value: Value) {
+impl Recorder {
+    pub(crate) fn record(&self, value: Value) {
         self.0.lock().unwrap().push(value);
     }
 
@@ -30,6 +31,7 @@ impl Seen {
         self.0.lock().unwrap().clone()
     }
 
+    /// Waits until what has been recorded fulfils a condition.
     pub(crate) async fn until(&self, what: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let started = Instant::now();
         loop {
@@ -37,21 +39,28 @@ impl Seen {
             if enough(&all) {
                 return all;
             }
-            assert!(started.elapsed() < PATIENCE, "{what} did not come: {all:?}");
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{what} did not arrive: {all:?}"
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 }
 
-/// A function from what it does with an event.
+/// A function that runs `run` for each event.
 pub(crate) fn toy<Run, Running>(name: &'static str, run: Run) -> Function
 where
     Run: Fn(Environment, Value) -> Running + Clone + Send + Sync + 'static,
     Running: Future<Output = Result<Value, Error>> + Send + 'static,
 {
-    Function::new(name, Trigger::Call, &[], move |environment: Environment| {
-        let run = run.clone();
-        async move {
+    Function::build(
+        name,
+        Trigger::Call,
+        &[],
+        |_| async { Ok(()) },
+        move |_, environment| {
+            let (run, environment) = (run.clone(), environment.clone());
             let handler: Handler = Arc::new(move |event: runtime::LambdaEvent<_>| {
                 let payload: Box<serde_json::value::RawValue> = event.payload;
                 let running = run(
@@ -60,12 +69,12 @@ where
                 );
                 Box::pin(async move { Ok(to_raw_value(&running.await?)?) })
             });
-            Ok(handler)
-        }
-    })
+            handler
+        },
+    )
 }
 
-pub(crate) fn functions(consumed: &Seen, changed: &Seen) -> Vec<Function> {
+pub(crate) fn functions(consumed: &Recorder, changed: &Recorder) -> Vec<Function> {
     let (consumed, changed) = (consumed.clone(), changed.clone());
     vec![
         toy("authorize", |_, event| async move {
@@ -83,9 +92,9 @@ pub(crate) fn functions(consumed: &Seen, changed: &Seen) -> Vec<Function> {
         }),
         toy("misbehave", |_, event| async move {
             match event["pathParameters"]["how"].as_str() {
-                Some("panic") => panic!("as asked"),
+                Some("panic") => panic!("on request"),
                 Some("hang") => std::future::pending().await,
-                _ => Err("as asked".into()),
+                _ => Err("on request".into()),
             }
         }),
         toy("consume", move |_, event| {
@@ -94,7 +103,7 @@ pub(crate) fn functions(consumed: &Seen, changed: &Seen) -> Vec<Function> {
                 let mut failures = Vec::new();
                 let records = event["Records"].as_array().unwrap();
                 for record in records {
-                    consumed.note(json!({"record": record, "of": records.len()}));
+                    consumed.record(json!({"record": record, "of": records.len()}));
                     if record["body"].as_str().unwrap().contains("poison") {
                         failures.push(json!({"itemIdentifier": record["messageId"]}));
                     }
@@ -106,9 +115,9 @@ pub(crate) fn functions(consumed: &Seen, changed: &Seen) -> Vec<Function> {
             let changed = changed.clone();
             async move {
                 for record in event["Records"].as_array().unwrap() {
-                    changed.note(json!({"at": format!("{:?}", Instant::now()), "record": record}));
+                    changed.record(json!({"record": record}));
                     if record["dynamodb"]["NewImage"]["pk"]["S"] == "bad" {
-                        return Err("as asked".into());
+                        return Err("on request".into());
                     }
                 }
                 Ok(Value::Null)
@@ -133,8 +142,8 @@ pub(crate) fn functions(consumed: &Seen, changed: &Seen) -> Vec<Function> {
 pub(crate) struct Toy {
     pub(crate) shop: Shop,
     pub(crate) client: reqwest::Client,
-    pub(crate) consumed: Seen,
-    pub(crate) changed: Seen,
+    pub(crate) consumed: Recorder,
+    pub(crate) changed: Recorder,
 }
 
 impl Toy {
@@ -147,7 +156,7 @@ impl Toy {
     }
 
     pub(crate) async fn kept_in(template: &str, data: Option<&Path>) -> Self {
-        let (consumed, changed) = (Seen::default(), Seen::default());
+        let (consumed, changed) = (Recorder::default(), Recorder::default());
         let mut options = Options::new(
             Source::Text(template.to_owned()),
             functions(&consumed, &changed),
@@ -195,7 +204,7 @@ impl Toy {
             .post(url)
             .header("x-amz-target", target)
             .header("content-type", kind);
-        // The embedded DynamoDB wants to see that a request is signed; not by whom.
+        // The embedded DynamoDB requires a signature, but does not verify it.
         let request = request
             .header("authorization", "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/x/aws4_request, SignedHeaders=host, Signature=0")
             .header("x-amz-date", "20260101T000000Z");
@@ -237,7 +246,7 @@ impl Toy {
         .await;
     }
 
-    /// Receives what is in a queue, once there is anything.
+    /// Receives messages from a queue, waiting for the first.
     pub(crate) async fn receive(&self, name: &str) -> Value {
         let url = format!("http://sqs.us-east-1.localhost/000000000000/{name}");
         let body = json!({"QueueUrl": url, "WaitTimeSeconds": 20, "MaxNumberOfMessages": 10});
@@ -253,7 +262,7 @@ impl Toy {
         reply["Messages"].clone()
     }
 
-    /// Calls an embedded service that takes forms.
+    /// Calls an embedded service that expects forms.
     pub(crate) async fn form(&self, endpoint: &str, fields: &[(&str, &str)]) {
         let mut body = String::new();
         for (name, value) in fields {
@@ -305,7 +314,7 @@ impl Toy {
         while self.queue(logical_id).await.0 != waiting {
             assert!(
                 started.elapsed() < PATIENCE,
-                "{logical_id} does not come to {waiting}"
+                "{logical_id} does not reach {waiting} waiting messages"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -1,4 +1,7 @@
 //! Calls from one service to another's function (Lambda Invoke, under IAM).
+//!
+//! Unknown members are ignored: while a deployment runs, a caller may be newer
+//! than the function that it calls.
 
 use jiff::Timestamp;
 use kernel::{NotificationId, OrderId, PaymentId, ProductId, UserId};
@@ -7,28 +10,28 @@ use serde_json::Value;
 
 use crate::events::{OrderLine, Quantity};
 
-/// What a function that is called takes and gives.
+/// The request and the reply of a function that other services call.
 pub trait Call: Serialize + DeserializeOwned + Send + 'static {
-    /// What it answers.
+    /// The reply.
     type Reply: Serialize + DeserializeOwned + Send + 'static;
-    /// The service that answers, as a client may see it.
+    /// The called service, as clients may see it.
     const SERVICE: &'static str;
 }
 
-/// Holds goods for an order, all lines or none. The order's id is the
-/// reservation's: asking again gives the same hold, never a second one.
+/// Reserves goods for an order, all lines or none. The order's id is the
+/// reservation's: repeating the call returns the same reservation, never a second.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ReserveStock {
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
-    /// What; each product once.
+    /// The goods; each product once.
     pub lines: Vec<Quantity>,
-    /// The chain this belongs to.
+    /// The id of the chain of requests and events that this belongs to.
     pub correlation_id: String,
 }
 
-/// What became of [`ReserveStock`].
+/// The outcome of [`ReserveStock`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
     rename_all = "camelCase",
@@ -36,29 +39,29 @@ pub struct ReserveStock {
     rename_all_fields = "camelCase"
 )]
 pub enum StockReservation {
-    /// All lines are held.
+    /// All lines are reserved.
     Held {
-        /// The lines as they were asked for, with names and prices of now.
+        /// The requested lines with their current names and prices.
         lines: Vec<OrderLine>,
-        /// Until when.
+        /// When the reservation expires.
         held_until: Timestamp,
     },
-    /// Nothing is held.
+    /// Nothing is reserved.
     Refused {
-        /// The lines that are the reason.
+        /// The lines that are short.
         shortages: Vec<Shortage>,
     },
-    /// An earlier hold under this id is over, or was for other goods.
+    /// An earlier reservation with this id has ended, or was for other goods.
     Gone,
 }
 
-/// A line that cannot be had.
+/// A line that cannot be reserved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shortage {
-    /// Which product.
+    /// The product.
     pub product_id: ProductId,
-    /// How many can be ordered; `None` when there is no such product.
+    /// How many are available; `None` if there is no such product.
     pub available: Option<u32>,
 }
 
@@ -67,27 +70,27 @@ impl Call for ReserveStock {
     const SERVICE: &'static str = "catalog";
 }
 
-/// Asks for a page of what the orders service holds on a person, oldest last.
+/// Exports a page of a user's orders, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ExportOrders {
-    /// On whom.
+    /// The user.
     pub user_id: UserId,
-    /// The last order of the page before.
+    /// The last order of the previous page.
     pub after: Option<OrderId>,
-    /// The chain this belongs to.
+    /// The id of the chain of requests and events that this belongs to.
     pub correlation_id: String,
 }
 
-/// A page of somebody's orders, each as a person reads it.
+/// A page of a user's orders, each in the form that the user reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportedOrders {
     /// The orders.
     pub orders: Vec<Value>,
-    /// Their payments: who asks the payments service has to name them.
+    /// Their payments, to be passed to [`ExportPayments`].
     pub payment_ids: Vec<PaymentId>,
-    /// The last order on the page, when there are more.
+    /// The last order on the page, if there are more.
     pub next: Option<OrderId>,
 }
 
@@ -96,19 +99,19 @@ impl Call for ExportOrders {
     const SERVICE: &'static str = "orders";
 }
 
-/// Asks for those of some payments that are a person's.
+/// Exports those of some payments that belong to a user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ExportPayments {
-    /// Whose.
+    /// The user.
     pub user_id: UserId,
-    /// Which; no more than a page of orders has.
+    /// The payments; no more than a page of orders has.
     pub payment_ids: Vec<PaymentId>,
-    /// The chain this belongs to.
+    /// The id of the chain of requests and events that this belongs to.
     pub correlation_id: String,
 }
 
-/// Somebody's payments, each as a person reads it.
+/// A user's payments, each in the form that the user reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportedPayments {
@@ -121,27 +124,27 @@ impl Call for ExportPayments {
     const SERVICE: &'static str = "payments";
 }
 
-/// Asks for a page of what the notifications service holds on a person.
+/// Exports a page of what the notifications service stores about a user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ExportNotifications {
-    /// On whom.
+    /// The user.
     pub user_id: UserId,
-    /// The last notification of the page before.
+    /// The last notification of the previous page.
     pub after: Option<NotificationId>,
-    /// The chain this belongs to.
+    /// The id of the chain of requests and events that this belongs to.
     pub correlation_id: String,
 }
 
-/// A page of what somebody was told, newest first.
+/// A page of a user's notifications, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportedNotifications {
-    /// How the person is reached, as far as that is known.
+    /// The user's contact data, if known.
     pub contact: Option<Value>,
-    /// What the person was told.
+    /// The notifications.
     pub notifications: Vec<Value>,
-    /// The last one on the page, when there are more.
+    /// The last notification on the page, if there are more.
     pub next: Option<NotificationId>,
 }
 

@@ -5,11 +5,11 @@ use kernel::{Cause, EventId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// What an event of one type carries.
+/// The data of one type of event.
 pub trait EventData: Serialize + DeserializeOwned {
     /// The CloudEvents `type`: what happened, in the past tense.
     const TYPE: &'static str;
-    /// The CloudEvents `source`: the service that says so.
+    /// The CloudEvents `source`: the service that publishes it.
     const SOURCE: &'static str;
 
     /// The CloudEvents `subject`: the id of what it happened to.
@@ -21,7 +21,7 @@ pub trait EventData: Serialize + DeserializeOwned {
 pub struct Envelope {
     /// Always `1.0`.
     pub specversion: String,
-    /// With `source`, what makes the event itself: consumers count each pair once.
+    /// Unique together with `source`: consumers process each pair once.
     pub id: EventId,
     /// The service, as `emporium/orders`.
     pub source: String,
@@ -32,23 +32,35 @@ pub struct Envelope {
     pub subject: String,
     /// When it happened.
     pub time: Timestamp,
-    /// Where the schema of `data` stands.
+    /// The schema of `data`.
     pub dataschema: String,
     /// Always `application/json`.
     pub datacontenttype: String,
-    /// The id that goes from the first request to the last e-mail.
+    /// The id that the whole chain bears, from the first request to the last e-mail.
     pub correlationid: String,
     /// The event or request that led directly to this one.
     pub causationid: String,
     /// Who acted.
     pub actor: String,
-    /// What the type says it carries.
+    /// The data of the type.
     pub data: Value,
 }
 
-/// An event whose data is not what its type promises.
+/// What makes one event different from all others: its id, when it happened,
+/// and why.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// The event's id.
+    pub id: EventId,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Why it happened.
+    pub cause: Cause,
+}
+
+/// The data of an event is not that of its type.
 #[derive(Debug, thiserror::Error)]
-#[error("the data of {event_type} {id} does not read")]
+#[error("the data of {event_type} {id} cannot be read")]
 pub struct ReadEventError {
     event_type: String,
     id: EventId,
@@ -57,19 +69,20 @@ pub struct ReadEventError {
 }
 
 impl Envelope {
-    /// An event that happens now, because of `cause`.
-    pub fn new<T: EventData>(data: &T, time: Timestamp, cause: &Cause) -> Self {
+    /// An event.
+    pub fn new<T: EventData>(data: &T, stamp: Stamp) -> Self {
+        let Stamp { id, time, cause } = stamp;
         Self {
             specversion: "1.0".into(),
-            id: EventId::generate(),
+            id,
             source: T::SOURCE.into(),
             event_type: T::TYPE.into(),
             subject: data.subject(),
             time,
             dataschema: format!("/schemas/{}.json", T::TYPE),
             datacontenttype: "application/json".into(),
-            correlationid: cause.correlation_id.clone(),
-            causationid: cause.causation_id.clone(),
+            correlationid: cause.correlation_id,
+            causationid: cause.causation_id,
             actor: cause.actor.to_string(),
             data: serde_json::to_value(data).unwrap_or_default(),
         }
@@ -83,7 +96,7 @@ impl Envelope {
     /// The data as type `T`.
     ///
     /// # Errors
-    /// When it does not read: such a message goes to the dead-letter queue.
+    /// When it is not: such a message ends in the dead-letter queue.
     pub fn read<T: EventData>(&self) -> Result<T, ReadEventError> {
         T::deserialize(&self.data).map_err(|source| ReadEventError {
             event_type: self.event_type.clone(),
@@ -92,12 +105,12 @@ impl Envelope {
         })
     }
 
-    /// What a consumer records to count the event once.
+    /// What a consumer records to process the event once.
     pub fn dedup_key(&self) -> String {
         format!("{}#{}", self.source, self.id)
     }
 
-    /// The cause of what `actor` does about this event.
+    /// The cause of what `actor` does because of this event.
     pub fn cause(&self, actor: &'static str) -> Cause {
         Cause {
             correlation_id: self.correlationid.clone(),

@@ -1,4 +1,4 @@
-//! Every event of the shop, by the service that says it.
+//! Every event of the shop, by the service that publishes it.
 
 use jiff::Timestamp;
 use kernel::{CategoryId, Money, NotificationId, OrderId, PaymentId, ProductId, UserId};
@@ -19,7 +19,7 @@ pub struct EventType {
     pub source: &'static str,
     /// The JSON Schema of its data.
     pub schema: schemars::Schema,
-    /// Whether data reads as this type.
+    /// Whether data can be parsed as this type.
     pub reads: fn(&serde_json::Value) -> bool,
 }
 
@@ -59,295 +59,296 @@ macro_rules! events {
 
 events! {
     "emporium/users" => {
-        /// A person has an account.
+        /// Somebody registered.
         UserRegistered = "user.registered" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The address as it was given, normalised.
+            /// The normalised e-mail address.
             email: String,
-            /// The person's name.
+            /// The name.
             name: String,
-            /// The token that proves the address, sealed so that only the
-            /// notifications service reads it.
+            /// The token that verifies the address, sealed so that only the
+            /// notifications service can read it.
             sealed_verification_token: String,
         }
-        /// Something about a person's account is different.
+        /// An account changed. The fields are those after the change.
         UserUpdated = "user.updated" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The address now.
+            /// The e-mail address.
             email: String,
-            /// The name now.
+            /// The name.
             name: String,
-            /// The role now.
+            /// The role.
             role: String,
-            /// The status now.
+            /// The status.
             status: String,
-            /// What the person wants to hear now; not said before there were
-            /// preferences.
+            /// Which messages the user wants; absent in events from before
+            /// preferences existed.
             preferences: Option<Preferences>,
         }
-        /// An account was closed: it cannot be used until somebody opens it again.
+        /// An account was closed: it cannot be used until it is reopened.
         UserDeactivated = "user.deactivated" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// When it is going to be erased, if the person closed it; until
-            /// then the person opens it again by logging in.
+            /// When it will be erased, if the user closed it; until then the user
+            /// reopens it by logging in.
             #[serde(skip_serializing_if = "Option::is_none")]
             erase_at: Option<Timestamp>,
         }
-        /// A person came back to an account that was closed.
+        /// A user reopened a closed account by logging in.
         UserReactivated = "user.reactivated" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
         }
-        /// An account is gone for good, and who had it is to be forgotten.
+        /// An account was erased; consumers must erase the user's personal data.
         UserErased = "user.erased" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
         }
-        /// Somebody asked for the mail that verifies an address: that of the
-        /// account again, or one that is to take its place.
+        /// A verification e-mail was requested: for the account's address, or for
+        /// the address that is to replace it.
         UserVerificationRequested = "user.verification_requested" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The address that is to be verified.
+            /// The address to verify.
             email: String,
-            /// The token that proves it, sealed so that only the notifications
-            /// service reads it.
+            /// The token that verifies it, sealed so that only the notifications
+            /// service can read it.
             sealed_token: String,
         }
-        /// An address is known to be the person's.
+        /// A user verified an address.
         UserEmailVerified = "user.email_verified" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
             /// The address.
             email: String,
         }
-        /// An account has another address: the new one is in the
-        /// `user.updated` that is said with it.
+        /// An account's address changed; the new one is in the `user.updated` of
+        /// the same transaction.
         UserEmailChanged = "user.email_changed" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The address before, where its owner is told.
+            /// The previous address, which is notified.
             previous_email: String,
         }
-        /// Somebody forgot a password, or says so.
+        /// A password reset was requested.
         UserPasswordResetRequested = "user.password_reset_requested" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The account's address.
+            /// The account's e-mail address.
             email: String,
-            /// The token with which to set a new password, sealed so that only
-            /// the notifications service reads it.
+            /// The token that sets a new password, sealed so that only the
+            /// notifications service can read it.
             sealed_token: String,
         }
-        /// A person has another password.
+        /// A user's password changed.
         UserPasswordChanged = "user.password_changed" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The account's address.
+            /// The account's e-mail address.
             email: String,
         }
-        /// A person logs in with a second factor from now on.
+        /// A second factor was turned on.
         UserMfaEnabled = "user.mfa_enabled" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The account's address.
+            /// The account's e-mail address.
             email: String,
         }
-        /// A person logs in with the password alone from now on.
+        /// The second factor was turned off.
         UserMfaDisabled = "user.mfa_disabled" about user_id {
-            /// Who.
+            /// The user.
             user_id: UserId,
-            /// The account's address.
+            /// The account's e-mail address.
             email: String,
         }
     }
     "emporium/catalog" => {
-        /// There is a new category.
+        /// A category was created.
         CategoryCreated = "category.created" about category_id {
-            /// Which.
+            /// The category.
             category_id: CategoryId,
-            /// Its name.
+            /// The name.
             name: String,
-            /// The category it is in.
+            /// The parent category, if it has one.
             parent_id: Option<CategoryId>,
         }
-        /// There is a new product.
+        /// A product was created.
         ProductCreated = "product.created" about product_id {
-            /// Which.
+            /// The product.
             product_id: ProductId,
-            /// Its name.
+            /// The name.
             name: String,
-            /// Its price.
+            /// The price of one.
             price: Money,
-            /// The category it is in.
+            /// The category that it belongs to.
             category_id: CategoryId,
             /// How many can be ordered.
             stock: u32,
         }
-        /// Somebody set, raised or lowered what can be ordered of a product.
+        /// A product's stock was set, increased or decreased.
         StockAdjusted = "stock.adjusted" about product_id {
-            /// Which.
+            /// The product.
             product_id: ProductId,
-            /// What could be ordered before.
+            /// The available stock before.
             previous_stock: u32,
-            /// What can be ordered now.
+            /// The available stock after.
             stock: u32,
         }
-        /// The goods held for an order are now sold to it.
+        /// The goods reserved for an order were sold to it.
         StockCommitted = "stock.committed" about order_id {
-            /// Which order.
+            /// The order.
             order_id: OrderId,
         }
-        /// The goods of an order are no longer held, so it cannot have them.
+        /// An order's goods are no longer reserved, so they could not be sold to it.
         StockCommitRejected = "stock.commit_rejected" about order_id {
-            /// Which order.
+            /// The order.
             order_id: OrderId,
-            /// Why.
+            /// Why the goods could not be sold.
             reason: RejectionReason,
         }
-        /// A hold ran out before its order was paid, and the goods went back.
+        /// A reservation expired before its order was paid, and its goods went back
+        /// into stock.
         ReservationExpired = "reservation.expired" about order_id {
-            /// Which order.
+            /// The order.
             order_id: OrderId,
         }
-        /// An order gave its goods back.
+        /// An order's goods went back into stock.
         StockReleased = "stock.released" about order_id {
-            /// Which order.
+            /// The order.
             order_id: OrderId,
-            /// What went back.
+            /// The goods.
             lines: Vec<Quantity>,
         }
     }
     "emporium/orders" => {
-        /// A person placed an order, and its goods are held.
+        /// An order was placed, and its goods are reserved.
         OrderPlaced = "order.placed" about order_id {
-            /// Which.
+            /// The order.
             order_id: OrderId,
-            /// Whose.
+            /// The customer.
             user_id: UserId,
-            /// The payment that is to be made for it.
+            /// The payment to be made for it.
             payment_id: PaymentId,
-            /// The provider's token of the means of payment; never a card number.
+            /// The provider's token of the payment method; never a card number.
             payment_method: String,
-            /// What was ordered, at which prices.
+            /// The order lines, with their prices.
             lines: Vec<OrderLine>,
-            /// What it comes to.
+            /// The order total.
             total: Money,
-            /// Until when the goods are held.
+            /// When the reservation expires.
             held_until: Timestamp,
         }
-        /// The money is promised; the goods may be sold.
+        /// The payment is authorised; the goods may be sold.
         OrderAuthorized = "order.authorized" about order_id {
-            /// Which.
+            /// The order.
             order_id: OrderId,
             /// The payment.
             payment_id: PaymentId,
         }
-        /// The goods are sold; the money may be taken.
+        /// The goods are sold; the payment may be captured.
         OrderCommitted = "order.committed" about order_id {
-            /// Which.
+            /// The order.
             order_id: OrderId,
             /// The payment to capture.
             payment_id: PaymentId,
-            /// How much.
+            /// The amount to capture.
             total: Money,
         }
-        /// The money is taken: the order is a fact.
+        /// The payment is captured: the order is confirmed.
         OrderConfirmed = "order.confirmed" about order_id {
-            /// Which.
+            /// The order.
             order_id: OrderId,
-            /// Whose.
+            /// The customer.
             user_id: UserId,
             /// The payment.
             payment_id: PaymentId,
-            /// What was ordered.
+            /// The order lines.
             lines: Vec<OrderLine>,
-            /// What was paid.
+            /// The amount paid.
             total: Money,
         }
-        /// The order will not be fulfilled; nothing is charged.
+        /// The order was cancelled; nothing is charged.
         OrderCancelled = "order.cancelled" about order_id {
-            /// Which.
+            /// The order.
             order_id: OrderId,
-            /// Whose.
+            /// The customer.
             user_id: UserId,
             /// The payment to void.
             payment_id: PaymentId,
-            /// What it came to.
+            /// The order total.
             total: Money,
-            /// Why.
+            /// Why it was cancelled.
             reason: CancellationReason,
         }
-        /// The money could not be had; the goods go back.
+        /// The payment failed; the goods go back into stock.
         OrderPaymentFailed = "order.payment_failed" about order_id {
-            /// Which.
+            /// The order.
             order_id: OrderId,
-            /// Whose.
+            /// The customer.
             user_id: UserId,
             /// The payment.
             payment_id: PaymentId,
-            /// What it came to.
+            /// The order total.
             total: Money,
             /// The provider's reason, such as `card_declined`.
             reason: String,
         }
     }
     "emporium/payments" => {
-        /// The provider promises the money.
+        /// The provider authorised the payment.
         PaymentAuthorized = "payment.authorized" about payment_id {
-            /// Which.
+            /// The payment.
             payment_id: PaymentId,
-            /// For which order.
+            /// The order.
             order_id: OrderId,
-            /// How much.
+            /// The authorised amount.
             amount: Money,
         }
-        /// The provider does not promise the money.
+        /// The provider declined the payment.
         PaymentDeclined = "payment.declined" about payment_id {
-            /// Which.
+            /// The payment.
             payment_id: PaymentId,
-            /// For which order.
+            /// The order.
             order_id: OrderId,
             /// The provider's reason, such as `card_declined`.
             reason: String,
         }
-        /// The money is taken.
+        /// The payment was captured.
         PaymentCaptured = "payment.captured" about payment_id {
-            /// Which.
+            /// The payment.
             payment_id: PaymentId,
-            /// For which order.
+            /// The order.
             order_id: OrderId,
-            /// How much.
+            /// The captured amount.
             amount: Money,
         }
-        /// Money that was promised could not be taken.
+        /// An authorised payment could not be captured.
         PaymentCaptureFailed = "payment.capture_failed" about payment_id {
-            /// Which.
+            /// The payment.
             payment_id: PaymentId,
-            /// For which order.
+            /// The order.
             order_id: OrderId,
             /// The provider's reason.
             reason: String,
         }
-        /// The promise was given back; nothing is charged.
+        /// The authorisation was voided; nothing is charged.
         PaymentVoided = "payment.voided" about payment_id {
-            /// Which.
+            /// The payment.
             payment_id: PaymentId,
-            /// For which order.
+            /// The order.
             order_id: OrderId,
         }
     }
     "emporium/notifications" => {
-        /// A message waits to be delivered through its channel.
+        /// A notification is ready to be delivered.
         NotificationQueued = "notification.queued" about notification_id {
-            /// Which.
+            /// The notification.
             notification_id: NotificationId,
-            /// To whom.
+            /// The recipient.
             user_id: UserId,
-            /// Through what.
+            /// How it is delivered.
             channel: Channel,
         }
     }

@@ -1,12 +1,14 @@
-//! What crosses between services: events ([`events`]) and service calls
-//! ([`calls`]), and nothing but data. Every event type has a JSON Schema and a
-//! golden file in this crate's `schemas/` and `golden/`; a test keeps them.
+//! The data that services exchange: events ([`events`]) and calls ([`calls`]).
+//! Every event type has a JSON Schema and a golden file in this crate's
+//! `schemas/` and `golden/`, which a test compares with the code.
 //!
 //! A compatible change adds an optional field. Anything else takes a new type
-//! (`order.placed.v2`), and both are published until nobody reads the old one.
+//! (`order.placed.v2`), and both are published until no consumer reads the old one.
+
+#![warn(missing_docs)]
 
 pub mod calls;
 mod envelope;
 pub mod events;
 
-pub use envelope::{Envelope, EventData, ReadEventError};
+pub use envelope::{Envelope, EventData, ReadEventError, Stamp};

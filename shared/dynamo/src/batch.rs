@@ -1,20 +1,20 @@
-//! Removing many items of which nobody asks any more.
+//! Deleting many items.
 
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 
-use crate::{Key, StoreError, Table, transaction::back_off};
+use crate::{Key, StoreError, Table};
 
 /// Items in one BatchWriteItem (a limit of DynamoDB).
 const BATCH_WRITES_MAX: usize = 25;
-/// Tries for the items that a BatchWriteItem left over.
+/// Attempts for the items that a BatchWriteItem left unprocessed.
 const BATCH_ATTEMPTS_MAX: u32 = 8;
 
 impl Table {
-    /// Removes items, whatever they are like; those that are not there are as
-    /// good. When it fails, some may be gone: do it again.
+    /// Deletes items, whatever they hold and whether or not they exist. When it
+    /// fails, some may be gone: call it again.
     ///
     /// # Errors
-    /// When the store fails, or keeps leaving items over.
+    /// When the store fails, or keeps leaving items unprocessed.
     pub async fn delete_many(&self, keys: Vec<Key>) -> Result<(), StoreError> {
         const OPERATION: &str = "BatchWriteItem";
         let deletes = keys.into_iter().map(|key| {
@@ -45,7 +45,7 @@ impl Table {
                             attempts: BATCH_ATTEMPTS_MAX,
                         });
                     }
-                    back_off(attempt).await;
+                    self.back_off(attempt).await;
                     attempt += 1;
                 }
             }

@@ -4,7 +4,7 @@
 //! asked for, so a cursor of one list opens no other.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use kernel::input::Refusals;
+use kernel::input::FieldErrors;
 use ring::hmac;
 use runtime::{Environment, EnvironmentError};
 use serde::{Serialize, de::DeserializeOwned};
@@ -37,7 +37,7 @@ impl CursorKey {
     ///
     /// # Errors
     /// When it is not a cursor of this list.
-    pub fn open<T: DeserializeOwned>(&self, list: &str, cursor: &str) -> Result<T, Refusals> {
+    pub fn open<T: DeserializeOwned>(&self, list: &str, cursor: &str) -> Result<T, FieldErrors> {
         let open = || {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
             let (mac, json) = bytes.split_at_checked(MAC_BYTES)?;
@@ -48,7 +48,7 @@ impl CursorKey {
             hmac::verify(&self.0, mac, same.as_ref()).ok()?;
             serde_json::from_slice(json).ok()
         };
-        open().ok_or_else(|| Refusals::at("cursor", "is not a cursor of this list"))
+        open().ok_or_else(|| FieldErrors::at("cursor", "is not a cursor of this list"))
     }
 
     fn mac(&self, list: &str, json: &[u8]) -> hmac::Tag {

@@ -1,6 +1,6 @@
-//! What can go wrong with a store that no condition explains.
+//! Failures of the store.
 
-use runtime::{Error, http::ApiError, metrics::Dependency};
+use runtime::{Error, Failure, metrics::Dependency};
 
 /// The store failed.
 #[derive(Debug, thiserror::Error)]
@@ -14,22 +14,22 @@ pub enum StoreError {
         #[source]
         source: Error,
     },
-    /// Others kept writing the same items, through all tries.
-    #[error("{operation} met conflicts through all {attempts} tries")]
+    /// Others kept writing the same items, through all attempts.
+    #[error("{operation} met conflicts in all {attempts} attempts")]
     Contended {
         /// Which call.
         operation: &'static str,
-        /// How often it was tried.
+        /// How often it was attempted.
         attempts: u32,
     },
-    /// An item is not what it should be.
-    #[error("an item does not read")]
+    /// An item does not have the expected attributes.
+    #[error("an item cannot be read")]
     Item(#[from] serde_dynamo::Error),
 }
 
 impl StoreError {
-    /// A call failed, which is counted among what the shop needs. What a
-    /// condition refused is no failure, and does not come here.
+    /// A call that failed, which is counted as a dependency error. A condition
+    /// that failed is no failure, and does not come here.
     pub fn call(operation: &'static str, source: impl Into<Error>) -> Self {
         Dependency::DynamoDb.failed();
         Self::Call {
@@ -39,11 +39,8 @@ impl StoreError {
     }
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Item(_) => Self::internal(error),
-            StoreError::Call { .. } | StoreError::Contended { .. } => Self::store(error),
-        }
+impl Failure for StoreError {
+    fn is_defect(&self) -> bool {
+        matches!(self, Self::Item(_))
     }
 }

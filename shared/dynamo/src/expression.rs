@@ -14,12 +14,12 @@ pub struct Expression {
     pub(crate) condition: Option<&'static str>,
     pub(crate) names: Option<HashMap<String, String>>,
     pub(crate) values: Option<HashMap<String, AttributeValue>>,
-    /// The first value that did not serialise; said when the write is made.
+    /// The first value that did not serialise; returned by the write.
     pub(crate) fault: Option<StoreError>,
 }
 
 impl Expression {
-    /// Only a condition: `attribute_exists(pk)`.
+    /// A condition alone: `attribute_exists(pk)`.
     pub fn when(condition: &'static str) -> Self {
         Self {
             condition: Some(condition),

@@ -1,26 +1,23 @@
 //! One intention, one effect: the record behind `Idempotency-Key`.
 //!
 //! A request first claims its key. The claim names the resource that the
-//! request will make, so that whoever takes an abandoned claim over makes the
-//! same one. The reply is stored in the transaction of the effect.
+//! request will create, so that whoever takes over an abandoned claim creates
+//! the same one. The reply is stored in the transaction of the effect.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
-use kernel::Timestamp;
-use runtime::http::{ApiError, IdempotencyKey, StatusCode, StoredReply};
-use serde::{Deserialize, Serialize};
+use kernel::{IdempotencyKey, Timestamp};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{CommitError, Expression, Key, StoreError, Table, Transaction};
 
-/// How long a reply is kept, from the claim on.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// How long a claim holds without a reply. Over the timeout of a function
-/// (10 s), so that whoever takes it over knows that the first is dead.
-const CLAIM_HELD: SignedDuration = SignedDuration::from_secs(15);
-/// What a second request is told to wait while the first runs, in seconds.
-const RETRY_AFTER_SECONDS: u32 = 1;
+/// How long a reply is kept, counted from the claim.
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
+/// How long a claim without a reply is exclusive. Longer than the timeout of
+/// a function (10 s), so that whoever takes it over knows that the first is dead.
+const CLAIM_LIFETIME: SignedDuration = SignedDuration::from_secs(15);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
@@ -31,7 +28,7 @@ struct Record {
     fingerprint: String,
     #[serde(default)]
     claimed_until: i64,
-    /// The [`StoredReply`] as JSON, once there is one.
+    /// The reply as JSON, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<String>,
     expires_at: i64,
@@ -42,93 +39,75 @@ struct Record {
 pub struct Claim {
     pk: String,
     id: Uuid,
-    /// The id of the resource to make: the same one for whoever takes an
-    /// abandoned claim over.
+    /// The id of the resource to create: the same one for whoever takes over
+    /// an abandoned claim.
     pub subject: Uuid,
 }
 
-/// What there is under a key.
+/// What came of claiming a key; `R` is a stored reply.
 #[derive(Debug)]
-pub enum Claimed {
-    /// Nothing yet: act.
-    Mine(Claim),
-    /// The reply of the first time.
-    Replay(StoredReply),
+pub enum Claimed<R> {
+    /// The key was free: act.
+    Granted(Claim),
+    /// The request has been completed, with this reply.
+    Completed(R),
 }
 
-/// Why a key cannot be acted on.
+/// Why a key cannot be claimed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
-    /// It was used for another body.
-    #[error("the key was used for another body")]
+    /// It was used with a different body.
+    #[error("the key was used with a different body")]
     Reused,
-    /// The first request is still running.
-    #[error("the first request is still running")]
-    Running,
+    /// The first request is still in progress.
+    #[error("the first request is still in progress")]
+    InProgress,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl From<ClaimError> for ApiError {
-    fn from(error: ClaimError) -> Self {
-        match error {
-            ClaimError::Reused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "this Idempotency-Key was used for another body",
-            ),
-            ClaimError::Running => Self::conflict(
-                "idempotency_in_progress",
-                "the first request with this Idempotency-Key is still running",
-            )
-            .with_retry_after(RETRY_AFTER_SECONDS),
-            ClaimError::Store(error) => error.into(),
-        }
-    }
-}
-
 /// Claims `key` within `scope` (the user and the route) for a request with
-/// this `fingerprint`, to make the resource `subject`.
+/// this `fingerprint`, to create the resource `subject`.
 ///
 /// # Errors
 /// [`ClaimError`].
-pub async fn claim(
+pub async fn claim<R: DeserializeOwned>(
     table: &Table,
     scope: &str,
     key: &IdempotencyKey,
     fingerprint: &str,
     subject: Uuid,
     now: Timestamp,
-) -> Result<Claimed, ClaimError> {
-    let id = Uuid::new_v4();
+) -> Result<Claimed<R>, ClaimError> {
+    let id = table.random().uuid();
     let record = Record {
         pk: partition(scope, key),
         sk: SORT_KEY.into(),
         claim: id,
         subject,
         fingerprint: fingerprint.into(),
-        claimed_until: later(now, CLAIM_HELD).as_millisecond(),
+        claimed_until: later(now, CLAIM_LIFETIME).as_millisecond(),
         reply: None,
-        expires_at: later(now, KEPT).as_second(),
+        expires_at: later(now, RETENTION).as_second(),
     };
-    // DynamoDB deletes expired items when it likes: the condition decides.
+    // DynamoDB deletes expired items days later: the condition decides.
     let free = Expression::when("attribute_not_exists(pk) OR expires_at <= :now")
         .value(":now", now.as_second());
     let found: Option<Record> = match table.put(&record, free).await {
         Ok(()) => {
-            return Ok(Claimed::Mine(Claim {
+            return Ok(Claimed::Granted(Claim {
                 pk: record.pk,
                 id,
                 subject,
             }));
         }
-        Err(CommitError::Refused(refused)) => refused.item("item")?,
+        Err(CommitError::ConditionFailed(failed)) => failed.item("item")?,
         Err(CommitError::Store(error)) => return Err(error.into()),
     };
     match found {
         // The reply to this very put was lost, and the SDK repeated it.
-        Some(found) if found.claim == id => Ok(Claimed::Mine(Claim {
+        Some(found) if found.claim == id => Ok(Claimed::Granted(Claim {
             pk: record.pk,
             id,
             subject,
@@ -140,17 +119,17 @@ pub async fn claim(
         Some(found) if found.claimed_until <= now.as_millisecond() => {
             take_over(table, found, id, now).await
         }
-        _ => Err(ClaimError::Running),
+        _ => Err(ClaimError::InProgress),
     }
 }
 
-/// Takes over the claim of a request that must have died.
-async fn take_over(
+/// Takes over the claim of a request whose function must have died.
+async fn take_over<R: DeserializeOwned>(
     table: &Table,
     found: Record,
     id: Uuid,
     now: Timestamp,
-) -> Result<Claimed, ClaimError> {
+) -> Result<Claimed<R>, ClaimError> {
     let claim = Claim {
         pk: found.pk.clone(),
         id,
@@ -160,33 +139,33 @@ async fn take_over(
         .only_when("claim = :theirs AND attribute_not_exists(reply)")
         .value(":mine", id)
         .value(":theirs", found.claim)
-        .value(":until", later(now, CLAIM_HELD).as_millisecond());
+        .value(":until", later(now, CLAIM_LIFETIME).as_millisecond());
     match table
         .update::<Record>(Key::new(found.pk, SORT_KEY), expression)
         .await
     {
-        Ok(_) => Ok(Claimed::Mine(claim)),
+        Ok(_) => Ok(Claimed::Granted(claim)),
         Err(CommitError::Store(error)) => Err(error.into()),
-        Err(CommitError::Refused(refused)) => match refused.item::<Record>("item")? {
-            Some(found) if found.claim == id => Ok(Claimed::Mine(claim)),
+        Err(CommitError::ConditionFailed(failed)) => match failed.item::<Record>("item")? {
+            Some(found) if found.claim == id => Ok(Claimed::Granted(claim)),
             Some(Record {
                 reply: Some(reply), ..
             }) => read_reply(&reply),
-            _ => Err(ClaimError::Running),
+            _ => Err(ClaimError::InProgress),
         },
     }
 }
 
-fn read_reply(json: &str) -> Result<Claimed, ClaimError> {
-    let reply: StoredReply = serde_json::from_str(json).map_err(|error| StoreError::Call {
+fn read_reply<R: DeserializeOwned>(json: &str) -> Result<Claimed<R>, ClaimError> {
+    let reply = serde_json::from_str(json).map_err(|error| StoreError::Call {
         operation: "read a stored reply",
         source: error.into(),
     })?;
-    Ok(Claimed::Replay(reply.replayed()))
+    Ok(Claimed::Completed(reply))
 }
 
-/// Gives a claim up: nothing was done under it, so the key is free again.
-/// When this fails, the claim runs out by itself.
+/// Gives up a claim under which nothing was done: the key is free again. When
+/// this fails, the claim expires by itself.
 ///
 /// # Errors
 /// When the store fails.
@@ -194,17 +173,17 @@ pub async fn release(table: &Table, claim: Claim) -> Result<(), StoreError> {
     let mine =
         Expression::when("claim = :mine AND attribute_not_exists(reply)").value(":mine", claim.id);
     match table.delete(Key::new(claim.pk, SORT_KEY), mine).await {
-        Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+        Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
     }
 }
 
-/// Lets go of a claim under which something may have been done: the key stays
-/// bound to its subject, and the next request takes the claim over at once, so
-/// that it finds what this one left (such as goods held for the subject).
+/// Gives up a claim under which something may have been done: the key stays
+/// bound to its subject, and the next request takes the claim over at once and
+/// finds what this one left, such as goods held for the subject.
 ///
 /// # Errors
-/// When the store fails; the claim then runs out by itself.
+/// When the store fails; the claim then expires by itself.
 pub async fn abandon(table: &Table, claim: Claim, now: Timestamp) -> Result<(), StoreError> {
     let expression = Expression::update("SET claimed_until = :now")
         .only_when("claim = :mine AND attribute_not_exists(reply)")
@@ -212,16 +191,16 @@ pub async fn abandon(table: &Table, claim: Claim, now: Timestamp) -> Result<(), 
         .value(":now", now.as_millisecond());
     let key = Key::new(claim.pk, SORT_KEY);
     match table.update::<Record>(key, expression).await {
-        Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+        Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
     }
 }
 
 impl Transaction {
-    /// Stores the reply in the transaction of the effect. Refused under the
-    /// label `claim` when somebody else took the claim over.
+    /// Stores the reply in the transaction of the effect. Its condition, labelled
+    /// `claim`, fails when somebody else took the claim over.
     #[must_use]
-    pub fn complete(self, claim: &Claim, reply: &StoredReply) -> Self {
+    pub fn complete<R: Serialize>(self, claim: &Claim, reply: &R) -> Self {
         let json = match serde_json::to_string(reply) {
             Ok(json) => json,
             Err(error) => return self.with_fault(StoreError::call("TransactWriteItems", error)),

@@ -1,7 +1,10 @@
-//! What every store does the same way, above the SDK: one-table keys,
-//! conditions that decide, transactions that name the condition that failed,
-//! the outbox, idempotency records and cursors.
+//! What all stores share, above the SDK: single-table keys, conditional writes,
+//! transactions that name the condition that failed, queries and pages, the
+//! outbox and its relay, idempotency records, rate limits and cursors.
 
+#![warn(missing_docs)]
+
+mod attempts;
 mod batch;
 mod cursor;
 mod error;
@@ -9,16 +12,17 @@ mod expression;
 pub mod idempotency;
 mod limit;
 mod outbox;
-mod page;
+mod query;
 pub mod relay;
 mod table;
 mod transaction;
 
+pub use attempts::Attempts;
 pub use cursor::CursorKey;
 pub use error::StoreError;
 pub use expression::Expression;
 pub use limit::{Quota, RateLimit};
 pub use outbox::{Keep, OutboxItem, UNSENT_INDEX};
-pub use page::PageOf;
-pub use table::{Index, IndexKey, Item, Key, Shape, Table};
-pub use transaction::{CommitError, Refused, Transaction};
+pub use query::{Query, QueryOutput};
+pub use table::{Index, IndexKey, Item, Key, Table, TableSchema};
+pub use transaction::{CommitError, ConditionFailed, Transaction};

@@ -1,9 +1,9 @@
 //! Rate limits: how often something may be done under one key, counted in the
 //! table, so that all functions of a service count together.
 //!
-//! A limit is a sliding window made of two fixed ones, as gateways have it:
-//! what was counted in the window before weighs as much as of that window still
-//! lies in the sliding one. One item a key, one write a request.
+//! A limit is a sliding window approximated by two fixed ones, as gateways do
+//! it: requests of the previous window weigh as much as that window still
+//! overlaps the sliding one. One item a key, one write a request.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
@@ -12,29 +12,29 @@ use sha2::{Digest, Sha256};
 
 use crate::{CommitError, Expression, Key, StoreError, Table};
 
-/// Tries to count a request while others begin the key's next window.
-const TRIES_MAX: u32 = 5;
+/// Attempts to count a request while others begin the key's next window.
+const ATTEMPTS_MAX: u32 = 5;
 
 /// How often something may be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// What is limited; keys of one limit are nothing to another.
+    /// What is limited; the same key under another limit counts separately.
     pub name: &'static str,
-    /// How often.
-    pub most: u32,
-    /// In how long, whole seconds.
+    /// How many requests.
+    pub requests: u32,
+    /// In which time, in whole seconds.
     pub window: SignedDuration,
 }
 
-/// What is left of a limit after a request.
+/// What a limit still allows after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Whether the request is within the limit.
-    pub admitted: bool,
-    /// How often more.
+    pub allowed: bool,
+    /// How many more requests.
     pub remaining: u32,
-    /// When the window ends; when it is not admitted, when to come again. In
-    /// seconds, rounded up.
+    /// When the window ends or, if the request is not allowed, when to try
+    /// again. In seconds, rounded up.
     pub reset_seconds: u32,
 }
 
@@ -43,7 +43,7 @@ struct Bucket {
     /// Which window, counted from the Unix epoch.
     window: i64,
     hits: i64,
-    /// Hits of the window before.
+    /// Hits of the previous window.
     previous: i64,
 }
 
@@ -69,29 +69,29 @@ impl RateLimit {
         Key::new(format!("LIMIT#{}#{hash}", self.name), "LIMIT")
     }
 
-    /// What a bucket leaves at a moment of its window. Whatever does not fit
-    /// into the limit is refused, also for what the window before weighs.
+    /// What a bucket allows at a moment of its window, the weight of the
+    /// previous window included.
     fn quota(&self, bucket: Bucket, counted: bool, now: Timestamp) -> Quota {
-        let (window, most) = (self.window_ms(), i64::from(self.most));
+        let (window, most) = (self.window_ms(), i64::from(self.requests));
         let left_ms = (bucket.window + 1) * window - now.as_millisecond();
         let left_ms = left_ms.clamp(0, window);
         // Rounded up: what weighs anything weighs one.
         let weight = (bucket.previous.saturating_mul(left_ms) + window - 1) / window;
         let used = bucket.hits + weight;
-        let admitted = counted && used <= most;
-        let wait_ms = if admitted {
+        let allowed = counted && used <= most;
+        let wait_ms = if allowed {
             left_ms
         } else if bucket.hits < most {
-            // Until the window before weighs little enough.
+            // Until the previous window weighs little enough.
             let room = most - bucket.hits - 1;
             left_ms - room * window / bucket.previous.max(1)
         } else {
-            // All of it in this window: a part of the next has to go by too.
+            // This window has used all: a part of the next has to pass too.
             left_ms + window / most.max(1)
         };
         let seconds = (wait_ms.max(1) + 999) / 1000;
         Quota {
-            admitted,
+            allowed,
             remaining: u32::try_from((most - used).max(0)).unwrap_or(0),
             reset_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
         }
@@ -99,9 +99,9 @@ impl RateLimit {
 }
 
 impl Table {
-    /// Counts a request under a key, and says whether it is within the limit.
-    /// One that is refused for what the window before weighs has been counted:
-    /// who does not wait, waits longer.
+    /// Counts a request under a key, and whether it is within the limit. One that
+    /// is refused because of the previous window is counted all the same, so
+    /// clients that do not wait are refused for longer.
     ///
     /// This is the one number that changes outside a transaction: when a reply
     /// is lost, the SDK repeats the update, and the request counts twice. That
@@ -110,7 +110,7 @@ impl Table {
     ///
     /// # Errors
     /// When the store fails, or others keep beginning the key's next window.
-    pub async fn take(
+    pub async fn count_request(
         &self,
         limit: &RateLimit,
         key: &str,
@@ -118,17 +118,17 @@ impl Table {
     ) -> Result<Quota, StoreError> {
         let mut window = now.as_millisecond().div_euclid(limit.window_ms());
         let key = limit.key(key);
-        for _ in 0..TRIES_MAX {
+        for _ in 0..ATTEMPTS_MAX {
             let one_more = Expression::update("SET hits = hits + :one")
                 .only_when("#window = :window AND hits < :most")
                 .name("#window", "window")
                 .value(":one", 1)
                 .value(":window", window)
-                .value(":most", limit.most);
+                .value(":most", limit.requests);
             let refused = match self.update::<Bucket>(key.clone(), one_more).await {
                 Ok(bucket) => return Ok(limit.quota(bucket, true, now)),
                 Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Refused(refused)) => refused,
+                Err(CommitError::ConditionFailed(refused)) => refused,
             };
             let found: Option<Bucket> = refused.item("item")?;
             let (previous, condition) = match found {
@@ -163,13 +163,13 @@ impl Table {
             };
             match self.put(&row, condition).await {
                 Ok(()) => return Ok(limit.quota(bucket, true, now)),
-                Err(CommitError::Refused(_)) => {}
+                Err(CommitError::ConditionFailed(_)) => {}
                 Err(CommitError::Store(error)) => return Err(error),
             }
         }
         Err(StoreError::Contended {
             operation: "UpdateItem",
-            attempts: TRIES_MAX,
+            attempts: ATTEMPTS_MAX,
         })
     }
 }
@@ -180,7 +180,7 @@ mod tests {
 
     const LIMIT: RateLimit = RateLimit {
         name: "test",
-        most: 10,
+        requests: 10,
         window: SignedDuration::from_secs(100),
     };
 
@@ -194,20 +194,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_in_the_window_before_weighs_less_and_less() {
+    fn the_previous_window_weighs_less_and_less() {
         assert_eq!(quota(1, 0, 0).remaining, 9);
-        assert!(quota(10, 0, 0).admitted);
+        assert!(quota(10, 0, 0).allowed);
         // Ten before, a quarter of which still lies in the sliding window.
         assert_eq!(quota(1, 10, 75).remaining, 6);
-        assert!(!quota(9, 10, 75).admitted);
-        assert!(quota(9, 10, 95).admitted);
+        assert!(!quota(9, 10, 75).allowed);
+        assert!(quota(9, 10, 95).allowed);
     }
 
     #[test]
-    fn when_to_come_again_is_when_it_is_let_in() {
+    fn a_request_is_allowed_again_when_the_quota_says() {
         for (hits, previous, second) in [(9, 10, 75), (1, 10, 0), (5, 9, 10), (10, 4, 30)] {
             let now = quota(hits, previous, second);
-            assert!(!now.admitted, "{hits} {previous} {second}");
+            assert!(!now.allowed, "{hits} {previous} {second}");
             let then = second + i64::from(now.reset_seconds);
             let again = if then < 100 {
                 quota(hits + 1, previous, then)
@@ -220,7 +220,7 @@ mod tests {
                 LIMIT.quota(bucket, true, Timestamp::from_second(then).unwrap())
             };
             assert!(
-                again.admitted,
+                again.allowed,
                 "{hits} {previous} {second}: {now:?} {again:?}"
             );
         }

@@ -1,5 +1,5 @@
-//! The outbox: an event is an item of the same table as what it tells of,
-//! written in the same transaction. The table's stream brings it to the
+//! The outbox: an event is an item of the same table as the state that it
+//! reports, written in the same transaction. The table's stream brings it to the
 //! service's relay ([`crate::relay`]), which publishes it.
 
 use contracts::Envelope;
@@ -11,48 +11,48 @@ use crate::{Key, StoreError, Transaction};
 
 /// The index of events that are not known to be published.
 pub const UNSENT_INDEX: &str = "unsent";
-/// Partitions of that index, so that a busy shop does not meet the limit of one.
+/// Partitions of that index, so that a busy shop does not reach the limit of one.
 pub(crate) const UNSENT_SHARDS: u8 = 4;
-/// How long an event is kept that is nobody's history.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long an event is kept that is no part of a history.
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How long an event stays in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// It is part of a history.
     Forever,
-    /// Thirty days: long past every queue's retention.
+    /// Thirty days: longer than any queue retains it.
     ThirtyDays,
 }
 
 /// An event as an item.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutboxItem {
-    /// The partition key of what it tells of.
+    /// The partition key of the state that it reports.
     pub pk: String,
-    /// The sort key; unique among the events of that.
+    /// The sort key, unique in the partition.
     pub sk: String,
     /// The CloudEvents JSON, as it is published.
     pub event: String,
-    /// The shard of [`UNSENT_INDEX`] that it is in, until it is published.
+    /// Its shard of [`UNSENT_INDEX`] until it is published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsent: Option<String>,
-    /// Since when, in milliseconds since the Unix epoch.
+    /// When it was written, in milliseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsent_since: Option<i64>,
-    /// When it may go, in seconds since the Unix epoch.
+    /// When it may be deleted, in seconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
 
 impl OutboxItem {
-    /// The event as an item that waits to be published.
+    /// The event as an item that is still to be published.
     ///
     /// # Errors
     /// When the event does not serialise, which is a defect.
     pub fn new(key: Key, event: &Envelope, keep: Keep) -> Result<Self, serde_json::Error> {
         let shard = event.id.as_uuid().as_bytes()[15] % UNSENT_SHARDS;
-        let expires = |time: Timestamp| time.saturating_add(KEPT).map(Timestamp::as_second);
+        let expires = |time: Timestamp| time.saturating_add(RETENTION).map(Timestamp::as_second);
         Ok(Self {
             pk: key.pk,
             sk: key.sk,
@@ -69,15 +69,15 @@ impl OutboxItem {
     /// The event.
     ///
     /// # Errors
-    /// When it does not read.
+    /// When it cannot be read.
     pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
         serde_json::from_str(&self.event)
     }
 }
 
 impl Transaction {
-    /// Announces an event together with what it tells of. `pk` is the
-    /// partition of what it tells of; `sk` must be new there.
+    /// Announces an event together with the state that it reports, whose
+    /// partition is `pk`; `sk` must be new there.
     #[must_use]
     pub fn announce(self, pk: &str, sk: &str, event: &Envelope, keep: Keep) -> Self {
         match OutboxItem::new(Key::new(pk, sk), event, keep) {

@@ -1,29 +1,29 @@
-//! The relay of a service: publishes what the outbox holds.
+//! The relay of a service: publishes the events of its outbox.
 //!
-//! The table's stream brings new events at once. What did not get through
-//! (a stream record that was given up, a relay that died between publishing
-//! and marking) is found by a sweep that runs every minute. Both publish at
+//! The table's stream brings new events at once. Events that were not published
+//! or not marked as published (a stream record that was given up, a relay that
+//! died in between) are found by a sweep that runs every minute. Both publish at
 //! least once; consumers count each event once.
 
 use std::{
     collections::{BTreeSet, HashSet},
+    future::Future,
     sync::Arc,
-    time::Instant,
 };
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sns::{Client as Sns, types::PublishBatchRequestEntry};
-use jiff::SignedDuration;
-use kernel::Clock;
+use jiff::{SignedDuration, Timestamp};
 use runtime::{
-    BoxFuture, Environment, Error, Function, Grant, Handler, LambdaEvent, Trigger, aws::Aws,
-    metrics::Dependency,
+    BoxFuture, Clock, Environment, Error, Function, Grant, Handler, LambdaEvent, Stopwatch,
+    Trigger, aws::Aws, log, metrics::Dependency,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Expression, Key, OutboxItem, StoreError, Table, UNSENT_INDEX, outbox::UNSENT_SHARDS};
+use crate::{
+    Expression, Key, OutboxItem, Query, StoreError, Table, UNSENT_INDEX, outbox::UNSENT_SHARDS,
+};
 
 /// Entries of one PublishBatch (a limit of SNS).
 const BATCH_ENTRIES_MAX: usize = 10;
@@ -33,85 +33,86 @@ const BATCH_BYTES_MAX: usize = 240_000;
 /// stream needs.
 const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// Events of one shard in one sweep; the next one goes on.
-const SWEEP_EVENTS_MAX: i32 = 200;
+const SWEEP_EVENTS_MAX: usize = 200;
 
-/// What a service does with each sweep, beside publishing: it may look at its
-/// own table at that time.
-pub type WithSweep = fn(Table, jiff::Timestamp) -> BoxFuture<Result<(), Error>>;
+/// What a service does after each sweep, beside publishing.
+type AfterSweep = Arc<dyn Fn(Table, Timestamp) -> BoxFuture<Result<(), Error>> + Send + Sync>;
 
-/// The relay function `name`.
+/// The relay function `name`, for the table in `TABLE` and the topic in
+/// `TOPIC_ARN`.
 pub fn function(name: &'static str, grants: &'static [Grant]) -> Function {
-    started(name, grants, Clock::System, None)
+    build(name, grants, None)
 }
 
-/// A relay whose every sweep does something more, which may fail without harm
-/// to the publishing.
-pub fn function_with_sweep(
+/// A relay that also does something after each sweep; when that fails, the
+/// publishing goes on.
+pub fn function_with_sweep<Sweeping>(
     name: &'static str,
     grants: &'static [Grant],
-    clock: Clock,
-    with_sweep: WithSweep,
-) -> Function {
-    started(name, grants, clock, Some(with_sweep))
+    after_sweep: fn(Table, Timestamp) -> Sweeping,
+) -> Function
+where
+    Sweeping: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let after_sweep: AfterSweep = Arc::new(move |table, now| Box::pin(after_sweep(table, now)));
+    build(name, grants, Some(after_sweep))
 }
 
-fn started(
+fn build(
     name: &'static str,
     grants: &'static [Grant],
-    clock: Clock,
-    with_sweep: Option<WithSweep>,
+    after_sweep: Option<AfterSweep>,
 ) -> Function {
-    Function::new(name, Trigger::Stream, grants, move |environment| {
-        let clock = clock.clone();
-        async move {
-            let mut relay = Relay::start(environment, clock).await?;
-            relay.with_sweep = with_sweep;
-            let relay = Arc::new(relay);
-            let handler: Handler = Arc::new(move |event| {
-                let relay = relay.clone();
-                Box::pin(async move { relay.answer(name, event).await })
-            });
-            Ok(handler)
-        }
-    })
+    let answer = move |relay: Arc<Relay>, _: &Environment| -> Handler {
+        let after_sweep = after_sweep.clone();
+        Arc::new(move |event| {
+            let (relay, after_sweep) = (relay.clone(), after_sweep.clone());
+            Box::pin(async move { relay.answer(name, event, after_sweep).await })
+        })
+    };
+    Function::build(name, Trigger::Stream, grants, Relay::start, answer)
 }
 
 /// Publishes a service's events.
-pub struct Relay {
+struct Relay {
     table: Table,
     sns: Sns,
     topic_arn: String,
     clock: Clock,
-    with_sweep: Option<WithSweep>,
 }
 
-/// One event that waits.
-struct Waiting {
+/// An event that is to be published.
+struct Pending {
     key: Key,
     json: String,
 }
 
-impl Waiting {
-    /// The id of the chain that it belongs to, for the log.
-    fn chain(&self) -> Option<String> {
+impl Pending {
+    fn new(item: OutboxItem) -> Self {
+        Self {
+            key: Key::new(item.pk, item.sk),
+            json: item.event,
+        }
+    }
+
+    fn correlation_id(&self) -> Option<String> {
         #[derive(Deserialize)]
-        struct Chain {
+        struct Correlated {
             correlationid: String,
         }
-        let chain: Chain = serde_json::from_str(&self.json).ok()?;
-        Some(chain.correlationid)
+        let event: Correlated = serde_json::from_str(&self.json).ok()?;
+        Some(event.correlationid)
     }
 }
 
 /// What one invocation did.
 #[derive(Default)]
-struct Round {
-    /// How many events got through.
+struct Report {
+    /// How many events were published.
     sent: usize,
-    /// The sequence numbers of those of a stream that did not.
+    /// The sequence numbers of stream records whose events were not.
     failed: Vec<String>,
-    /// The chains that the events belong to.
-    chains: BTreeSet<String>,
+    correlation_ids: BTreeSet<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -121,17 +122,12 @@ struct UnsentKey {
 }
 
 impl Relay {
-    /// A relay for the table in `TABLE` and the topic in `TOPIC_ARN`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
-    pub async fn start(environment: Environment, clock: Clock) -> Result<Self, Error> {
+    async fn start(environment: Environment) -> Result<Self, Error> {
         Ok(Self {
             table: Table::open(&environment).await?,
             sns: Aws::from_environment(&environment)?.sns(),
             topic_arn: environment.require("TOPIC_ARN")?.to_owned(),
-            clock,
-            with_sweep: None,
+            clock: environment.host().clock().clone(),
         })
     }
 
@@ -139,25 +135,28 @@ impl Relay {
         &self,
         function: &'static str,
         event: LambdaEvent<Box<RawValue>>,
+        after_sweep: Option<AfterSweep>,
     ) -> Result<Box<RawValue>, Error> {
         #[derive(Deserialize)]
         struct Shape {
             #[serde(rename = "Records")]
             records: Option<serde::de::IgnoredAny>,
         }
-        let (started, request_id) = (Instant::now(), event.context.request_id);
+        let (stopwatch, request_id) = (Stopwatch::start(), event.context.request_id);
         let payload = event.payload.get();
         let shape: Shape = serde_json::from_str(payload)?;
-        let round = if shape.records.is_some() {
+        let report = if shape.records.is_some() {
             self.forward(serde_json::from_str(payload)?).await?
         } else {
-            let round = self.sweep().await?;
-            self.do_with_sweep(function).await;
-            round
+            let report = self.sweep().await?;
+            if let Some(after_sweep) = after_sweep {
+                self.run_after_sweep(function, &after_sweep).await;
+            }
+            report
         };
-        let duration_ms = runtime::log::millis(started);
-        let (sent, failures) = (round.sent, round.failed.len());
-        let correlation_ids = round.chains.into_iter().collect::<Vec<_>>().join(" ");
+        let duration_ms = stopwatch.elapsed_ms();
+        let (sent, failures) = (report.sent, report.failed.len());
+        let correlation_ids = Vec::from_iter(report.correlation_ids).join(" ");
         if failures > 0 {
             tracing::error!(
                 function,
@@ -178,7 +177,7 @@ impl Relay {
                 "events published"
             );
         }
-        let failed: Vec<_> = round
+        let failed: Vec<_> = report
             .failed
             .into_iter()
             .map(|id| serde_json::json!({ "itemIdentifier": id }))
@@ -188,19 +187,16 @@ impl Relay {
         )?)
     }
 
-    async fn do_with_sweep(&self, function: &'static str) {
-        let Some(with_sweep) = self.with_sweep else {
-            return;
-        };
-        if let Err(error) = with_sweep(self.table.clone(), self.clock.now()).await {
-            let error = runtime::log::chain(error.as_ref());
-            tracing::error!(function, error, "what goes with the sweep failed");
+    async fn run_after_sweep(&self, function: &'static str, after_sweep: &AfterSweep) {
+        if let Err(error) = after_sweep(self.table.clone(), self.clock.now()).await {
+            let error = log::error_chain(error.as_ref());
+            tracing::error!(function, error, "task after the sweep failed");
         }
     }
 
     /// Publishes the events of a stream's batch.
-    async fn forward(&self, batch: StreamEvent) -> Result<Round, Error> {
-        let (mut waiting, mut numbers) = (Vec::new(), Vec::new());
+    async fn forward(&self, batch: StreamEvent) -> Result<Report, Error> {
+        let (mut pending, mut numbers) = (Vec::new(), Vec::new());
         for record in batch.records {
             let item: OutboxItem = match serde_dynamo::from_item(record.change.new_image) {
                 Ok(item) => item,
@@ -208,77 +204,58 @@ impl Relay {
                 Err(_) => continue,
             };
             if item.unsent.is_some() {
-                waiting.push(Waiting {
-                    key: Key::new(item.pk, item.sk),
-                    json: item.event,
-                });
+                pending.push(Pending::new(item));
                 numbers.push(record.change.sequence_number.unwrap_or_default());
             }
         }
-        let mut round = Round::default();
-        let failed = self.publish(&waiting, &mut round).await;
-        round.failed = failed
+        let mut report = Report::default();
+        let failed = self.publish(&pending, &mut report).await;
+        report.failed = failed
             .into_iter()
             .map(|index| numbers[index].clone())
             .collect();
-        Ok(round)
+        Ok(report)
     }
 
     /// Publishes what has waited too long; the next sweep finds what failed.
-    async fn sweep(&self) -> Result<Round, StoreError> {
+    async fn sweep(&self) -> Result<Report, StoreError> {
         let before = self
             .clock
             .now()
             .saturating_sub(SWEEP_AFTER)
-            .unwrap_or(jiff::Timestamp::MIN);
-        let mut round = Round::default();
+            .unwrap_or(Timestamp::MIN);
+        let mut report = Report::default();
         for shard in 0..UNSENT_SHARDS {
-            let output = self
-                .table
-                .client()
-                .query()
-                .table_name(self.table.name())
-                .index_name(UNSENT_INDEX)
-                .key_condition_expression("unsent = :shard AND unsent_since < :before")
-                .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
-                .expression_attribute_values(
-                    ":before",
-                    AttributeValue::N(before.as_millisecond().to_string()),
-                )
-                .limit(SWEEP_EVENTS_MAX)
-                .send()
-                .await
-                .map_err(|error| StoreError::call("Query", error))?;
-            let keys: Vec<UnsentKey> = serde_dynamo::from_items(output.items.unwrap_or_default())?;
+            let query = Query::index(UNSENT_INDEX, "unsent = :shard AND unsent_since < :before")
+                .value(":shard", shard.to_string())
+                .value(":before", before.as_millisecond());
+            let keys: Vec<UnsentKey> = self.table.query(query, SWEEP_EVENTS_MAX).await?.items;
             let keys = keys
                 .into_iter()
                 .map(|key| Key::new(key.pk, key.sk))
                 .collect();
             let items: Vec<OutboxItem> = self.table.get_many(keys, true).await?;
-            let waiting: Vec<_> = items
+            let pending: Vec<_> = items
                 .into_iter()
                 .filter(|item| item.unsent.is_some())
-                .map(|item| Waiting {
-                    key: Key::new(item.pk, item.sk),
-                    json: item.event,
-                })
+                .map(Pending::new)
                 .collect();
-            self.publish(&waiting, &mut round).await;
+            self.publish(&pending, &mut report).await;
         }
-        Ok(round)
+        Ok(report)
     }
 
     /// Publishes, and marks what got through; gives the indexes of what did not.
-    async fn publish(&self, waiting: &[Waiting], round: &mut Round) -> Vec<usize> {
-        round
-            .chains
-            .extend(waiting.iter().filter_map(Waiting::chain));
+    async fn publish(&self, pending: &[Pending], report: &mut Report) -> Vec<usize> {
+        report
+            .correlation_ids
+            .extend(pending.iter().filter_map(Pending::correlation_id));
         let mut failed = Vec::new();
         let mut begin = 0;
-        while begin < waiting.len() {
-            let end = batch_end(waiting, begin);
-            let lost = self.publish_batch(&waiting[begin..end]).await;
-            for (offset, one) in waiting[begin..end].iter().enumerate() {
+        while begin < pending.len() {
+            let end = batch_end(pending, begin);
+            let lost = self.publish_batch(&pending[begin..end]).await;
+            for (offset, one) in pending[begin..end].iter().enumerate() {
                 if lost.contains(&offset) {
                     failed.push(begin + offset);
                 } else if let Err(error) = self.mark_sent(&one.key).await {
@@ -288,13 +265,13 @@ impl Relay {
             }
             begin = end;
         }
-        round.sent += waiting.len() - failed.len();
+        report.sent += pending.len() - failed.len();
         failed
     }
 
     /// Publishes up to ten events; gives the offsets of those that SNS did not
     /// take. It may answer 200 and still have refused some.
-    async fn publish_batch(&self, batch: &[Waiting]) -> HashSet<usize> {
+    async fn publish_batch(&self, batch: &[Pending]) -> HashSet<usize> {
         let all = || (0..batch.len()).collect();
         let entries: Result<Vec<_>, _> = batch
             .iter()
@@ -332,7 +309,7 @@ impl Relay {
             }
             Err(error) => {
                 Dependency::Sns.failed();
-                let error = runtime::log::chain(&error);
+                let error = log::error_chain(&error);
                 tracing::error!(error, events = batch.len(), "publish failed");
                 all()
             }
@@ -351,9 +328,9 @@ impl Relay {
 }
 
 /// Where the batch that begins at `begin` ends, by count and by bytes.
-fn batch_end(waiting: &[Waiting], begin: usize) -> usize {
+fn batch_end(pending: &[Pending], begin: usize) -> usize {
     let mut bytes = 0;
-    let fits = waiting[begin..]
+    let fits = pending[begin..]
         .iter()
         .take(BATCH_ENTRIES_MAX)
         .take_while(|one| {

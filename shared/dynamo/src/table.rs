@@ -1,4 +1,4 @@
-//! One table of the one-table kind.
+//! A service's one table.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -10,12 +10,12 @@ use aws_sdk_dynamodb::{
     },
     types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use runtime::{Environment, Error, aws::Aws};
+use runtime::{Environment, Error, Random, aws::Aws};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    CommitError, Expression, StoreError, Transaction,
-    transaction::{ATTEMPTS_MAX, Refused, back_off},
+    CommitError, ConditionFailed, Expression, Query, StoreError, Transaction,
+    transaction::ATTEMPTS_MAX,
 };
 
 /// An item as DynamoDB has it.
@@ -24,15 +24,15 @@ pub type Item = HashMap<String, AttributeValue>;
 /// How long the connection may take to open at the start of a function; the
 /// first request would take as long without it.
 const WARM_UP_TIMEOUT: Duration = Duration::from_millis(800);
-/// Tries for the keys that a BatchGetItem left over.
+/// Attempts for the keys that a BatchGetItem left unprocessed.
 const BATCH_ATTEMPTS_MAX: u32 = 5;
 /// Keys in one BatchGetItem (a limit of DynamoDB).
 const BATCH_KEYS_MAX: usize = 100;
 
 /// Sends a write again, bounded, while a transaction holds its item: the SDK
-/// does not try these again itself.
+/// does not retry these itself.
 macro_rules! through_conflicts {
-    ($request:expr, $error:ident) => {{
+    ($table:expr, $request:expr, $error:ident) => {{
         let mut attempt = 1;
         loop {
             match $request.clone().send().await {
@@ -40,7 +40,7 @@ macro_rules! through_conflicts {
                     if attempt < ATTEMPTS_MAX
                         && matches!(context.err(), $error::TransactionConflictException(_)) =>
                 {
-                    back_off(attempt).await;
+                    $table.back_off(attempt).await;
                     attempt += 1;
                 }
                 result => break result,
@@ -75,9 +75,9 @@ impl Key {
     }
 }
 
-/// The shape of a service's table; a test compares it with the template.
+/// The indexes of a service's table; a test compares them with the template.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
+pub struct TableSchema {
     /// Its indexes beside `unsent`, which every table has.
     pub indexes: &'static [Index],
 }
@@ -109,6 +109,7 @@ pub enum IndexKey {
 pub struct Table {
     client: Client,
     name: Arc<str>,
+    random: Random,
 }
 
 impl Table {
@@ -118,20 +119,27 @@ impl Table {
     /// When a variable is missing.
     pub async fn open(environment: &Environment) -> Result<Self, Error> {
         let client = Aws::from_environment(environment)?.dynamodb();
-        let table = Self::new(client, environment.require("TABLE")?);
+        let random = environment.host().random().clone();
+        let table = Self::new(client, environment.require("TABLE")?, random);
         table.warm_up().await;
         Ok(table)
     }
 
-    /// A table by its name.
-    pub fn new(client: Client, name: &str) -> Self {
+    /// A table by its name; `random` is for tokens and jitter.
+    pub fn new(client: Client, name: &str, random: Random) -> Self {
         Self {
             client,
             name: name.into(),
+            random,
         }
     }
 
-    /// The client, for what only one service does.
+    /// The source of tokens and jitter.
+    pub fn random(&self) -> &Random {
+        &self.random
+    }
+
+    /// The client, for calls that only one service makes.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -141,17 +149,17 @@ impl Table {
         &self.name
     }
 
-    /// Opens the connection while the function is still being started, when
-    /// it has a full processor: a read of nothing, whose result does not matter.
+    /// Opens the connection while the function starts, when it has a full
+    /// processor. What it reads does not exist, and the result does not matter.
     async fn warm_up(&self) {
         let read = self.get_item(Key::new("-", "-"), false);
         let _ = tokio::time::timeout(WARM_UP_TIMEOUT, read).await;
     }
 
-    /// An item, strongly consistent: what every decision needs.
+    /// An item, strongly consistent, as decisions need it.
     ///
     /// # Errors
-    /// When the store fails or the item does not read.
+    /// When the store fails or the item cannot be read.
     pub async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
         self.get_item(key, true)
             .await?
@@ -160,10 +168,10 @@ impl Table {
             .map_err(Into::into)
     }
 
-    /// An item, eventually consistent at half the price: for showing.
+    /// An item, eventually consistent at half the price, for display.
     ///
     /// # Errors
-    /// When the store fails or the item does not read.
+    /// When the store fails or the item cannot be read.
     pub async fn peek<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
         self.get_item(key, false)
             .await?
@@ -184,10 +192,10 @@ impl Table {
             .map_err(|error| StoreError::call("GetItem", error))
     }
 
-    /// Items by their keys, in no order; those that are not there are left out.
+    /// Items by their keys, in no order; keys without an item are left out.
     ///
     /// # Errors
-    /// When the store fails, keeps leaving keys over, or an item does not read.
+    /// When the store fails, keeps leaving keys unprocessed, or an item cannot be read.
     pub async fn get_many<T: DeserializeOwned>(
         &self,
         keys: Vec<Key>,
@@ -212,9 +220,9 @@ impl Table {
         found: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         const OPERATION: &str = "BatchGetItem";
-        for attempt in 0..BATCH_ATTEMPTS_MAX {
-            if attempt > 0 {
-                back_off(attempt).await;
+        for attempt in 1..=BATCH_ATTEMPTS_MAX {
+            if attempt > 1 {
+                self.back_off(attempt - 1).await;
             }
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
@@ -251,46 +259,27 @@ impl Table {
         })
     }
 
-    /// All items of a partition whose sort key begins with `prefix`, in order,
-    /// `limit` at most.
+    /// The items of a partition whose sort keys begin with `prefix`, in order
+    /// and strongly consistent, `limit` at most.
     ///
     /// # Errors
-    /// When the store fails or an item does not read.
+    /// When the store fails or an item cannot be read.
     pub async fn list<T: DeserializeOwned>(
         &self,
         pk: &str,
         prefix: &str,
-        limit: i32,
+        limit: usize,
     ) -> Result<Vec<T>, StoreError> {
-        let (mut items, mut start) = (Vec::new(), None);
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&*self.name)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
-                .consistent_read(true)
-                .limit(limit)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::call("Query", error))?;
-            items.extend(output.items.unwrap_or_default());
-            start = output.last_evaluated_key;
-            if start.is_none() || items.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-                return Ok(serde_dynamo::from_items(items)?);
-            }
-        }
+        let query = Query::partition(pk, prefix).consistent();
+        self.read_all(query, limit).await
     }
 
-    /// Writes one item under a condition. A put that repeats itself writes the
-    /// same item, so a lost reply does no harm; when the condition fails, the
-    /// item that stands there is in the refusal: it may be your own.
+    /// Writes one item under a condition. A put that is repeated writes the same
+    /// item, so a lost reply does no harm. When the condition fails, the error
+    /// holds the existing item, which may come from your own earlier attempt.
     ///
     /// # Errors
-    /// [`CommitError::Refused`] with label `item`, or the store's failure.
+    /// [`CommitError::ConditionFailed`] with label `item`, or the store's failure.
     pub async fn put<T: Serialize>(
         &self,
         item: &T,
@@ -308,12 +297,12 @@ impl Table {
             .set_expression_attribute_names(condition.names)
             .set_expression_attribute_values(condition.values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let result = through_conflicts!(request, PutItemError);
+        let result = through_conflicts!(self, request, PutItemError);
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) => match context.into_err() {
                 PutItemError::ConditionalCheckFailedException(failed) => {
-                    Err(Refused::one(failed.item).into())
+                    Err(ConditionFailed::one(failed.item).into())
                 }
                 error => Err(StoreError::call("PutItem", error).into()),
             },
@@ -321,12 +310,12 @@ impl Table {
         }
     }
 
-    /// Changes one item, and gives it as it then is. The change must be safe
-    /// to make twice: the SDK repeats it when a reply is lost. One that is not
+    /// Updates one item, and returns it as it is then. The update must be safe
+    /// to apply twice: the SDK repeats it when a reply is lost. One that is not
     /// (`stock = stock - :n`) goes into a [`Transaction`].
     ///
     /// # Errors
-    /// [`CommitError::Refused`] with label `item`, or the store's failure.
+    /// [`CommitError::ConditionFailed`] with label `item`, or the store's failure.
     pub async fn update<T: DeserializeOwned>(
         &self,
         key: Key,
@@ -346,7 +335,7 @@ impl Table {
             .set_expression_attribute_values(expression.values)
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let result = through_conflicts!(request, UpdateItemError);
+        let result = through_conflicts!(self, request, UpdateItemError);
         match result {
             Ok(output) => {
                 let item = output.attributes.unwrap_or_default();
@@ -354,7 +343,7 @@ impl Table {
             }
             Err(SdkError::ServiceError(context)) => match context.into_err() {
                 UpdateItemError::ConditionalCheckFailedException(failed) => {
-                    Err(Refused::one(failed.item).into())
+                    Err(ConditionFailed::one(failed.item).into())
                 }
                 error => Err(StoreError::call("UpdateItem", error).into()),
             },
@@ -362,10 +351,10 @@ impl Table {
         }
     }
 
-    /// Removes one item under a condition.
+    /// Deletes one item under a condition.
     ///
     /// # Errors
-    /// [`CommitError::Refused`] with label `item`, or the store's failure.
+    /// [`CommitError::ConditionFailed`] with label `item`, or the store's failure.
     pub async fn delete(&self, key: Key, condition: Expression) -> Result<(), CommitError> {
         if let Some(fault) = condition.fault {
             return Err(fault.into());
@@ -379,12 +368,12 @@ impl Table {
             .set_expression_attribute_names(condition.names)
             .set_expression_attribute_values(condition.values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let result = through_conflicts!(request, DeleteItemError);
+        let result = through_conflicts!(self, request, DeleteItemError);
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) => match context.into_err() {
                 DeleteItemError::ConditionalCheckFailedException(failed) => {
-                    Err(Refused::one(failed.item).into())
+                    Err(ConditionFailed::one(failed.item).into())
                 }
                 error => Err(StoreError::call("DeleteItem", error).into()),
             },
@@ -394,6 +383,6 @@ impl Table {
 
     /// Begins a transaction.
     pub fn transaction(&self) -> Transaction {
-        Transaction::new(self.client.clone(), self.name.clone())
+        Transaction::new(self.clone())
     }
 }

@@ -1,9 +1,8 @@
 //! Transactions that say which condition failed.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use aws_sdk_dynamodb::{
-    Client,
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{
@@ -13,38 +12,41 @@ use aws_sdk_dynamodb::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Expression, Item, Key, StoreError};
+use crate::{Expression, Item, Key, StoreError, Table, attempts::back_off};
 
-/// Tries of a transaction that meets others on the same items. The SDK does
-/// not try these again itself.
+/// Attempts of a write that meets others on the same items. The SDK does not
+/// retry these itself.
 pub(crate) const ATTEMPTS_MAX: u32 = 8;
-/// The first wait, in milliseconds; each next one is twice as long, with full
-/// jitter, so that those who met do not meet again.
-const BACK_OFF_MS: u64 = 10;
+/// The longest wait before the first repetition; it doubles with each next one.
+const BACK_OFF: Duration = Duration::from_millis(20);
+/// Doublings of that wait.
+const DOUBLINGS_MAX: u32 = 5;
 
-pub(crate) async fn back_off(attempt: u32) {
-    let most = BACK_OFF_MS << attempt.min(6);
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=most))).await;
+impl Table {
+    /// Waits before the attempt after `attempt`, with full jitter, so that
+    /// those who met do not meet again.
+    pub(crate) async fn back_off(&self, attempt: u32) {
+        back_off(self.random(), BACK_OFF, (attempt - 1).min(DOUBLINGS_MAX)).await;
+    }
 }
 
-/// Writes that happen all together or not at all. Each has a label, by which
-/// a refusal names it.
+/// Writes that happen all together or not at all. Each has a label, by which a
+/// condition that failed is told from the others.
 ///
-/// All tries have one client request token, so a repetition after a lost reply
-/// (within ten minutes) is the same transaction and not a second one.
+/// All attempts have one client request token, so a repetition after a lost
+/// reply (within ten minutes) is the same transaction and not a second one.
 pub struct Transaction {
-    client: Client,
-    table: Arc<str>,
+    table: Table,
     writes: Vec<(&'static str, TransactWriteItem)>,
     fault: Option<StoreError>,
 }
 
-/// A transaction, or a conditional write, did not happen.
+/// Why a transaction, or a conditional write, did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// A condition failed.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    ConditionFailed(#[from] ConditionFailed),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,22 +54,22 @@ pub enum CommitError {
 
 /// The conditions that failed, with the items that made them fail.
 #[derive(Debug)]
-pub struct Refused(Vec<(&'static str, Option<Item>)>);
+pub struct ConditionFailed(Vec<(&'static str, Option<Item>)>);
 
-impl Refused {
+impl ConditionFailed {
     pub(crate) fn one(item: Option<Item>) -> Self {
         Self(vec![("item", item)])
     }
 
     /// Whether the condition of that write failed.
-    pub fn names(&self, label: &str) -> bool {
+    pub fn includes(&self, label: &str) -> bool {
         self.0.iter().any(|(failed, _)| *failed == label)
     }
 
-    /// The item that stood where that write was to go.
+    /// The item that made the condition of that write fail.
     ///
     /// # Errors
-    /// When it does not read.
+    /// When it cannot be read.
     pub fn item<T: DeserializeOwned>(&self, label: &str) -> Result<Option<T>, StoreError> {
         let item = self.0.iter().find(|(failed, _)| *failed == label);
         let item = item.and_then(|(_, item)| item.clone());
@@ -75,26 +77,25 @@ impl Refused {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for ConditionFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels: Vec<_> = self.0.iter().map(|(label, _)| *label).collect();
         write!(f, "the condition of {} failed", labels.join(", "))
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for ConditionFailed {}
 
 impl Transaction {
-    pub(crate) fn new(client: Client, table: Arc<str>) -> Self {
+    pub(crate) fn new(table: Table) -> Self {
         Self {
-            client,
             table,
             writes: Vec::new(),
             fault: None,
         }
     }
 
-    /// Puts an item where none may stand.
+    /// Puts a new item: its condition fails when there is one with the key.
     #[must_use]
     pub fn insert<T: Serialize>(self, label: &'static str, item: &T) -> Self {
         self.put(label, item, Expression::when("attribute_not_exists(pk)"))
@@ -111,7 +112,7 @@ impl Transaction {
         let item = serde_dynamo::to_item(item).map_err(StoreError::from);
         let write = item.and_then(|item| {
             let put = Put::builder()
-                .table_name(&*self.table)
+                .table_name(self.table.name())
                 .set_item(Some(item))
                 .set_condition_expression(condition.condition.map(str::to_owned))
                 .set_expression_attribute_names(condition.names)
@@ -127,11 +128,11 @@ impl Transaction {
         self
     }
 
-    /// Changes an item under a condition.
+    /// Updates an item under a condition.
     #[must_use]
     pub fn update(mut self, label: &'static str, key: Key, expression: Expression) -> Self {
         let write = Update::builder()
-            .table_name(&*self.table)
+            .table_name(self.table.name())
             .set_key(Some(key.into_attributes()))
             .set_update_expression(expression.update.map(str::to_owned))
             .set_condition_expression(expression.condition.map(str::to_owned))
@@ -145,11 +146,11 @@ impl Transaction {
         self
     }
 
-    /// Requires a condition of an item that is left as it is.
+    /// Requires a condition of an item without changing it.
     #[must_use]
     pub fn check(mut self, label: &'static str, key: Key, condition: Expression) -> Self {
         let write = ConditionCheck::builder()
-            .table_name(&*self.table)
+            .table_name(self.table.name())
             .set_key(Some(key.into_attributes()))
             .condition_expression(condition.condition.unwrap_or("attribute_exists(pk)"))
             .set_expression_attribute_names(condition.names)
@@ -162,11 +163,11 @@ impl Transaction {
         self
     }
 
-    /// Removes an item under a condition.
+    /// Deletes an item under a condition.
     #[must_use]
     pub fn delete(mut self, label: &'static str, key: Key, condition: Expression) -> Self {
         let write = Delete::builder()
-            .table_name(&*self.table)
+            .table_name(self.table.name())
             .set_key(Some(key.into_attributes()))
             .set_condition_expression(condition.condition.map(str::to_owned))
             .set_expression_attribute_names(condition.names)
@@ -198,23 +199,24 @@ impl Transaction {
         }
     }
 
-    /// Makes the writes. Tries again, bounded, when others write the same
-    /// items at the same time.
+    /// Makes the writes; attempts them again, bounded, while others write the
+    /// same items.
     ///
     /// # Errors
-    /// [`CommitError::Refused`] when a condition failed, else the store's failure.
+    /// [`CommitError::ConditionFailed`], or the store's failure.
     pub async fn commit(self) -> Result<(), CommitError> {
         const OPERATION: &str = "TransactWriteItems";
         if let Some(fault) = self.fault {
             return Err(fault.into());
         }
         let (labels, writes): (Vec<_>, Vec<_>) = self.writes.into_iter().unzip();
-        // One token for all tries: if an earlier one went through after all,
+        // One token for all attempts: if an earlier one went through after all,
         // DynamoDB says so again instead of doing it again.
-        let token = uuid::Uuid::new_v4().to_string();
+        let token = self.table.random().uuid().to_string();
         for attempt in 1..=ATTEMPTS_MAX {
             let sent = self
-                .client
+                .table
+                .client()
                 .transact_write_items()
                 .client_request_token(&token)
                 .set_transact_items(Some(writes.clone()))
@@ -227,10 +229,10 @@ impl Transaction {
             match error {
                 TransactWriteItemsError::TransactionCanceledException(cancelled) => {
                     let reasons = cancelled.cancellation_reasons.unwrap_or_default();
-                    if let Some(refused) = refusal(&labels, &reasons) {
-                        return Err(refused.into());
+                    if let Some(failed) = failed_conditions(&labels, &reasons) {
+                        return Err(failed.into());
                     }
-                    if !reasons.iter().any(is_passing) {
+                    if !reasons.iter().any(is_transient) {
                         let text = format!("cancelled: {reasons:?}");
                         return Err(StoreError::call(OPERATION, text).into());
                     }
@@ -239,7 +241,7 @@ impl Transaction {
                 error => return Err(StoreError::call(OPERATION, error).into()),
             }
             if attempt < ATTEMPTS_MAX {
-                back_off(attempt).await;
+                self.table.back_off(attempt).await;
             }
         }
         Err(StoreError::Contended {
@@ -251,7 +253,10 @@ impl Transaction {
 }
 
 /// The conditions that failed, if any did.
-fn refusal(labels: &[&'static str], reasons: &[CancellationReason]) -> Option<Refused> {
+fn failed_conditions(
+    labels: &[&'static str],
+    reasons: &[CancellationReason],
+) -> Option<ConditionFailed> {
     let failed: Vec<_> = labels
         .iter()
         .zip(reasons)
@@ -261,12 +266,12 @@ fn refusal(labels: &[&'static str], reasons: &[CancellationReason]) -> Option<Re
     if failed.is_empty() {
         None
     } else {
-        Some(Refused(failed))
+        Some(ConditionFailed(failed))
     }
 }
 
-/// Whether trying again may help.
-fn is_passing(reason: &CancellationReason) -> bool {
+/// Whether another attempt may succeed.
+fn is_transient(reason: &CancellationReason) -> bool {
     matches!(
         reason.code(),
         Some("TransactionConflict" | "ProvisionedThroughputExceeded" | "ThrottlingError")

@@ -5,27 +5,24 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::{Envelope, events::StockCommitted};
-use dynamo::{Expression, Keep, Key, OutboxItem, Shape, Table, relay};
-use kernel::{Actor, Cause, Clock, OrderId, Timestamp};
-use runtime::{Context, Environment, LambdaEvent, aws::Aws};
+use dynamo::{
+    Expression, Index, IndexKey, Keep, Key, OutboxItem, Query, Table, TableSchema, relay,
+};
+use kernel::{Limit, OrderId};
+use runtime::{Context, Environment, LambdaEvent, Random, aws::Aws};
 use serde_json::{Value, json, value::to_raw_value};
-use testkit::{Answer, Peer, TestTable};
+use testkit::{StubReply, StubServer, TestTable, new_id};
 
-/// What SNS takes in one PublishBatch.
+const SCHEMA: TableSchema = TableSchema { indexes: &[] };
+/// Entries of one PublishBatch (a limit of SNS).
 const ENTRIES_MAX: usize = 10;
 
 /// An event of an order, in the outbox of a table.
-async fn announce(table: &Table) -> OutboxItem {
-    let order_id = OrderId::generate();
-    let cause = Cause {
-        correlation_id: "chain".into(),
-        causation_id: "request".into(),
-        actor: Actor::Internal,
-    };
-    let now: Timestamp = Clock::System.now();
-    let event = Envelope::new(&StockCommitted { order_id }, now, &cause);
+async fn announce(test: &TestTable) -> OutboxItem {
+    let order_id: OrderId = new_id();
+    let event: Envelope = test.event(&StockCommitted { order_id });
     let (pk, sk) = (format!("ORDER#{order_id}"), format!("EVENT#{}", event.id));
-    let transaction = table.transaction();
+    let transaction = test.table().transaction();
     transaction
         .announce(&pk, &sk, &event, Keep::ThirtyDays)
         .commit()
@@ -56,7 +53,7 @@ fn stream_of(items: &[OutboxItem]) -> Value {
 }
 
 /// SNS's answer: it took these entries, and refused those.
-fn taken(taken: &[usize], refused: &[usize]) -> Answer {
+fn taken(taken: &[usize], refused: &[usize]) -> StubReply {
     let good = taken
         .iter()
         .map(|id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
@@ -68,7 +65,7 @@ fn taken(taken: &[usize], refused: &[usize]) -> Answer {
     let body = format!(
         "<PublishBatchResponse><PublishBatchResult>{result}</PublishBatchResult></PublishBatchResponse>"
     );
-    Answer::Reply(200, body)
+    StubReply::Reply(200, body)
 }
 
 async fn unsent(table: &Table, item: &OutboxItem) -> bool {
@@ -97,14 +94,14 @@ async fn relayed(test: &TestTable, event: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn an_entry_that_sns_refuses_stays_unsent_and_only_it_comes_again() {
-    let mut test = TestTable::create(&Shape { indexes: &[] }).await;
-    let sns = Peer::start(|_, _| taken(&[0, 2], &[1])).await;
+    let mut test = TestTable::create(&SCHEMA).await;
+    let sns = StubServer::start(|_, _| taken(&[0, 2], &[1])).await;
     test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
     let table = test.table();
     let mut items = Vec::new();
     for _ in 0..3 {
-        items.push(announce(&table).await);
+        items.push(announce(&test).await);
     }
     assert_eq!(relayed(&test, &stream_of(&items)).await, ["1"]);
     assert!(!unsent(&table, &items[0]).await);
@@ -114,15 +111,15 @@ async fn an_entry_that_sns_refuses_stays_unsent_and_only_it_comes_again() {
 
 #[tokio::test]
 async fn a_batch_is_published_in_as_many_parts_as_sns_needs() {
-    let mut test = TestTable::create(&Shape { indexes: &[] }).await;
+    let mut test = TestTable::create(&SCHEMA).await;
     let all: Vec<usize> = (0..ENTRIES_MAX).collect();
-    let sns = Peer::start(move |_, _| taken(&all, &[])).await;
+    let sns = StubServer::start(move |_, _| taken(&all, &[])).await;
     test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
     test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
     let table = test.table();
     let mut items = Vec::new();
     for _ in 0..2 * ENTRIES_MAX + 1 {
-        items.push(announce(&table).await);
+        items.push(announce(&test).await);
     }
     assert!(relayed(&test, &stream_of(&items)).await.is_empty());
     let bodies = sns.bodies();
@@ -145,24 +142,19 @@ async fn a_transaction_that_meets_another_is_tried_again_under_the_same_token() 
         "message": "Transaction cancelled, please refer cancellation reasons",
         "CancellationReasons": [{"Code": "TransactionConflict", "Message": "conflict"}]
     });
-    let dynamodb = Peer::start(move |_, before| match before {
-        0 | 1 => Answer::Reply(400, conflict.to_string()),
-        _ => Answer::Reply(200, "{}".into()),
+    let dynamodb = StubServer::start(move |_, before| match before {
+        0 | 1 => StubReply::Reply(400, conflict.to_string()),
+        _ => StubReply::Reply(200, "{}".into()),
     })
     .await;
-    let environment: Environment = [
+    let environment = Environment::from_iter([
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .collect();
-    let table = Table::new(
-        Aws::from_environment(&environment).unwrap().dynamodb(),
-        "test",
-    );
+    ]);
+    let client = Aws::from_environment(&environment).unwrap().dynamodb();
+    let table = Table::new(client, "test", Random::system());
     let raise = Expression::update("SET stock = stock + :n").value(":n", 1);
     table
         .transaction()
@@ -183,7 +175,7 @@ async fn a_transaction_that_meets_another_is_tried_again_under_the_same_token() 
 
 #[tokio::test]
 async fn a_lost_reply_does_not_change_a_number_twice() {
-    let test = TestTable::create(&Shape { indexes: &[] }).await;
+    let test = TestTable::create(&SCHEMA).await;
     let (table, key) = (test.table(), Key::new("PRODUCT#1", "PRODUCT"));
     let item = json!({"pk": key.pk, "sk": key.sk, "stock": 10});
     table.put(&item, Expression::default()).await.unwrap();
@@ -208,4 +200,102 @@ async fn a_lost_reply_does_not_change_a_number_twice() {
     }
     let item: Value = table.get(key).await.unwrap().unwrap();
     assert_eq!(item["stock"], 9);
+}
+
+/// Items of one partition with the sort keys `ITEM#01` and so on.
+async fn items(table: &Table, count: u32) {
+    for number in 1..=count {
+        let item = json!({"pk": "LIST", "sk": format!("ITEM#{number:02}"), "number": number});
+        table.put(&item, Expression::default()).await.unwrap();
+    }
+}
+
+fn numbers(items: &[Value]) -> Vec<u64> {
+    items
+        .iter()
+        .map(|item| item["number"].as_u64().unwrap())
+        .collect()
+}
+
+fn limit(items: u32) -> Limit {
+    use kernel::input::{FromInput, Value};
+    Limit::from_input(Value::Text(&items.to_string())).unwrap()
+}
+
+#[tokio::test]
+async fn pages_have_every_item_once_and_only_the_last_has_no_more() {
+    let test = TestTable::create(&SCHEMA).await;
+    let table = test.table();
+    items(&table, 6).await;
+    for backwards in [false, true] {
+        let (mut read, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let query = Query::partition("LIST", "ITEM#").consistent().after(after);
+            let query = if backwards { query.backwards() } else { query };
+            let (page, has_more): (Vec<Value>, bool) = table.page(query, limit(2)).await.unwrap();
+            pages += 1;
+            after = page.last().map(|item| {
+                let text = |name: &str| item[name].as_str().unwrap().to_owned();
+                Key::new(text("pk"), text("sk")).into_item()
+            });
+            read.extend(numbers(&page));
+            if !has_more {
+                break;
+            }
+        }
+        assert_eq!(pages, 3, "six items in pages of two");
+        if backwards {
+            read.reverse();
+        }
+        assert_eq!(read, [1, 2, 3, 4, 5, 6]);
+    }
+}
+
+#[tokio::test]
+async fn a_filtered_query_reads_no_more_than_its_limit() {
+    let test = TestTable::create(&SCHEMA).await;
+    let table = test.table();
+    items(&table, 9).await;
+    let some = |after| {
+        let query = Query::partition("LIST", "ITEM#").filter("#number IN (:a, :b, :c)".into());
+        let query = query.name("#number", "number").after(after);
+        query.value(":a", 2).value(":b", 7).value(":c", 9)
+    };
+    let first = table.query::<Value>(some(None), 4).await.unwrap();
+    assert_eq!(numbers(&first.items), [2], "of the first four");
+    let second = table.query::<Value>(some(first.last_key), 5).await.unwrap();
+    assert_eq!(numbers(&second.items), [7, 9]);
+    assert_eq!(table.count(some(None), 5).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_index_is_read_in_pages_by_the_keys_of_both() {
+    const BY_GROUP: TableSchema = TableSchema {
+        indexes: &[Index {
+            name: "by-group",
+            partition: "group_id",
+            sort: IndexKey::Number("number"),
+            projects_all: true,
+        }],
+    };
+    let test = TestTable::create(&BY_GROUP).await;
+    let table = test.table();
+    for number in 1..=5 {
+        let item =
+            json!({"pk": format!("ITEM#{number}"), "sk": "-", "group_id": "one", "number": number});
+        table.put(&item, Expression::default()).await.unwrap();
+    }
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let query = Query::index("by-group", "group_id = :group").value(":group", "one");
+        let page = table.page::<Value>(query.after(after), limit(2)).await;
+        let (page, has_more) = page.unwrap();
+        read.extend(numbers(&page));
+        if !has_more {
+            break;
+        }
+        let last = page.last().unwrap();
+        after = Some(serde_dynamo::to_item(last).unwrap());
+    }
+    assert_eq!(read, [1, 2, 3, 4, 5]);
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Country,
-    input::{Fields, FromInput, Refusals, Value},
+    input::{FieldErrors, Fields, FromInput, Value},
 };
 
 /// Characters of a name, as carriers print it.
@@ -18,15 +18,15 @@ const PLACE_LENGTHS: RangeInclusive<usize> = 1..=100;
 /// Characters of a postal code; the longest in use have ten.
 const POSTAL_CODE_LENGTHS: RangeInclusive<usize> = 1..=16;
 
-/// Where mail and parcels go to.
+/// A postal address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
-    /// The person or firm.
+    /// The recipient.
     pub name: String,
     /// The street and number.
     pub line1: String,
-    /// What else the carrier should know.
+    /// Further details, such as a flat or floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line2: Option<String>,
     /// The town.
@@ -41,7 +41,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads the members of an address out of an object that may have others.
+    /// Parses the members of an address from an object that may have others.
     pub fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.required_with("name", |v| line(v, NAME_LENGTHS));
         let line1 = fields.required_with("line1", |v| line(v, LINE_LENGTHS));
@@ -63,7 +63,7 @@ impl Address {
 }
 
 impl FromInput for Address {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let address = Self::from_fields(&mut fields);
         fields.finish(|| address)
@@ -71,10 +71,10 @@ impl FromInput for Address {
 }
 
 /// One line of text, so that an address prints as it was given.
-fn line(value: Value<'_>, lengths: RangeInclusive<usize>) -> Result<String, Refusals> {
+fn line(value: Value<'_>, lengths: RangeInclusive<usize>) -> Result<String, FieldErrors> {
     let text = value.trimmed(lengths)?;
     if text.chars().any(char::is_control) {
-        return Err(Refusals::here("must be one line"));
+        return Err(FieldErrors::new("must be one line"));
     }
     Ok(text)
 }

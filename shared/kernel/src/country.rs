@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::input::{FromInput, Refusals, Value};
+use crate::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 
 /// A country's code, in capitals.
@@ -23,13 +23,13 @@ const CODES: &str = "\
     ZW";
 
 impl FromInput for Country {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.text()?;
         CODES
             .split(' ')
             .find(|code| *code == text)
             .map(|code| Self(Cow::Borrowed(code)))
-            .ok_or_else(|| Refusals::here("must be a country code of ISO 3166, such as DE"))
+            .ok_or_else(|| FieldErrors::new("must be a country code of ISO 3166, such as DE"))
     }
 }
 

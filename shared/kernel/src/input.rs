@@ -1,6 +1,6 @@
-//! Reading what a client sent into types that are proof.
+//! Parses what a client sent into types whose values are valid.
 //!
-//! A body is read once, field by field. Every fault is collected with its
+//! A body is read once, field by field. Every error is collected with its
 //! JSON pointer (RFC 6901), so that a client learns of all of them at once,
 //! and unknown fields are refused, so that a misspelt one is not ignored.
 //! Numbers keep the text they were written with: see [`crate::Decimal`].
@@ -11,51 +11,51 @@ use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// One thing that is wrong with the input.
+/// An error in the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// Where: a JSON pointer into a body, or the name of a query parameter.
+pub struct FieldError {
+    /// The field: a JSON pointer into a body, or the name of a query parameter.
     pub field: String,
-    /// What, as a sentence that follows the field's name.
+    /// What is wrong, as a phrase that follows the field's name: `is required`.
     pub message: String,
 }
 
-/// Everything that is wrong with the input.
+/// All errors in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusals(pub Vec<Refusal>);
+pub struct FieldErrors(pub Vec<FieldError>);
 
-impl Refusals {
-    /// The value itself is wrong.
-    pub fn here(message: impl Into<String>) -> Self {
-        Self(vec![Refusal {
+impl FieldErrors {
+    /// The value at hand is invalid; whoever reads it adds the field's name.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(vec![FieldError {
             field: String::new(),
             message: message.into(),
         }])
     }
 
-    /// A field of a body is wrong, found after it was read.
+    /// A field is invalid, which shows only after the input was read.
     pub fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self(vec![Refusal {
+        Self(vec![FieldError {
             field: field.into(),
             message: message.into(),
         }])
     }
 
     fn under(mut self, prefix: &str) -> Self {
-        for refusal in &mut self.0 {
-            refusal.field.insert_str(0, prefix);
+        for error in &mut self.0 {
+            error.field.insert_str(0, prefix);
         }
         self
     }
 }
 
-/// A type that can be read from input.
+/// A type that can be parsed from input.
 pub trait FromInput: Sized {
-    /// Reads it.
+    /// Parses it.
     ///
     /// # Errors
-    /// Everything that is wrong, with where.
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals>;
+    /// Every error, with its field.
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors>;
 }
 
 /// One value of the input: a piece of JSON, or the text of a query parameter.
@@ -72,34 +72,34 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// When it is not a string.
-    pub fn text(self) -> Result<Cow<'a, str>, Refusals> {
+    pub fn text(self) -> Result<Cow<'a, str>, FieldErrors> {
         match self {
             Self::Text(text) => Ok(Cow::Borrowed(text)),
             Self::Json(raw) => serde_json::from_str::<String>(raw.get())
                 .map(Cow::Owned)
-                .map_err(|_| Refusals::here("must be a string")),
+                .map_err(|_| FieldErrors::new("must be a string")),
         }
     }
 
-    /// The value as text without the white space around it, with so many
-    /// characters (Unicode scalar values) and no control character but
-    /// newlines and tabs.
+    /// The value as text without the white space around it, with a number of
+    /// characters (Unicode scalar values) in a range and no control characters
+    /// but newlines and tabs.
     ///
     /// # Errors
-    /// When it is not, with the bounds.
-    pub fn trimmed(self, characters: RangeInclusive<usize>) -> Result<String, Refusals> {
+    /// When it is no such text; the message names the bounds.
+    pub fn trimmed(self, characters: RangeInclusive<usize>) -> Result<String, FieldErrors> {
         let text = self.text()?.trim().to_owned();
         if text
             .chars()
             .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
         {
-            return Err(Refusals::here("must not have control characters"));
+            return Err(FieldErrors::new("must not have control characters"));
         }
         let (least, most) = characters.clone().into_inner();
         match text.chars().count() {
-            0 if least > 0 => Err(Refusals::here("must not be empty")),
+            0 if least > 0 => Err(FieldErrors::new("must not be empty")),
             n if characters.contains(&n) => Ok(text),
-            _ => Err(Refusals::here(format!(
+            _ => Err(FieldErrors::new(format!(
                 "must have {least} to {most} characters"
             ))),
         }
@@ -109,30 +109,30 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// When it is not a number.
-    pub fn number(self) -> Result<&'a str, Refusals> {
+    pub fn number(self) -> Result<&'a str, FieldErrors> {
         let text = match self {
             Self::Text(text) => text,
             Self::Json(raw) => raw.get(),
         };
         match text.bytes().next() {
             Some(b'-' | b'0'..=b'9') => Ok(text),
-            _ => Err(Refusals::here("must be a number")),
+            _ => Err(FieldErrors::new("must be a number")),
         }
     }
 
     /// A whole number in a range.
     ///
     /// # Errors
-    /// When it is not one, or not in the range.
-    pub fn whole_number(self, range: RangeInclusive<i64>) -> Result<i64, Refusals> {
+    /// When it is no whole number, or outside the range.
+    pub fn whole_number(self, range: RangeInclusive<i64>) -> Result<i64, FieldErrors> {
         let text = self.number()?;
         let digits = text.strip_prefix('-').unwrap_or(text);
         if !digits.bytes().all(|b| b.is_ascii_digit()) || digits.is_empty() {
-            return Err(Refusals::here("must be a whole number"));
+            return Err(FieldErrors::new("must be a whole number"));
         }
         match text.parse::<i64>() {
             Ok(n) if range.contains(&n) => Ok(n),
-            _ => Err(Refusals::here(format!(
+            _ => Err(FieldErrors::new(format!(
                 "must be from {} to {}",
                 range.start(),
                 range.end()
@@ -144,26 +144,26 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// When it is neither.
-    pub fn boolean(self) -> Result<bool, Refusals> {
+    pub fn boolean(self) -> Result<bool, FieldErrors> {
         let text = match self {
             Self::Text(text) => text,
             Self::Json(raw) => raw.get(),
         };
         text.parse()
-            .map_err(|_| Refusals::here("must be true or false"))
+            .map_err(|_| FieldErrors::new("must be true or false"))
     }
 
     /// The members of an object.
     ///
     /// # Errors
     /// When it is not an object.
-    pub fn fields(self) -> Result<Fields<'a>, Refusals> {
-        let refused = || Refusals::here("must be an object");
+    pub fn fields(self) -> Result<Fields<'a>, FieldErrors> {
+        let invalid = || FieldErrors::new("must be an object");
         let Self::Json(raw) = self else {
-            return Err(refused());
+            return Err(invalid());
         };
         let members: BTreeMap<String, &'a RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| refused())?;
+            serde_json::from_str(raw.get()).map_err(|_| invalid())?;
         let members = members
             .into_iter()
             .map(|(name, raw)| (name, Value::Json(raw)))
@@ -171,36 +171,38 @@ impl<'a> Value<'a> {
         Ok(Fields {
             members,
             prefix: "/",
-            refusals: Vec::new(),
+            errors: Vec::new(),
         })
     }
 
-    /// A list with so many items.
+    /// A list with a number of items in a range.
     ///
     /// # Errors
-    /// When it is not a list, has too few or too many, and whatever is wrong
-    /// with its items.
-    pub fn list<T: FromInput>(self, lengths: RangeInclusive<usize>) -> Result<Vec<T>, Refusals> {
-        let refused = || Refusals::here("must be a list");
+    /// When it is no list or has too few or too many items; and the errors of
+    /// its items.
+    pub fn list<T: FromInput>(self, lengths: RangeInclusive<usize>) -> Result<Vec<T>, FieldErrors> {
+        let invalid = || FieldErrors::new("must be a list");
         let Self::Json(raw) = self else {
-            return Err(refused());
+            return Err(invalid());
         };
-        let values: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| refused())?;
+        let values: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| invalid())?;
         if !lengths.contains(&values.len()) {
             let (least, most) = lengths.into_inner();
-            return Err(Refusals::here(format!("must have {least} to {most} items")));
+            return Err(FieldErrors::new(format!(
+                "must have {least} to {most} items"
+            )));
         }
-        let (mut items, mut refusals) = (Vec::with_capacity(values.len()), Vec::new());
+        let (mut items, mut errors) = (Vec::with_capacity(values.len()), Vec::new());
         for (index, value) in values.into_iter().enumerate() {
             match T::from_input(Value::Json(value)) {
                 Ok(item) => items.push(item),
-                Err(wrong) => refusals.extend(wrong.under(&format!("/{index}")).0),
+                Err(found) => errors.extend(found.under(&format!("/{index}")).0),
             }
         }
-        if refusals.is_empty() {
+        if errors.is_empty() {
             Ok(items)
         } else {
-            Err(Refusals(refusals))
+            Err(FieldErrors(errors))
         }
     }
 
@@ -209,13 +211,13 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The members of an object while they are read.
+/// The members of an object while it is parsed.
 #[derive(Debug)]
 pub struct Fields<'a> {
     members: BTreeMap<String, Value<'a>>,
-    /// Before a member's name in a refusal: `/` in a body, nothing in a query.
+    /// What precedes a member's name in an error: `/` in a body, nothing in a query.
     prefix: &'static str,
-    refusals: Vec<Refusal>,
+    errors: Vec<FieldError>,
 }
 
 impl<'a> Fields<'a> {
@@ -228,7 +230,7 @@ impl<'a> Fields<'a> {
         Self {
             members,
             prefix: "",
-            refusals: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
@@ -246,11 +248,11 @@ impl<'a> Fields<'a> {
     pub fn required_with<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(Value<'a>) -> Result<T, Refusals>,
+        read: impl FnOnce(Value<'a>) -> Result<T, FieldErrors>,
     ) -> Option<T> {
         match self.members.remove(name) {
             Some(value) if !value.is_null() => self.keep(name, read(value)),
-            _ => self.keep(name, Err(Refusals::here("is required"))),
+            _ => self.keep(name, Err(FieldErrors::new("is required"))),
         }
     }
 
@@ -258,7 +260,7 @@ impl<'a> Fields<'a> {
     pub fn optional_with<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(Value<'a>) -> Result<T, Refusals>,
+        read: impl FnOnce(Value<'a>) -> Result<T, FieldErrors>,
     ) -> Option<T> {
         match self.members.remove(name) {
             Some(value) if !value.is_null() => self.keep(name, read(value)),
@@ -266,9 +268,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A member that changes something: `None` when it is missing, which leaves
-    /// things as they are; `Some(None)` when it is null, which takes away what
-    /// there is.
+    /// A member of a partial update: `None` when it is missing, which leaves
+    /// the value as it is; `Some(None)` when it is null, which removes it.
     pub fn change<T: FromInput>(&mut self, name: &str) -> Option<Option<T>> {
         match self.members.remove(name)? {
             value if value.is_null() => Some(None),
@@ -276,39 +277,38 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Keeps a value that was made from members already read, or the reason
-    /// why it could not be, under a member's name.
-    pub fn keep<T>(&mut self, name: &str, read: Result<T, Refusals>) -> Option<T> {
+    /// The value, or its errors recorded under a member's name.
+    pub fn keep<T>(&mut self, name: &str, read: Result<T, FieldErrors>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
-            Err(wrong) => {
-                self.refusals
-                    .extend(wrong.under(&format!("{}{name}", self.prefix)).0);
+            Err(found) => {
+                self.errors
+                    .extend(found.under(&format!("{}{name}", self.prefix)).0);
                 None
             }
         }
     }
 
-    /// Ends the reading: refuses what was not asked for, and makes the result
-    /// when nothing was wrong.
+    /// Ends the parsing: refuses unknown fields, and makes the result if there
+    /// was no error.
     ///
     /// # Errors
-    /// Everything that was wrong.
-    pub fn finish<T>(mut self, make: impl FnOnce() -> Option<T>) -> Result<T, Refusals> {
+    /// All of them.
+    pub fn finish<T>(mut self, make: impl FnOnce() -> Option<T>) -> Result<T, FieldErrors> {
         for name in self.members.keys() {
             let field = format!(
                 "{}{}",
                 self.prefix,
                 name.replace('~', "~0").replace('/', "~1")
             );
-            self.refusals.push(Refusal {
+            self.errors.push(FieldError {
                 field,
                 message: "is not a known field".into(),
             });
         }
         match make() {
-            Some(made) if self.refusals.is_empty() => Ok(made),
-            _ => Err(Refusals(self.refusals)),
+            Some(made) if self.errors.is_empty() => Ok(made),
+            _ => Err(FieldErrors(self.errors)),
         }
     }
 }

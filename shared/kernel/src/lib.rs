@@ -1,10 +1,14 @@
-//! What every service speaks of: ids, money, time, addresses, causes and pages, and how
-//! a client's input is read into them. Nothing here knows AWS or a service.
+//! The types that every service shares: ids, identities, money, addresses, causes and
+//! pages, and the parsing of a client's input into them. Nothing here knows AWS, HTTP or
+//! a service.
+
+#![warn(missing_docs)]
 
 mod address;
 mod cause;
-mod clock;
 mod country;
+mod idempotency;
+mod identity;
 mod ids;
 pub mod input;
 mod money;
@@ -12,8 +16,9 @@ mod page;
 
 pub use address::Address;
 pub use cause::{Actor, Cause};
-pub use clock::Clock;
 pub use country::Country;
+pub use idempotency::IdempotencyKey;
+pub use identity::{Principal, Role};
 pub use ids::*;
 pub use iso_currency::Currency;
 pub use jiff::{SignedDuration, Timestamp};

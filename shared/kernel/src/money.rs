@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 
-use crate::input::{FromInput, Refusals, Value};
+use crate::input::{FieldErrors, FromInput, Value};
 
-/// The largest amount in minor units: a thousand million in most currencies.
-/// Far over any order, and far below where sums of a hundred lines overflow.
+/// The largest amount in minor units: a billion in most currencies. Far above
+/// any order, and far below where sums of a hundred lines overflow.
 const MINOR_UNITS_MAX: i64 = 100_000_000_000;
 
 /// An amount of money in minor units (cents, for the dollar) of a currency
@@ -25,22 +25,22 @@ pub struct Money {
     currency: Currency,
 }
 
-/// Why an amount is not one.
+/// Why a number is no amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// More decimals than the currency has.
+    /// It has more decimals than the currency.
     #[error("must have at most {0} decimals")]
     TooManyDecimals(u16),
-    /// Below zero.
+    /// It is negative.
     #[error("must not be negative")]
     Negative,
-    /// Past [`MINOR_UNITS_MAX`].
+    /// It exceeds [`MINOR_UNITS_MAX`].
     #[error("is too large")]
     TooLarge,
-    /// Two currencies in one sum.
+    /// The currencies of a sum differ.
     #[error("must be in one currency")]
     CurrencyMismatch,
-    /// Not a decimal number.
+    /// It is no decimal number.
     #[error("must be a decimal number such as 19.99")]
     NotDecimal,
 }
@@ -58,7 +58,7 @@ impl Money {
         }
     }
 
-    /// Nothing, in a currency.
+    /// Zero in a currency.
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
     }
@@ -100,7 +100,7 @@ impl Money {
         Self::new(minor, self.currency)
     }
 
-    /// So many times the amount.
+    /// The amount multiplied.
     ///
     /// # Errors
     /// [`MoneyError::TooLarge`].
@@ -137,7 +137,7 @@ impl Decimal {
     /// The amount in a currency.
     ///
     /// # Errors
-    /// When it is negative, too large, or finer than the currency.
+    /// When it is negative, too large, or has more decimals than the currency.
     pub fn in_currency(&self, currency: Currency) -> Result<Money, MoneyError> {
         let (negative, digits) = match self.0.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -182,18 +182,18 @@ impl Serialize for Decimal {
 }
 
 impl FromInput for Decimal {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         value
             .number()?
             .parse()
-            .map_err(|error: MoneyError| Refusals::here(error.to_string()))
+            .map_err(|error: MoneyError| FieldErrors::new(error.to_string()))
     }
 }
 
 impl FromInput for Currency {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         Currency::from_code(&value.text()?)
-            .ok_or_else(|| Refusals::here("must be a currency code of ISO 4217, such as USD"))
+            .ok_or_else(|| FieldErrors::new("must be a currency code of ISO 4217, such as USD"))
     }
 }
 

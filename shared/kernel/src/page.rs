@@ -1,8 +1,8 @@
 //! Pages of a list.
 
-use crate::input::{FromInput, Refusals, Value};
+use crate::input::{FieldErrors, FromInput, Value};
 
-/// Items in a page when the client does not say.
+/// Items in a page when the client asks for no number.
 pub const PAGE_LIMIT_DEFAULT: u32 = 20;
 /// Items in a page at most: what one BatchGetItem can fetch.
 pub const PAGE_LIMIT_MAX: u32 = 100;
@@ -12,7 +12,7 @@ pub const PAGE_LIMIT_MAX: u32 = 100;
 pub struct Limit(u32);
 
 impl Limit {
-    /// As many as a page may have.
+    /// The most that a page may have.
     pub const MOST: Self = Self(PAGE_LIMIT_MAX);
 
     /// The number.
@@ -28,26 +28,26 @@ impl Default for Limit {
 }
 
 impl FromInput for Limit {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         value
             .whole_number(1..=i64::from(PAGE_LIMIT_MAX))
             .map(|n| Self(u32::try_from(n).unwrap_or(1)))
     }
 }
 
-/// One page of a list, and where the next begins.
+/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// What is on it.
+    /// The items.
     pub items: Vec<T>,
-    /// How many were asked for.
+    /// The requested page size.
     pub limit: Limit,
-    /// The cursor of the next page, when there is one.
+    /// The cursor of the next page, if there is one.
     pub next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The same page with each item turned into something else.
+    /// The same page with each item converted.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page {
             items: self.items.into_iter().map(f).collect(),

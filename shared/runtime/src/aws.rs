@@ -1,8 +1,8 @@
-//! AWS clients, built by hand from the environment. `aws_config` would look in
-//! eight places for what Lambda puts in three variables, and adds 4 MB.
+//! AWS clients, configured from the environment. The `aws_config` crate would
+//! look in eight places for what Lambda puts into three variables, and adds 4 MB.
 //!
-//! Every client has timeouts (the SDK has none by default: a hung call hangs
-//! until Lambda kills the function) and bounded retry with jitter.
+//! Every client has timeouts (the SDK has none by default: a call without an
+//! answer hangs until Lambda kills the function) and bounded retries with jitter.
 
 use std::time::Duration;
 
@@ -19,30 +19,34 @@ use aws_types::{
 
 use crate::{Environment, EnvironmentError};
 
-/// Until a connection stands. AWS is in the same region: 300 ms is long.
+/// For opening a connection. AWS is in the same region: 300 ms is long.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
-/// For one try of a call.
+/// For one attempt of a call.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
-/// For all tries of a call together; functions have 10 s.
+/// For all attempts of a call together; functions have 10 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
-/// Tries of a call.
+/// Attempts of a call.
 const ATTEMPTS_MAX: u32 = 3;
-/// For one try of a call to another function, which may have to start first.
-/// So long that a slow one is not called a second time beside the first, where
-/// the two would only meet on the same items; what fails at once is tried again.
+/// The longest wait before the second attempt; it doubles with the third. The
+/// SDK's own is one second, a third of all the time that a call has.
+const BACK_OFF: Duration = Duration::from_millis(50);
+/// For one attempt of a call to another function, which may have to start first.
+/// Long enough that a slow function is not called a second time while the first
+/// call runs, when both would write the same items; a call that fails at once is
+/// retried.
 const INVOKE_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(3_300);
-/// For all tries of such a call together: with a call of the store before it
-/// and one after it, it fits into the 10 s that a function has.
+/// For all attempts of such a call together: with one call to the store before
+/// it and one after it, it fits into the 10 s that a function has.
 const INVOKE_OPERATION_TIMEOUT: Duration = Duration::from_millis(3_500);
 
-/// The roots of Amazon Trust Services, under which all of AWS's endpoints are
-/// (<https://www.amazontrust.com/repository/>); the first ends in 2037.
+/// The roots of Amazon Trust Services, which sign the certificates of AWS
+/// endpoints (<https://www.amazontrust.com/repository/>); the first expires in 2037.
 const AMAZON_TRUST_SERVICES: &[u8] = include_bytes!("amazon-trust-services.pem");
-/// The variable that names a file of other roots: for a proxy, or AWS's
-/// partitions whose certificates are under another authority.
+/// The variable that names a file of other roots: for a proxy, or for AWS
+/// partitions with other certificate authorities.
 const ROOTS_FILE: &str = "SSL_CERT_FILE";
 
-/// Where the clients of a function come from.
+/// Makes the AWS clients of a function.
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
@@ -67,7 +71,7 @@ impl Aws {
     /// variables that Lambda sets, and `AWS_ENDPOINT_URL[_<SERVICE>]`.
     ///
     /// # Errors
-    /// When the region or the credentials are not set, or roots do not read.
+    /// When the region or the credentials are not set, or the roots cannot be read.
     pub fn from_environment(environment: &Environment) -> Result<Self, EnvironmentError> {
         let credentials = Credentials::new(
             environment.require("AWS_ACCESS_KEY_ID")?,
@@ -85,7 +89,11 @@ impl Aws {
                 TokioSleep::new(),
             ))
             .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(ATTEMPTS_MAX)
+                    .with_initial_backoff(BACK_OFF),
+            )
             .build();
         Ok(Self {
             config,
@@ -100,7 +108,7 @@ impl Aws {
         sqs: aws_sdk_sqs, "AWS_ENDPOINT_URL_SQS";
         /// SNS.
         sns: aws_sdk_sns, "AWS_ENDPOINT_URL_SNS";
-        /// SES, version 1: what sends a mail and is emulated everywhere.
+        /// SES, version 1: it sends e-mail, and every emulator has it.
         ses: aws_sdk_ses, "AWS_ENDPOINT_URL_SES";
         /// Secrets Manager.
         secrets: aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER";
@@ -132,7 +140,7 @@ fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// An HTTPS client; plain HTTP when the endpoints are (a laptop).
+/// An HTTPS client, or one for plain HTTP when the endpoints use that (a laptop).
 fn http_client(environment: &Environment) -> Result<SharedHttpClient, EnvironmentError> {
     let plain = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"]
         .iter()
@@ -158,11 +166,11 @@ fn http_client(environment: &Environment) -> Result<SharedHttpClient, Environmen
         .build_https())
 }
 
-/// The roots of what AWS answers with, unless [`ROOTS_FILE`] names others.
-/// Reading all of a system's roots took longer than all else at the start.
+/// Amazon's roots, unless [`ROOTS_FILE`] names others. Reading all roots of a
+/// system took longer than everything else at the start.
 fn trust_store(environment: &Environment) -> TrustStore {
     match environment.get(ROOTS_FILE) {
-        // Read by the client, as every other program reads it.
+        // The client reads the file itself.
         Some(_) => TrustStore::empty().with_native_roots(true),
         None => TrustStore::empty().with_pem_certificate(AMAZON_TRUST_SERVICES),
     }

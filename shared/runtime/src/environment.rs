@@ -1,11 +1,16 @@
-//! The variables a function is configured with, read once.
+//! What a function is started with: its configuration and its host.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What a function knows of its surroundings: in Lambda the process's
-/// variables, on a laptop those that the template gives to that one function.
+use crate::Host;
+
+/// A function's variables (in Lambda the process's, on a laptop those that the
+/// template gives to that one function), and the host that it runs on.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(Arc<BTreeMap<String, String>>);
+pub struct Environment {
+    variables: Arc<BTreeMap<String, String>>,
+    host: Host,
+}
 
 /// A variable that the function cannot do without is not set, or not readable.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +18,7 @@ pub enum EnvironmentError {
     /// It is not set, or empty.
     #[error("the environment variable {0} is not set")]
     Missing(String),
-    /// It is set to something else than the function understands.
+    /// It is set, but not to what the function expects.
     #[error("the environment variable {name} is not {expected}")]
     Unreadable {
         /// The variable.
@@ -24,18 +29,18 @@ pub enum EnvironmentError {
 }
 
 impl Environment {
-    /// The variables of this process.
+    /// The variables of this process, on the real machine.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the process's variables"
     )]
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         std::env::vars().collect()
     }
 
     /// The variable's value; an empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
+        self.variables
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
@@ -73,23 +78,43 @@ impl Environment {
 impl Environment {
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let variables = self.0.iter();
+        let variables = self.variables.iter();
         variables.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The same variables with one more, or with another value of it.
+    /// The same with one more variable, or with another value of it.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {
-        let one = (name.to_owned(), value.to_owned());
-        let kept = self
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        kept.chain([one]).collect()
+        let mut variables = BTreeMap::clone(&self.variables);
+        variables.insert(name.to_owned(), value.to_owned());
+        Self {
+            variables: Arc::new(variables),
+            host: self.host.clone(),
+        }
+    }
+
+    /// The time, ids and random bytes.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The same on another host.
+    #[must_use]
+    pub fn on(&self, host: Host) -> Self {
+        Self {
+            host,
+            ..self.clone()
+        }
     }
 }
 
-impl FromIterator<(String, String)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(Arc::new(variables.into_iter().collect()))
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let variables = variables.into_iter();
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        Self {
+            variables: Arc::new(variables.collect()),
+            host: Host::system(),
+        }
     }
 }

@@ -1,9 +1,8 @@
-//! What a Lambda function is here: a name, what it may be triggered by, the
-//! AWS calls it makes, and how to start it in an environment.
+//! A Lambda function: its name, its trigger, the AWS calls it makes, and how it
+//! starts in an environment.
 //!
-//! The same value is served by the three-line binary in AWS ([`crate::serve`])
-//! and by the laptop process, so both run the very same code on the very same
-//! JSON.
+//! The three-line binary in AWS ([`crate::serve`]), the laptop process and the
+//! tests start the same value, so all of them run the same code on the same JSON.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -16,11 +15,11 @@ use crate::{environment::Environment, http::Access};
 /// `docs/decisions/0002-building.md` for what that saves).
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
-/// The error of a whole invocation: Lambda reports it and, for an
-/// asynchronous trigger, tries again.
+/// The error of a whole invocation: Lambda reports it and, for an asynchronous
+/// trigger, retries.
 pub type Error = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// One call that a function makes to AWS, as its role must allow it.
+/// An AWS call that a function makes and its role must allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Grant {
     /// The IAM action, such as `dynamodb:GetItem`.
@@ -30,7 +29,7 @@ pub struct Grant {
     pub resource: &'static str,
 }
 
-/// States one AWS call of a function, beside the function.
+/// Declares an AWS call of a function, beside the function.
 pub const fn grant(action: &'static str, resource: &'static str) -> Grant {
     Grant { action, resource }
 }
@@ -68,39 +67,49 @@ pub type Handler = Arc<
     dyn Fn(LambdaEvent<Box<RawValue>>) -> BoxFuture<Result<Box<RawValue>, Error>> + Send + Sync,
 >;
 
+/// Starts a function in an environment.
+type Start = Box<dyn Fn(Environment) -> BoxFuture<Result<Handler, Error>> + Send + Sync>;
+
 /// A function before it is started.
 pub struct Function {
     /// Its one name: binary, sample event, template resource, module.
     pub name: &'static str,
     /// What triggers it.
     pub trigger: Trigger,
-    /// Every AWS call it makes; a test compares it with the template's role.
+    /// Every AWS call it makes; its role in the template is generated from them.
     pub grants: &'static [Grant],
-    start: Box<dyn Fn(Environment) -> BoxFuture<Result<Handler, Error>> + Send + Sync>,
+    start: Start,
 }
 
 impl Function {
-    /// A function from its parts; the shells in this crate call it.
-    pub fn new<F, Fut>(
+    /// A function whose handlers share what `start` makes, and whose
+    /// invocations are answered by what `answer` makes of that. Every shell of
+    /// this crate is built with it, and keeps its own work out of this generic
+    /// code, so that sixty functions compile it once.
+    pub fn build<App, Starting>(
         name: &'static str,
         trigger: Trigger,
         grants: &'static [Grant],
-        start: F,
+        start: impl Fn(Environment) -> Starting + Send + Sync + 'static,
+        answer: impl Fn(Arc<App>, &Environment) -> Handler + Clone + Send + Sync + 'static,
     ) -> Self
     where
-        F: Fn(Environment) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Handler, Error>> + Send + 'static,
+        Starting: Future<Output = Result<App, Error>> + Send + 'static,
     {
         Self {
             name,
             trigger,
             grants,
-            start: Box::new(move |env| Box::pin(start(env))),
+            start: Box::new(move |environment| {
+                let (starting, answer) = (start(environment.clone()), answer.clone());
+                Box::pin(async move { Ok(answer(Arc::new(starting.await?), &environment)) })
+            }),
         }
     }
 
     /// Builds the function's clients from `environment`, warms their
-    /// connections, and gives what answers invocations.
+    /// connections, and gives what answers invocations. In Lambda, on a laptop
+    /// and in tests this is the one way to start a function.
     ///
     /// # Errors
     /// When the environment lacks a variable or a secret cannot be read.

@@ -1,8 +1,6 @@
-//! Logs: JSON, one line for each request, message or run, with the request's
-//! and the chain's id. A failure is logged once, where it is handled. Never in
+//! Logs: JSON, one line for each request, message or run, with its request id
+//! and correlation id. A failure is logged once, where it is handled. Never in
 //! a log: bodies, e-mail addresses, tokens, keys.
-
-use std::time::Instant;
 
 use tracing_subscriber::{
     Layer, filter::Targets, fmt, fmt::MakeWriter, layer::SubscriberExt, registry,
@@ -11,18 +9,18 @@ use tracing_subscriber::{
 
 use crate::Environment;
 
-/// Which variable says what is logged: `info`, or `warn,orders=debug`.
+/// The variable that sets what is logged: `info`, or `warn,orders=debug`.
 const LEVELS: &str = "RUST_LOG";
 
 /// Sends `tracing` events to standard error as JSON, from `info` on or as
 /// `RUST_LOG` says. A second call changes nothing.
 pub fn init() {
-    // Fails only when there is a subscriber already, which then is the one to keep.
+    // Fails only if there is a subscriber already, which then stays.
     let _ = write("info", std::io::stderr);
 }
 
-/// Writes `tracing` events as JSON lines: those that `RUST_LOG` asks for or,
-/// when it is not set or does not read, those of `levels`.
+/// Writes `tracing` events as JSON lines: those that `RUST_LOG` selects or, if it
+/// is not set or invalid, those of `levels`.
 ///
 /// # Errors
 /// When there is a subscriber already.
@@ -30,10 +28,10 @@ pub fn write<W>(levels: &str, writer: W) -> Result<(), crate::Error>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     // Not `EnvFilter`: its regular expressions would be a tenth of every binary.
-    let asked = environment.get(LEVELS).map(str::parse::<Targets>);
-    let filter = match asked {
+    let selected = environment.get(LEVELS).map(str::parse::<Targets>);
+    let filter = match selected {
         Some(Ok(filter)) => filter,
         _ => levels.parse()?,
     };
@@ -48,13 +46,8 @@ where
     Ok(())
 }
 
-/// The whole milliseconds since `started`, as a number that JSON has.
-pub fn millis(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 /// An error with its sources, outermost first: `place order: put item: timeout`.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

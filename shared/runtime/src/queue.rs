@@ -2,7 +2,7 @@
 //! to the consumer, and reports those that failed, so that only they come
 //! again (`ReportBatchItemFailures`).
 
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{future::Future, sync::Arc};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use contracts::Envelope;
@@ -10,36 +10,34 @@ use futures_util::{FutureExt, future::join_all};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{BoxFuture, Environment, Error, Function, Grant, Handler, Trigger, log};
+use crate::{BoxFuture, Environment, Error, Function, Grant, Handler, Stopwatch, Trigger, log};
 
 /// Handles one event; boxed, so that the shell is compiled once.
 type HandleEvent = Arc<dyn Fn(Envelope) -> BoxFuture<Result<(), Error>> + Send + Sync>;
 
 /// A function that consumes events from its queue. `handle` must expect each
 /// event more than once and in any order.
-pub fn consumer<S, Start, Starting, Handle, Handling>(
+pub fn consumer<App, Starting, Handling>(
     name: &'static str,
     grants: &'static [Grant],
-    start: Start,
-    handle: Handle,
+    start: impl Fn(Environment) -> Starting + Send + Sync + 'static,
+    handle: impl Fn(Arc<App>, Envelope) -> Handling + Copy + Send + Sync + 'static,
 ) -> Function
 where
-    S: Send + Sync + 'static,
-    Start: Fn(Environment) -> Starting + Send + Sync + 'static,
-    Starting: Future<Output = Result<S, Error>> + Send + 'static,
-    Handle: Fn(Arc<S>, Envelope) -> Handling + Copy + Send + Sync + 'static,
+    App: Send + Sync + 'static,
+    Starting: Future<Output = Result<App, Error>> + Send + 'static,
     Handling: Future<Output = Result<(), Error>> + Send + 'static,
 {
-    Function::new(name, Trigger::Queue, grants, move |environment| {
-        let starting = start(environment);
-        async move {
-            let app = Arc::new(starting.await?);
-            let handle: HandleEvent = Arc::new(move |event| Box::pin(handle(app.clone(), event)));
-            let handler: Handler =
-                Arc::new(move |batch| Box::pin(consume(name, handle.clone(), batch)));
-            Ok(handler)
-        }
+    Function::build(name, Trigger::Queue, grants, start, move |app, _| {
+        handler(
+            name,
+            Arc::new(move |event| Box::pin(handle(app.clone(), event))),
+        )
     })
+}
+
+fn handler(name: &'static str, handle: HandleEvent) -> Handler {
+    Arc::new(move |batch| Box::pin(consume(name, handle.clone(), batch)))
 }
 
 async fn consume(
@@ -51,7 +49,8 @@ async fn consume(
     let request_id = batch.context.request_id.as_str();
     let records = event.records.into_iter();
     let outcomes =
-        join_all(records.map(|message| one(function, request_id, &handle, message))).await;
+        join_all(records.map(|message| consume_message(function, request_id, &handle, message)))
+            .await;
     let mut reply = SqsBatchResponse::default();
     for message_id in outcomes.into_iter().flatten() {
         // An item without its id would mean that the whole batch failed.
@@ -62,14 +61,14 @@ async fn consume(
     Ok(to_raw_value(&reply)?)
 }
 
-/// Handles one message; gives its id back when it failed.
-async fn one(
+/// Handles one message; returns its id if it failed.
+async fn consume_message(
     function: &'static str,
     request_id: &str,
     handle: &HandleEvent,
     message: SqsMessage,
 ) -> Option<String> {
-    let started = Instant::now();
+    let stopwatch = Stopwatch::start();
     let message_id = message.message_id.unwrap_or_default();
     let body = message.body.unwrap_or_default();
     let event: Envelope = match serde_json::from_str(&body) {
@@ -85,7 +84,7 @@ async fn one(
     let outcome = std::panic::AssertUnwindSafe(handle(event))
         .catch_unwind()
         .await;
-    let duration_ms = log::millis(started);
+    let duration_ms = stopwatch.elapsed_ms();
     let error = match outcome {
         Ok(Ok(())) => {
             tracing::info!(
@@ -94,7 +93,7 @@ async fn one(
             );
             return None;
         }
-        Ok(Err(error)) => log::chain(error.as_ref()),
+        Ok(Err(error)) => log::error_chain(error.as_ref()),
         Err(_) => "panicked".to_owned(),
     };
     tracing::error!(

@@ -1,5 +1,5 @@
-//! Texts that travel through events and tables, but that only one service may
-//! read: sealed with AES-256-GCM under a key derived (HKDF-SHA-256, RFC 5869)
+//! Texts that travel through events and tables but that only one service may
+//! read: encrypted with AES-256-GCM under a key derived (HKDF-SHA-256, RFC 5869)
 //! from a secret that the sender and the reader share.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -7,34 +7,38 @@ use hkdf::Hkdf;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::Sha256;
 
-use crate::SecretVersions;
+use crate::{Random, SecretVersions};
 
-/// The key to seal and open with; the previous version of the secret still
+/// The key that seals and opens texts; the previous version of the secret still
 /// opens what was sealed before a rotation.
 #[derive(Clone)]
 pub struct SealKey {
     secret: SecretVersions,
     purpose: &'static str,
+    random: Random,
 }
 
-/// A text that cannot be sealed or opened.
+/// A text cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 #[error("the sealed text cannot be opened")]
 pub struct SealedError;
 
 impl SealKey {
-    /// A key for one purpose: what is sealed for another does not open.
-    pub fn new(secret: SecretVersions, purpose: &'static str) -> Self {
-        Self { secret, purpose }
+    /// A key for one purpose: it does not open what was sealed for another.
+    pub fn new(secret: SecretVersions, purpose: &'static str, random: Random) -> Self {
+        Self {
+            secret,
+            purpose,
+            random,
+        }
     }
 
     /// Seals a text.
     ///
     /// # Errors
-    /// When the system has no randomness.
+    /// When it is longer than AES-GCM can seal.
     pub fn seal(&self, text: &str) -> Result<String, SealedError> {
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| SealedError)?;
+        let nonce = self.random.bytes::<NONCE_LEN>();
         let mut sealed = text.as_bytes().to_vec();
         self.key(&self.secret.current)?
             .seal_in_place_append_tag(
@@ -49,7 +53,7 @@ impl SealKey {
     /// Opens a sealed text.
     ///
     /// # Errors
-    /// When it was not sealed with this key, or was changed.
+    /// When it was sealed with another key, or has been changed.
     pub fn open(&self, sealed: &str) -> Result<String, SealedError> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| SealedError)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(SealedError)?;
@@ -88,7 +92,7 @@ mod tests {
             current: current.into(),
             previous: previous.map(str::to_owned),
         };
-        SealKey::new(secret, purpose)
+        SealKey::new(secret, purpose, Random::system())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Secrets, read once at the start.
+//! Secrets of Secrets Manager.
 
 use aws_sdk_secretsmanager::Client;
 
@@ -13,20 +13,20 @@ pub struct SecretError {
     source: Error,
 }
 
-/// A secret as it is now, and as it was before its last rotation.
+/// A secret, and what it was before its last rotation.
 #[derive(Clone)]
 pub struct SecretVersions {
-    /// What is used to sign or to compare.
+    /// Signs, seals and verifies.
     pub current: String,
-    /// What is still good for checking.
+    /// Still verifies and opens.
     pub previous: Option<String>,
 }
 
-/// Reads a secret in both of its versions.
+/// Reads both versions of a secret.
 ///
 /// # Errors
-/// When the current version cannot be read; that there is no previous one is
-/// the usual case.
+/// When the current version cannot be read. A missing previous one is no error:
+/// the secret has never been rotated.
 pub async fn read_secret(client: &Client, name: &str) -> Result<SecretVersions, SecretError> {
     let version = |stage: &'static str| {
         client
@@ -43,7 +43,7 @@ pub async fn read_secret(client: &Client, name: &str) -> Result<SecretVersions, 
     let current = current
         .map_err(|error| failed(error.into()))?
         .secret_string
-        .ok_or_else(|| failed("it has no text".into()))?;
+        .ok_or_else(|| failed("it has no text value".into()))?;
     let previous = previous.ok().and_then(|version| version.secret_string);
     Ok(SecretVersions { current, previous })
 }

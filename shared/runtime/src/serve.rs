@@ -1,18 +1,17 @@
-//! What the three-line binaries call.
+//! Runs a function in Lambda.
 
 use std::io::Write;
 
-use kernel::Clock;
 use lambda_runtime::service_fn;
 
 use crate::{Environment, Error, Function, LambdaEvent, log, metrics::Emf};
 
-/// Threads for what blocks: password hashes, and names that are looked up. Each
-/// thread keeps the memory of its last hash (19 MB), and with more of them a
-/// function that logs people in had grown to 278 MB after 24 log-ins.
+/// Threads for blocking work: password hashes and DNS lookups. Each thread keeps
+/// the memory of its last hash (19 MB); with more of them, `log-in` had grown to
+/// 278 MB after 24 log-ins.
 const BLOCKING_THREADS_MAX: usize = 1;
 
-/// Runs a function in Lambda until the environment is taken away.
+/// Runs a function in Lambda until Lambda ends the process.
 ///
 /// One thread, because Lambda sends one invocation at a time: a runtime with
 /// more threads opened 136 connections in 1,000 invocations where this opens
@@ -27,24 +26,27 @@ pub fn serve(function: Function) -> Result<(), Error> {
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()?;
     runtime.block_on(async move {
-        let environment = Environment::of_process();
-        let metrics = Emf::new(function.name, &environment);
-        // Fails only when there is a recorder already, which then is the one to keep.
+        let environment = Environment::from_process();
+        let (metrics, clock) = (
+            Emf::new(function.name, &environment),
+            environment.host().clock().clone(),
+        );
+        // Fails only if there is a recorder already, which then stays.
         let _ = ::metrics::set_global_recorder(metrics.clone());
         let handler = function.start(environment).await.map_err(|error| {
-            let error = log::chain(error.as_ref());
+            let error = log::error_chain(error.as_ref());
             tracing::error!(function = function.name, error, "cannot start");
-            // Said once: `main` prints what it gets, with all that an SDK's
-            // error holds.
+            // Logged once: `main` would print the whole error of the SDK again.
             "cannot start"
         })?;
         let answer = service_fn(move |event: LambdaEvent<_>| {
-            let (metrics, request_id) = (metrics.clone(), event.context.request_id.clone());
+            let (metrics, clock) = (metrics.clone(), clock.clone());
+            let request_id = event.context.request_id.clone();
             let working = handler(event);
             async move {
                 let reply = working.await;
-                // Before the reply: after it, Lambda freezes the process.
-                write(&metrics.flush(&request_id, Clock::System.now()));
+                // Before replying, because Lambda freezes the process after it.
+                write(&metrics.flush(&request_id, clock.now()));
                 reply
             }
         });
@@ -52,10 +54,10 @@ pub fn serve(function: Function) -> Result<(), Error> {
     })
 }
 
-/// Writes lines where Lambda takes logs from, in one piece.
+/// Writes lines to where Lambda collects logs, in one piece.
 fn write(lines: &str) {
     if !lines.is_empty() {
-        // Nobody could be told that nothing can be written.
+        // There is nowhere to report that nothing can be written.
         let _ = std::io::stdout().lock().write_all(lines.as_bytes());
     }
 }

@@ -1,6 +1,6 @@
 //! A table in an embedded DynamoDB, served over loopback HTTP.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -9,79 +9,148 @@ use aws_sdk_dynamodb::{
         Projection, ProjectionType, ScalarAttributeType,
     },
 };
-use aws_smithy_types::retry::RetryConfig;
-use contracts::Envelope;
-use dynamo::{IndexKey, Item, OutboxItem, Shape, Table, UNSENT_INDEX};
+use contracts::{Envelope, EventData};
+use dynamo::{IndexKey, Item, OutboxItem, Table, TableSchema, UNSENT_INDEX};
 use dynoxide::Database;
-use runtime::{Environment, Function, Handler, aws::Aws};
+use kernel::{Actor, Cause};
+use runtime::{Environment, Function, Handler, Host, Random, aws::Aws};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
-use crate::Losses;
+use crate::{
+    Clock, LostReplies, RecordedCalls, Service,
+    dynamo_proxy::{self, DynamoCall},
+    secrets::TestSecrets,
+    seeded_random,
+};
 
 const TABLE: &str = "test";
-/// The first wait before a write whose reply got lost is made again.
-const BACK_OFF: Duration = Duration::from_millis(1);
+/// The variable with the address of the table, for functions.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// A table of one's own, with the environment in which functions find it.
+/// An empty table for one test, with the environment in which functions find
+/// it. Its clock stands still until the test moves it.
 pub struct TestTable {
-    variables: Vec<(String, String)>,
+    variables: BTreeMap<String, String>,
+    /// Where functions find the table.
+    address: SocketAddr,
+    secrets: TestSecrets,
     client: Client,
+    clock: Clock,
+    host: Host,
 }
 
 impl TestTable {
-    /// A new, empty table of a service's shape.
-    pub async fn create(shape: &Shape) -> Self {
+    /// A new, empty table with a service's indexes. Its clock shows
+    /// 2026-01-01T00:00:00Z.
+    pub async fn create(schema: &TableSchema) -> Self {
+        Self::create_at(schema, "2026-01-01T00:00:00Z").await
+    }
+
+    /// The same with a clock that shows another time (RFC 3339).
+    pub async fn create_at(schema: &TableSchema, time: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let database = Database::memory().expect("an embedded DynamoDB");
         tokio::spawn(dynoxide::server::serve_on(listener, database));
-        let variables: Vec<(String, String)> = [
+        let secrets = TestSecrets::start().await;
+        let variables = [
             ("AWS_REGION", "eu-central-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{address}")),
+            (ENDPOINT, format!("http://{address}")),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.url().to_owned()),
             ("TABLE", TABLE.to_owned()),
             ("CURSOR_KEY", "the key of the test's cursors".to_owned()),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-        let environment: Environment = variables.iter().cloned().collect();
-        let client = Aws::from_environment(&environment)
+        ];
+        let variables: BTreeMap<String, String> = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let client = Aws::from_environment(&variables.clone().into_iter().collect())
             .expect("an environment")
             .dynamodb();
-        create_table(&client, shape).await;
-        Self { variables, client }
+        create_table(&client, schema).await;
+        let clock = Clock::at(time.parse().expect("a time"));
+        Self {
+            host: Host::new(clock.source(), Random::system()),
+            variables,
+            address,
+            secrets,
+            client,
+            clock,
+        }
     }
 
-    /// The same for stores, whose replies get lost as `losses` says. Functions
-    /// that open the table by themselves lose nothing.
-    #[must_use]
-    pub fn losing(mut self, losses: &Losses) -> Self {
-        let config = self.client.config().to_builder();
-        let retry = self.client.config().retry_config().cloned();
-        let retry = retry.unwrap_or_else(RetryConfig::standard);
-        let config = config
-            .interceptor(losses.clone())
-            .retry_config(retry.with_initial_backoff(BACK_OFF));
-        self.client = Client::from_conf(config.build());
+    /// The same for functions whose writes' replies get lost as `losses` says.
+    pub async fn losing(mut self, losses: &LostReplies) -> Self {
+        let losses = losses.clone();
+        self.put_before(move |call| losses.loses(call)).await;
         self
     }
 
-    /// Sets one more variable for the functions.
+    /// Records the calls of functions that start from now on. Each reads once
+    /// when it starts.
+    pub async fn record_calls(&mut self) -> RecordedCalls {
+        let calls = RecordedCalls::default();
+        let record = calls.clone();
+        self.put_before(move |call| {
+            record.record(call);
+            false
+        })
+        .await;
+        calls
+    }
+
+    /// Puts a proxy before the table for functions that start from now on.
+    async fn put_before(&mut self, loses: impl Fn(&DynamoCall) -> bool + Send + Sync + 'static) {
+        self.address = dynamo_proxy::start(self.address, loses).await;
+        self.set(ENDPOINT, &format!("http://{}", self.address));
+    }
+
+    /// The same with random bytes, and so ids, that follow from a seed.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.host = Host::new(self.clock.source(), seeded_random(seed));
+        self
+    }
+
+    /// Sets one more variable for functions that start from now on.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.variables.push((name.to_owned(), value.to_owned()));
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Sets a variable to the name of a secret with these versions, or changes
+    /// the secret: functions read it when they start.
+    pub fn set_secret(&mut self, variable: &str, current: &str, previous: Option<&str>) {
+        self.set(variable, variable);
+        self.secrets.set(variable, current, previous);
+    }
+
+    /// Removes the secret that a variable names: reading it fails from now on.
+    pub fn remove_secret(&self, variable: &str) {
+        self.secrets.remove(variable);
+    }
+
+    /// The clock of the functions.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The host of the functions: its clock is the test's.
+    pub fn host(&self) -> &Host {
+        &self.host
     }
 
     /// The environment of a function that uses the table.
     pub fn environment(&self) -> Environment {
-        self.variables.iter().cloned().collect()
+        let variables: Environment = self.variables.clone().into_iter().collect();
+        variables.on(self.host.clone())
     }
 
     /// The table, as stores use it.
     pub fn table(&self) -> Table {
-        Table::new(self.client.clone(), TABLE)
+        Table::new(self.client.clone(), TABLE, self.host.random().clone())
     }
 
     /// Starts a function on the table.
@@ -90,6 +159,21 @@ impl TestTable {
             .start(self.environment())
             .await
             .expect("the function starts")
+    }
+
+    /// The functions of a service on the table: each starts when it is first used.
+    pub fn service(&self, functions: Vec<Function>) -> Service {
+        Service::new(functions, self.environment())
+    }
+
+    /// An event that happens now, by the test's clock.
+    pub fn event<T: EventData>(&self, data: &T) -> Envelope {
+        let cause = Cause {
+            correlation_id: "test-correlation".into(),
+            causation_id: "test-cause".into(),
+            actor: Actor::Function("test"),
+        };
+        Envelope::new(data, self.host.stamp(self.host.now(), &cause))
     }
 
     /// Every item, read with a Scan, which only a test may do.
@@ -150,7 +234,7 @@ impl TestTable {
     }
 }
 
-async fn create_table(client: &Client, shape: &Shape) {
+async fn create_table(client: &Client, schema: &TableSchema) {
     let mut attributes = vec![
         text("pk"),
         text("sk"),
@@ -158,7 +242,7 @@ async fn create_table(client: &Client, shape: &Shape) {
         number("unsent_since"),
     ];
     let mut indexes = vec![index(UNSENT_INDEX, "unsent", "unsent_since", false)];
-    for one in shape.indexes {
+    for one in schema.indexes {
         let sort = match one.sort {
             IndexKey::Text(name) => {
                 attributes.push(text(name));

@@ -1,10 +1,10 @@
-//! `PUT` and `PATCH /api/products/{id}/stock`: changes what can be ordered.
+//! `PUT` and `PATCH /api/products/{id}/stock`: changes the available stock.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::StockAdjusted};
-use dynamo::{CommitError, StoreError};
-use kernel::{Cause, Clock, ProductId};
+use dynamo::{Attempts, StoreError};
+use kernel::{Cause, ProductId};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Id, Json, Reply, RequestCause, State},
@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::{
     App,
-    domain::{AdjustStockRefusal, Change, Operation},
+    domain::{Adjustment, AdjustmentError, Operation},
+    store::SetStockError,
 };
 
 const GRANTS: &[Grant] = &[
@@ -22,33 +23,20 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "CatalogTable"),
 ];
 
-/// How often a stock is read and written again when orders change it in
-/// between.
-const ATTEMPTS_MAX: u32 = 20;
-
-/// The function `adjust-stock`.
 pub fn function() -> Function {
-    function_at(Clock::System)
-}
-
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
     Endpoint::new("adjust-stock", Access::AdminOrInternal, GRANTS)
         .put("/api/products/{id}/stock", put_stock)
         .patch("/api/products/{id}/stock", patch_stock)
-        .start(move |environment| App::shared(environment, clock.clone()))
+        .start(App::start)
 }
 
-/// Why a stock does not change.
+/// Why a stock is not adjusted.
 #[derive(Debug, thiserror::Error)]
-pub enum AdjustStockError {
-    /// There is no such product.
-    #[error("there is no such product")]
-    Missing,
-    /// It cannot change like this.
+pub(super) enum AdjustStockError {
+    #[error("the product does not exist")]
+    NotFound,
     #[error(transparent)]
-    Refused(#[from] AdjustStockRefusal),
-    /// The store failed, or others kept changing the stock.
+    Invalid(#[from] AdjustmentError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -61,35 +49,36 @@ struct StockView {
     stock: u32,
 }
 
-/// Sets the stock, unless another operation is said.
-pub async fn put_stock(
+/// Sets the stock, unless the body names another operation.
+async fn put_stock(
     State(app): State<Arc<App>>,
     RequestCause(cause): RequestCause,
     Id(id): Id<ProductId>,
-    Json(change): Json<Change>,
+    Json(adjustment): Json<Adjustment>,
 ) -> Result<Reply, ApiError> {
-    reply(&app, id, change, Operation::Set, &cause).await
+    let operation = adjustment.operation.unwrap_or(Operation::Set);
+    adjust_stock(&app, id, operation, adjustment.quantity, &cause).await
 }
 
-/// Takes the quantity away, unless another operation is said.
-pub async fn patch_stock(
+/// Decreases the stock, unless the body names another operation.
+async fn patch_stock(
     State(app): State<Arc<App>>,
     RequestCause(cause): RequestCause,
     Id(id): Id<ProductId>,
-    Json(change): Json<Change>,
+    Json(adjustment): Json<Adjustment>,
 ) -> Result<Reply, ApiError> {
-    reply(&app, id, change, Operation::Decrease, &cause).await
+    let operation = adjustment.operation.unwrap_or(Operation::Decrease);
+    adjust_stock(&app, id, operation, adjustment.quantity, &cause).await
 }
 
-async fn reply(
+async fn adjust_stock(
     app: &App,
     id: ProductId,
-    change: Change,
-    default: Operation,
+    operation: Operation,
+    quantity: u32,
     cause: &Cause,
 ) -> Result<Reply, ApiError> {
-    let operation = change.operation.unwrap_or(default);
-    let adjusted = adjust_stock(app, id, operation, change.quantity, cause).await?;
+    let adjusted = set_stock(app, id, operation, quantity, cause).await?;
     let view = StockView {
         product_id: id,
         previous_stock: adjusted.previous_stock,
@@ -98,44 +87,35 @@ async fn reply(
     Ok(Reply::ok("stock adjusted", &view))
 }
 
-/// Changes a stock from exactly what it was read as, or reads it again.
-///
-/// What if the answer to the write is lost: the SDK asks again with the same
-/// token, and DynamoDB does not write twice. If a later try is refused all the
-/// same, the event of the earlier one is looked for: it is written with the
-/// change or not at all, so it tells whether the change was ours.
-///
-/// # Errors
-/// [`AdjustStockError`].
-pub async fn adjust_stock(
+/// Orders change the stock at any time, so each attempt sets it only if it has
+/// not changed since it was read.
+async fn set_stock(
     app: &App,
     id: ProductId,
     operation: Operation,
     quantity: u32,
     cause: &Cause,
 ) -> Result<StockAdjusted, AdjustStockError> {
-    for _ in 0..ATTEMPTS_MAX {
-        let seen = app.store.product(id).await?;
-        let seen = seen.ok_or(AdjustStockError::Missing)?;
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let product = app.catalog.product(id).await?;
+        let product = product.ok_or(AdjustStockError::NotFound)?;
         let adjusted = StockAdjusted {
             product_id: id,
-            previous_stock: seen.stock,
-            stock: operation.apply(seen.stock, quantity)?,
+            previous_stock: product.stock,
+            stock: operation.apply(product.stock, quantity)?,
         };
-        let event = Envelope::new(&adjusted, app.clock.now(), cause);
-        match app.store.adjust_stock(&seen, adjusted.stock, &event).await {
+        let event = Envelope::new(&adjusted, app.host.stamp(app.host.now(), cause));
+        let written = app.catalog.set_stock(&product, adjusted.stock, &event);
+        match written.await {
             Ok(()) => return Ok(adjusted),
-            Err(CommitError::Store(error)) => return Err(error.into()),
-            Err(CommitError::Refused(_)) => {
-                if app.store.has_announced(id, &event).await? {
-                    return Ok(adjusted);
-                }
-            }
+            Err(SetStockError::Changed) => {}
+            Err(SetStockError::Store(error)) => return Err(error.into()),
         }
     }
     Err(StoreError::Contended {
         operation: "adjust a stock",
-        attempts: ATTEMPTS_MAX,
+        attempts: Attempts::MAX,
     }
     .into())
 }

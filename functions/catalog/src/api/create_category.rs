@@ -1,10 +1,9 @@
-//! `POST /api/categories`: adds a category to the tree.
+//! `POST /api/categories`: creates a category.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::CategoryCreated};
-use dynamo::{CommitError, StoreError};
-use kernel::{CategoryId, Clock};
+use kernel::CategoryId;
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
@@ -13,8 +12,8 @@ use runtime::{
 use super::views::CategoryView;
 use crate::{
     App,
-    domain::{Category, CategoryTooDeep, NewCategory},
-    store::CreateCategoryRefusal,
+    domain::{Category, NewCategory},
+    store::CreateCategoryError,
 };
 
 const GRANTS: &[Grant] = &[
@@ -24,86 +23,36 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:ConditionCheckItem", "CatalogTable"),
 ];
 
-/// The function `create-category`.
 pub fn function() -> Function {
-    function_at(Clock::System)
-}
-
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
     Endpoint::new("create-category", Access::AdminOrInternal, GRANTS)
         .post("/api/categories", create_category)
-        .start(move |environment| App::shared(environment, clock.clone()))
+        .start(App::start)
 }
 
-/// Why a category is not made.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateCategoryError {
-    /// The category it is to be in is not there.
-    #[error("there is no such parent")]
-    ParentMissing,
-    /// It would be below the last level.
-    #[error(transparent)]
-    TooDeep(#[from] CategoryTooDeep),
-    /// There is one of that name in the same place.
-    #[error("there is a category of that name")]
-    NameTaken,
-    /// There are as many as there may be.
-    #[error("there are too many categories")]
-    Full,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Makes a category and gives it with 201.
-pub async fn create_category(
+async fn create_category(
     State(app): State<Arc<App>>,
     RequestCause(cause): RequestCause,
     Json(input): Json<NewCategory>,
 ) -> Result<Reply, ApiError> {
-    let parent = parent_of(&app, input.parent_id).await?;
-    let now = app.clock.now();
-    let category = Category::create(CategoryId::generate(), input, parent.as_ref(), now)
-        .map_err(CreateCategoryError::from)?;
+    let parent = match input.parent_id {
+        None => None,
+        Some(id) => Some(find_parent(&app, id).await?),
+    };
+    let now = app.host.now();
+    let category = Category::create(app.host.new_id(), input, parent.as_ref(), now)?;
     let created = CategoryCreated {
         category_id: category.id,
         name: category.name.clone(),
         parent_id: category.parent_id,
     };
-    store(&app, &category, &Envelope::new(&created, now, &cause)).await?;
+    let event = Envelope::new(&created, app.host.stamp(now, &cause));
+    app.catalog.create_category(&category, &event).await?;
     let location = format!("/api/categories/{}", category.id);
-    Ok(Reply::created(
-        "category created",
-        &location,
-        &CategoryView::from(category),
-    ))
+    let view = CategoryView::from(category);
+    Ok(Reply::created("category created", &location, &view))
 }
 
-async fn parent_of(
-    app: &App,
-    id: Option<CategoryId>,
-) -> Result<Option<Category>, CreateCategoryError> {
-    let Some(id) = id else { return Ok(None) };
-    let parent = app.store.category(id).await?;
-    parent.map(Some).ok_or(CreateCategoryError::ParentMissing)
-}
-
-async fn store(
-    app: &App,
-    category: &Category,
-    event: &Envelope,
-) -> Result<(), CreateCategoryError> {
-    match app.store.create_category(category, event).await {
-        Ok(()) => Ok(()),
-        Err(CommitError::Store(error)) => Err(error.into()),
-        Err(CommitError::Refused(refused)) => {
-            match CreateCategoryRefusal::of(&refused, category.id)? {
-                CreateCategoryRefusal::Done => Ok(()),
-                CreateCategoryRefusal::ParentMissing => Err(CreateCategoryError::ParentMissing),
-                CreateCategoryRefusal::NameTaken => Err(CreateCategoryError::NameTaken),
-                CreateCategoryRefusal::Full => Err(CreateCategoryError::Full),
-            }
-        }
-    }
+async fn find_parent(app: &App, id: CategoryId) -> Result<Category, CreateCategoryError> {
+    let parent = app.catalog.category(id).await?;
+    parent.ok_or(CreateCategoryError::ParentMissing)
 }

@@ -1,10 +1,9 @@
-//! `POST /api/products`: adds a product.
+//! `POST /api/products`: creates a product.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::ProductCreated};
-use dynamo::{CommitError, StoreError};
-use kernel::{Clock, Currency, ProductId, input::Refusals};
+use kernel::Currency;
 use runtime::{
     Environment, Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
@@ -13,8 +12,9 @@ use runtime::{
 use super::views::ProductView;
 use crate::{
     App,
+    app::shop_currency,
     domain::{NewProduct, Product},
-    shop_currency,
+    store::CreateProductError,
 };
 
 const GRANTS: &[Grant] = &[
@@ -23,92 +23,47 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:ConditionCheckItem", "CatalogTable"),
 ];
 
-/// The function `create-product`.
 pub fn function() -> Function {
-    function_at(Clock::System)
-}
-
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
     Endpoint::new("create-product", Access::AdminOrInternal, GRANTS)
         .post("/api/products", create_product)
-        .start(move |environment| Creating::start(environment, clock.clone()))
+        .start(CreateProduct::start)
 }
 
-/// What making products needs.
-pub struct Creating {
+struct CreateProduct {
     app: App,
     shop_currency: Currency,
 }
 
-impl Creating {
-    async fn start(environment: Environment, clock: Clock) -> Result<Arc<Self>, runtime::Error> {
-        Ok(Arc::new(Self {
+impl CreateProduct {
+    async fn start(environment: Environment) -> Result<Self, runtime::Error> {
+        Ok(Self {
             shop_currency: shop_currency(&environment)?,
-            app: App::start_at(environment, clock).await?,
-        }))
+            app: App::start(environment).await?,
+        })
     }
 }
 
-/// Why a product is not made.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateProductError {
-    /// The category it is to be in is not there.
-    #[error("there is no such category")]
-    CategoryMissing,
-    /// Its price is not one.
-    #[error("the price is not acceptable")]
-    Price(Refusals),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Makes a product and gives it with 201.
-pub async fn create_product(
-    State(creating): State<Arc<Creating>>,
+async fn create_product(
+    State(state): State<Arc<CreateProduct>>,
     RequestCause(cause): RequestCause,
     Json(input): Json<NewProduct>,
 ) -> Result<Reply, ApiError> {
-    let Creating { app, shop_currency } = &*creating;
-    let price = input
-        .price_in(*shop_currency)
-        .map_err(CreateProductError::Price)?;
-    let category = app.store.category(input.category_id).await?;
+    let CreateProduct { app, shop_currency } = &*state;
+    let price = input.resolve_price(*shop_currency)?;
+    let category = app.catalog.category(input.category_id).await?;
     let category = category.ok_or(CreateProductError::CategoryMissing)?;
-    let now = app.clock.now();
-    let product = Product::create(ProductId::generate(), input, price, &category, now);
-    store(
-        app,
-        &product,
-        &Envelope::new(&created(&product), now, &cause),
-    )
-    .await?;
-    let location = format!("/api/products/{}", product.id);
-    Ok(Reply::created(
-        "product created",
-        &location,
-        &ProductView::from(product),
-    ))
-}
-
-fn created(product: &Product) -> ProductCreated {
-    ProductCreated {
+    let now = app.host.now();
+    let product = Product::create(app.host.new_id(), input, price, &category, now);
+    let created = ProductCreated {
         product_id: product.id,
         name: product.name.clone(),
         price: product.price,
         category_id: product.category_id,
         stock: product.stock,
-    }
-}
-
-async fn store(app: &App, product: &Product, event: &Envelope) -> Result<(), CreateProductError> {
-    match app.store.create_product(product, event).await {
-        Ok(()) => Ok(()),
-        // The id is new, so a product that stands there is this one, written
-        // by an earlier try whose answer was lost.
-        Err(CommitError::Refused(refused)) if refused.names("product") => Ok(()),
-        Err(CommitError::Refused(_)) => Err(CreateProductError::CategoryMissing),
-        Err(CommitError::Store(error)) => Err(error.into()),
-    }
+    };
+    let event = Envelope::new(&created, app.host.stamp(now, &cause));
+    app.catalog.create_product(&product, &event).await?;
+    let location = format!("/api/products/{}", product.id);
+    let view = ProductView::from(product);
+    Ok(Reply::created("product created", &location, &view))
 }

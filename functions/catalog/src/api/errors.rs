@@ -1,27 +1,36 @@
 //! Where the service's errors become replies.
 
-use kernel::input::{Refusal, Refusals};
+use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
 
-use super::{
-    adjust_stock::AdjustStockError, create_category::CreateCategoryError,
-    create_product::CreateProductError,
+use super::adjust_stock::AdjustStockError;
+use crate::{
+    domain::{AdjustmentError, CategoryTooDeep},
+    store::{CreateCategoryError, CreateProductError},
 };
-use crate::domain::AdjustStockRefusal;
+
+impl From<CategoryTooDeep> for ApiError {
+    fn from(error: CategoryTooDeep) -> Self {
+        Self::validation(FieldErrors::at(
+            "/parentId",
+            format!("is too deep: {error}"),
+        ))
+    }
+}
 
 impl From<CreateCategoryError> for ApiError {
     fn from(error: CreateCategoryError) -> Self {
-        let at_parent = |message: String| Self::validation(Refusals::at("/parentId", message));
         match error {
-            CreateCategoryError::ParentMissing => at_parent("is not a category".into()),
-            CreateCategoryError::TooDeep(error) => at_parent(format!("is too deep: {error}")),
+            CreateCategoryError::ParentMissing => {
+                Self::validation(FieldErrors::at("/parentId", "is not an existing category"))
+            }
             CreateCategoryError::NameTaken => Self::conflict(
                 "category_exists",
-                "there is a category of that name in the same place",
+                "the parent already has a category with this name",
             ),
-            CreateCategoryError::Full => Self::conflict(
+            CreateCategoryError::TooMany => Self::conflict(
                 "too_many_categories",
-                "the shop has as many categories as it may have",
+                "the shop already has the maximum number of categories",
             ),
             CreateCategoryError::Store(error) => error.into(),
         }
@@ -31,10 +40,10 @@ impl From<CreateCategoryError> for ApiError {
 impl From<CreateProductError> for ApiError {
     fn from(error: CreateProductError) -> Self {
         match error {
-            CreateProductError::CategoryMissing => {
-                Self::validation(Refusals::at("/categoryId", "is not a category"))
-            }
-            CreateProductError::Price(refusals) => Self::validation(refusals),
+            CreateProductError::CategoryMissing => Self::validation(FieldErrors::at(
+                "/categoryId",
+                "is not an existing category",
+            )),
             CreateProductError::Store(error) => error.into(),
         }
     }
@@ -43,21 +52,21 @@ impl From<CreateProductError> for ApiError {
 impl From<AdjustStockError> for ApiError {
     fn from(error: AdjustStockError) -> Self {
         match error {
-            AdjustStockError::Missing => Self::not_found("product"),
-            AdjustStockError::Refused(AdjustStockRefusal::Short { available }) => {
-                let short = Refusal {
+            AdjustStockError::NotFound => Self::not_found("product"),
+            AdjustStockError::Invalid(AdjustmentError::Insufficient { available }) => {
+                let error = FieldError {
                     field: "/quantity".into(),
-                    message: format!("must be at most {available}, which is what there is"),
+                    message: format!("must not exceed the available stock of {available}"),
                 };
                 Self::conflict(
                     "insufficient_stock",
-                    "there is less than is to be taken away",
+                    "the quantity exceeds the available stock",
                 )
-                .with_errors(vec![short])
+                .with_errors(vec![error])
             }
-            AdjustStockError::Refused(refusal @ AdjustStockRefusal::TooMuch) => {
-                Self::validation(Refusals::at("/quantity", format!("is too much: {refusal}")))
-            }
+            AdjustStockError::Invalid(error @ AdjustmentError::TooHigh) => Self::validation(
+                FieldErrors::at("/quantity", format!("is too high: {error}")),
+            ),
             AdjustStockError::Store(error) => error.into(),
         }
     }

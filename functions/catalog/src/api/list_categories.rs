@@ -1,8 +1,7 @@
-//! `GET /api/categories`: the tree of categories, all of it.
+//! `GET /api/categories`: all categories, oldest first.
 
 use std::sync::Arc;
 
-use kernel::Clock;
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Reply, State},
@@ -16,17 +15,15 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:Query", "CatalogTable"),
 ];
 
-/// The function `list-categories`.
 pub fn function() -> Function {
     Endpoint::new("list-categories", Access::Public, GRANTS)
         .get("/api/categories", list_categories)
-        .start(|environment| App::shared(environment, Clock::System))
+        .start(App::start)
 }
 
-/// Gives every category, oldest first. Pages would save nothing: there are at
-/// most as many as one reply can have.
-pub async fn list_categories(State(app): State<Arc<App>>) -> Result<Reply, ApiError> {
-    let categories = app.store.categories().await?;
+/// Not paginated: their number is limited to what fits into one reply.
+async fn list_categories(State(app): State<Arc<App>>) -> Result<Reply, ApiError> {
+    let categories = app.catalog.categories().await?;
     let views: Vec<CategoryView> = categories.into_iter().map(CategoryView::from).collect();
     Ok(Reply::ok("categories", &views).cacheable())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dynamo::CursorKey;
 use kernel::{
-    Clock, Currency, Limit, Page,
-    input::{Fields, FromInput, Refusals, Value},
+    Currency, Limit, Page,
+    input::{FieldErrors, Fields, FromInput, Value},
 };
 use runtime::{
     Environment, Function, Grant, grant,
@@ -15,9 +15,9 @@ use runtime::{
 use super::views::ProductView;
 use crate::{
     App,
-    domain::{Search, Sort, Terms},
-    shop_currency,
-    store::Found,
+    app::shop_currency,
+    domain::{Search, SearchTerms, Sort},
+    store::SearchPage,
 };
 
 const GRANTS: &[Grant] = &[
@@ -28,44 +28,39 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:Query", "CatalogTable/index/by-price"),
 ];
 
-/// Characters of what is searched for.
 const SEARCH_LENGTH_MAX: usize = 200;
 
-/// The function `list-products`.
 pub fn function() -> Function {
     Endpoint::new("list-products", Access::Public, GRANTS)
         .get("/api/products", list_products)
-        .start(Listing::start)
+        .start(ListProducts::start)
 }
 
-/// What listing products needs.
-pub struct Listing {
+struct ListProducts {
     app: App,
     cursors: CursorKey,
     shop_currency: Currency,
 }
 
-impl Listing {
-    async fn start(environment: Environment) -> Result<Arc<Self>, runtime::Error> {
-        Ok(Arc::new(Self {
+impl ListProducts {
+    async fn start(environment: Environment) -> Result<Self, runtime::Error> {
+        Ok(Self {
             cursors: CursorKey::from_environment(&environment)?,
             shop_currency: shop_currency(&environment)?,
-            app: App::start_at(environment, Clock::System).await?,
-        }))
+            app: App::start(environment).await?,
+        })
     }
 }
 
-/// Which products, and which page of them.
-#[derive(Debug)]
-pub struct ListProducts {
-    terms: Terms,
+struct ListProductsQuery {
+    terms: SearchTerms,
     limit: Limit,
     cursor: Option<String>,
 }
 
-impl FromQuery for ListProducts {
-    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
-        let terms = Terms {
+impl FromQuery for ListProductsQuery {
+    fn from_query(mut fields: Fields<'_>) -> Result<Self, FieldErrors> {
+        let terms = SearchTerms {
             category: fields.optional("category"),
             tag: fields.optional("tag"),
             search: fields.optional_with("search", |v| v.trimmed(1..=SEARCH_LENGTH_MAX)),
@@ -85,48 +80,38 @@ impl FromQuery for ListProducts {
 }
 
 impl FromInput for Sort {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         match &*value.text()? {
             "newest" => Ok(Self::Newest),
-            "price" => Ok(Self::PriceUp),
-            "-price" => Ok(Self::PriceDown),
+            "price" => Ok(Self::PriceAscending),
+            "-price" => Ok(Self::PriceDescending),
             "name" => Ok(Self::Name),
-            _ => Err(Refusals::here("must be newest, price, -price or name")),
+            _ => Err(FieldErrors::new("must be newest, price, -price or name")),
         }
     }
 }
 
-/// Gives a page of the products that have everything that is asked for.
-pub async fn list_products(
-    State(listing): State<Arc<Listing>>,
-    Query(query): Query<ListProducts>,
+async fn list_products(
+    State(state): State<Arc<ListProducts>>,
+    Query(query): Query<ListProductsQuery>,
 ) -> Result<Reply, ApiError> {
-    let ListProducts {
-        terms,
-        limit,
-        cursor,
-    } = query;
-    let search = Search::plan(terms, listing.shop_currency)?;
-    let name = search.as_ref().map(Search::name).unwrap_or_default();
-    let after = cursor
-        .map(|cursor| listing.cursors.open(&name, &cursor))
-        .transpose()?;
+    let limit = query.limit;
+    let search = Search::plan(query.terms, state.shop_currency)?;
+    let list = search.as_ref().map(Search::list_name).unwrap_or_default();
+    let open = |cursor: String| state.cursors.open(&list, &cursor);
+    let after = query.cursor.map(open).transpose()?;
     let found = match &search {
         Some(search) => {
-            listing
-                .app
-                .store
-                .find_products(search, limit, after)
-                .await?
+            let catalog = &state.app.catalog;
+            catalog.search_products(search, limit, after).await?
         }
-        None => Found::nothing(),
+        None => SearchPage::empty(),
     };
+    let next = found.next;
     let page = Page {
         items: found.products.into_iter().map(ProductView::from).collect(),
         limit,
-        next_cursor: found
-            .next
-            .and_then(|next| listing.cursors.seal(&name, &next)),
+        next_cursor: next.and_then(|next| state.cursors.seal(&list, &next)),
     };
     Ok(Reply::page("products", &page).cacheable())
 }

@@ -1,4 +1,4 @@
-//! The service's handlers, one a file, and where its errors become replies.
+//! The handlers, one a file.
 
 pub mod adjust_stock;
 pub mod create_category;

@@ -1,4 +1,4 @@
-//! Categories and products as a client sees them.
+//! Categories and products as clients see them.
 
 use jiff::Timestamp;
 use kernel::{CategoryId, Currency, Decimal, ProductId};

@@ -1,4 +1,5 @@
 //! The function `create-category`.
+
 fn main() -> Result<(), runtime::Error> {
     runtime::serve(catalog::api::create_category::function())
 }

@@ -1,4 +1,5 @@
 //! The function `expire-reservations`.
+
 fn main() -> Result<(), runtime::Error> {
     runtime::serve(catalog::events::expire_reservations::function())
 }

@@ -1,36 +1,31 @@
-//! Categories: a tree.
+//! The tree of categories.
 
 use jiff::Timestamp;
 use kernel::{
     CategoryId,
-    input::{FromInput, Refusals, Value},
+    input::{FieldErrors, FromInput, Value},
 };
 use serde::{Deserialize, Serialize};
 
-/// Categories of a shop: they are listed all at once, and this many are about
-/// 300 KB, which one or two reads bring.
+/// Categories are listed all at once: this many are about 300 KB, which one or
+/// two calls read.
 pub const CATEGORIES_MAX: u32 = 1_000;
-/// Levels of the tree. A product is listed in each category above it, so depth
-/// costs writes.
+/// Levels of the tree. A product has an entry in the list of each category above
+/// it, so depth costs writes.
 pub const CATEGORY_DEPTH_MAX: usize = 5;
-/// Characters of a name.
 const NAME_LENGTH_MAX: usize = 100;
-/// Characters of a description.
 const DESCRIPTION_LENGTH_MAX: usize = 1_000;
 
-/// A category as a client asks for it.
+/// A category as a client requests it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCategory {
-    /// Its name.
     pub name: String,
-    /// What is in it.
     pub description: Option<String>,
-    /// The category it is to be in.
     pub parent_id: Option<CategoryId>,
 }
 
 impl FromInput for NewCategory {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let name = fields.required_with("name", |v| v.trimmed(1..=NAME_LENGTH_MAX));
         let description =
@@ -46,36 +41,26 @@ impl FromInput for NewCategory {
     }
 }
 
-/// A category.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Category {
-    /// Its id.
     pub id: CategoryId,
-    /// Its name, unique among those in the same category.
+    /// Unique within the parent, compared after [`super::fold`].
     pub name: String,
-    /// What is in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The category it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<CategoryId>,
-    /// All categories it is in, from the root on. They never change.
+    /// From the root to the parent; never change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<CategoryId>,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// A category would be below the last level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the tree of categories has at most {CATEGORY_DEPTH_MAX} levels")]
+#[error("the category tree has at most {CATEGORY_DEPTH_MAX} levels")]
 pub struct CategoryTooDeep;
 
 impl Category {
-    /// A new category in `parent`.
-    ///
-    /// # Errors
-    /// [`CategoryTooDeep`].
     pub fn create(
         id: CategoryId,
         input: NewCategory,
@@ -96,7 +81,7 @@ impl Category {
         })
     }
 
-    /// The way to it from the root, itself last.
+    /// From the root to the category itself.
     pub fn path(&self) -> Vec<CategoryId> {
         let mut path = self.ancestors.clone();
         path.push(self.id);
@@ -109,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_category_knows_its_ancestors_and_the_tree_ends() {
+    fn a_category_has_its_ancestors_and_the_depth_is_limited() {
         let input = |parent: Option<&Category>| NewCategory {
             name: "x".into(),
             description: None,
@@ -118,20 +103,17 @@ mod tests {
         let (now, mut path) = (Timestamp::UNIX_EPOCH, Vec::new());
         let mut parent: Option<Category> = None;
         for _ in 0..CATEGORY_DEPTH_MAX {
-            let id = CategoryId::generate();
-            let made = Category::create(id, input(parent.as_ref()), parent.as_ref(), now).unwrap();
-            assert_eq!(made.ancestors, path);
-            assert_eq!(made.parent_id, path.last().copied());
+            let id = testkit::new_id();
+            let created =
+                Category::create(id, input(parent.as_ref()), parent.as_ref(), now).unwrap();
+            assert_eq!(created.ancestors, path);
+            assert_eq!(created.parent_id, path.last().copied());
             path.push(id);
-            assert_eq!(made.path(), path);
-            parent = Some(made);
+            assert_eq!(created.path(), path);
+            parent = Some(created);
         }
-        let below = Category::create(
-            CategoryId::generate(),
-            input(parent.as_ref()),
-            parent.as_ref(),
-            now,
-        );
-        assert_eq!(below, Err(CategoryTooDeep));
+        let id = testkit::new_id();
+        let too_deep = Category::create(id, input(parent.as_ref()), parent.as_ref(), now);
+        assert_eq!(too_deep, Err(CategoryTooDeep));
     }
 }

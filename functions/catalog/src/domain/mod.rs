@@ -1,17 +1,21 @@
-//! What the catalogue is made of, and the rules of it. Pure.
+//! What the catalog consists of, and its rules. Pure.
 
+mod adjustment;
 mod category;
+mod order_event;
+mod order_lines;
 mod product;
 mod reservation;
 mod search;
-mod stock;
+mod settle;
 mod text;
 
+pub use adjustment::{Adjustment, AdjustmentError, Operation};
 pub use category::{CATEGORIES_MAX, CATEGORY_DEPTH_MAX, Category, CategoryTooDeep, NewCategory};
+pub use order_event::{OrderEvent, OrderOutcome};
+pub use order_lines::{InvalidLines, LINES_MAX, check_availability, validate_lines};
 pub use product::{NewProduct, Product, STOCK_MAX, TAGS_MAX, Tag};
-pub use reservation::{HOLD, Reservation, Said, Status, Step};
-pub use search::{Facet, Filters, PriceRange, Search, Sort, Terms, WORDS_MAX, words_of};
-pub use stock::{
-    AdjustStockRefusal, BadReservation, Change, LINES_MAX, Operation, check_lines, snapshot,
-};
+pub use reservation::{HOLD_PERIOD, Reservation, Status, StockEvent, Transition};
+pub use search::{Facet, Filters, PriceRange, Search, SearchTerms, Sort, WORDS_MAX, index_words};
+pub use settle::settle;
 pub use text::fold;

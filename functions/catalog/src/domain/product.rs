@@ -1,27 +1,23 @@
-//! Products.
-
 use std::collections::HashSet;
 
 use jiff::Timestamp;
 use kernel::{
     CategoryId, Currency, Decimal, Money, ProductId,
-    input::{FromInput, Refusals, Value},
+    input::{FieldErrors, FromInput, Value},
 };
 use serde::{Deserialize, Serialize};
 
 use super::Category;
 
-/// What can be ordered of one product: more than any warehouse has of it, and
-/// far below where sums of it overflow.
+/// The available stock of a product: more than any warehouse has, and far below
+/// where sums overflow.
 pub const STOCK_MAX: u32 = 1_000_000;
-/// Tags of a product: each is one more place where it is listed.
+/// Each tag is one more entry in the transaction that creates the product.
 pub const TAGS_MAX: usize = 10;
-/// Characters of a tag.
 const TAG_LENGTH_MAX: usize = 30;
-/// Characters of a name.
 const NAME_LENGTH_MAX: usize = 200;
-/// Characters of a description. It is part of the item that every order of the
-/// product writes, at a write unit a kilobyte: a few hundred are better.
+/// The description is part of the item that every order of the product writes,
+/// at a write unit a kilobyte: a few hundred characters are better.
 const DESCRIPTION_LENGTH_MAX: usize = 5_000;
 
 /// A tag, in lower case.
@@ -30,40 +26,34 @@ const DESCRIPTION_LENGTH_MAX: usize = 5_000;
 pub struct Tag(String);
 
 impl Tag {
-    /// The tag.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl FromInput for Tag {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.trimmed(1..=TAG_LENGTH_MAX)?;
         Ok(Self(text.to_lowercase()))
     }
 }
 
-/// A product as a client asks for it.
+/// A product as a client requests it.
 #[derive(Clone, Debug)]
 pub struct NewProduct {
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub description: Option<String>,
-    /// Its price, in its currency.
     pub price: Decimal,
-    /// The currency, when it is not the shop's.
+    /// Defaults to the shop's.
     pub currency: Option<Currency>,
-    /// The category it is to be in.
     pub category_id: CategoryId,
-    /// How many can be ordered.
     pub stock: u32,
-    /// Its tags, each once.
+    /// Without duplicates.
     pub tags: Vec<Tag>,
 }
 
 impl FromInput for NewProduct {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let name = fields.required_with("name", |v| v.trimmed(1..=NAME_LENGTH_MAX));
         let description =
@@ -81,74 +71,64 @@ impl FromInput for NewProduct {
                 currency,
                 category_id: category_id?,
                 stock: stock.unwrap_or(0),
-                tags: each_once(tags.unwrap_or_default()),
+                tags: without_duplicates(tags.unwrap_or_default()),
             })
         })
     }
 }
 
-/// A number of goods, from none to [`STOCK_MAX`].
-pub(super) fn quantity(value: Value<'_>) -> Result<u32, Refusals> {
+/// From 0 to [`STOCK_MAX`].
+pub(super) fn quantity(value: Value<'_>) -> Result<u32, FieldErrors> {
     let number = value.whole_number(0..=i64::from(STOCK_MAX))?;
-    u32::try_from(number).map_err(|error| Refusals::here(error.to_string()))
+    u32::try_from(number).map_err(|error| FieldErrors::new(error.to_string()))
 }
 
-fn each_once(mut tags: Vec<Tag>) -> Vec<Tag> {
+fn without_duplicates(mut tags: Vec<Tag>) -> Vec<Tag> {
     let mut seen = HashSet::new();
     tags.retain(|tag| seen.insert(tag.clone()));
     tags
 }
 
 impl NewProduct {
-    /// The price, in the currency that was named or else the shop's.
+    /// The price in the requested currency, or in the shop's.
     ///
     /// # Errors
-    /// What is wrong with it, at `/price`.
-    pub fn price_in(&self, shop: Currency) -> Result<Money, Refusals> {
-        let currency = self.currency.unwrap_or(shop);
-        let refused = |message: String| Refusals::at("/price", message);
+    /// At `/price`, when it has too many decimals or is not positive.
+    pub fn resolve_price(&self, shop_currency: Currency) -> Result<Money, FieldErrors> {
+        let currency = self.currency.unwrap_or(shop_currency);
+        let invalid = |message: String| FieldErrors::at("/price", message);
         let price = self.price.in_currency(currency);
-        let price = price.map_err(|error| refused(error.to_string()))?;
+        let price = price.map_err(|error| invalid(error.to_string()))?;
         if price.minor() == 0 {
-            return Err(refused("must be more than zero".into()));
+            return Err(invalid("must be greater than zero".into()));
         }
         Ok(price)
     }
 }
 
-/// A product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
-    /// Its id; later ones are greater.
     pub id: ProductId,
-    /// Its name.
     pub name: String,
-    /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What one costs.
     pub price: Money,
-    /// The category it is in.
     pub category_id: CategoryId,
-    /// All categories it is in, from the root to its own.
+    /// From the root to the product's own category.
     pub categories: Vec<CategoryId>,
-    /// How many can be ordered now: neither held nor sold.
+    /// The available stock: neither held nor sold.
     pub stock: u32,
-    /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
-    /// Whether it can be ordered at all.
+    /// Whether it is listed and can be ordered.
     pub active: bool,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When anything of it, also its stock, last changed.
     pub updated_at: Timestamp,
-    /// How often it has changed, its making included.
+    /// Counts the changes, those of the stock included, from 1.
     pub version: u64,
 }
 
 impl Product {
-    /// A new product.
     pub fn create(
         id: ProductId,
         input: NewProduct,
@@ -182,22 +162,22 @@ mod tests {
     fn read(json: &str) -> Result<NewProduct, Vec<String>> {
         let raw: Box<serde_json::value::RawValue> = serde_json::from_str(json).unwrap();
         let read = NewProduct::from_input(Value::Json(&raw));
-        read.map_err(|wrong| wrong.0.into_iter().map(|refusal| refusal.field).collect())
+        read.map_err(|errors| errors.0.into_iter().map(|error| error.field).collect())
     }
 
     fn with_price(price: &str, currency: &str) -> Result<i64, String> {
-        let category = to_raw_value(&CategoryId::generate()).unwrap();
+        let category = to_raw_value(&testkit::new_id::<CategoryId>()).unwrap();
         let json = format!(
             r#"{{"name":"x","price":{price},"currency":"{currency}","categoryId":{category}}}"#
         );
-        let priced = read(&json).unwrap().price_in(Currency::EUR);
+        let priced = read(&json).unwrap().resolve_price(Currency::EUR);
         priced
             .map(Money::minor)
-            .map_err(|wrong| wrong.0[0].field.clone())
+            .map_err(|errors| errors.0[0].field.clone())
     }
 
     #[test]
-    fn a_price_has_the_decimals_of_its_currency_and_is_not_nothing() {
+    fn a_price_is_positive_and_has_the_decimals_of_its_currency() {
         assert_eq!(with_price("19.99", "USD"), Ok(1_999));
         assert_eq!(with_price("500", "JPY"), Ok(500));
         for (price, currency) in [
@@ -211,8 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_lower_case_and_each_is_kept_once() {
-        let id = CategoryId::generate();
+    fn tags_are_lower_cased_and_deduplicated() {
+        let id = testkit::new_id::<CategoryId>();
         let json =
             format!(r#"{{"name":"x","price":1,"categoryId":"{id}","tags":["New"," new ","Old"]}}"#);
         let tags = read(&json).unwrap().tags;
@@ -221,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_named() {
+    fn every_invalid_field_is_reported() {
         let json = r#"{"name":" ","price":"1","categoryId":"x","stock":1000001,"tags":["",7],
                        "currency":"XYZ","description":null,"color":"red"}"#;
         let fields = read(json).unwrap_err();

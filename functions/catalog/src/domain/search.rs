@@ -1,36 +1,33 @@
-//! Finding products: where each is listed, and in which list a search looks.
+//! Product search.
 //!
-//! A product stands in one list for each place where somebody may look for it
-//! ([`Facet`]). A search reads one list, the one that is likely the shortest,
-//! and leaves out what the rest of its terms does not want.
+//! A product has an entry in a list for each [`Facet`] that it has. A search
+//! reads the list that is probably the shortest, and filters it by the rest of
+//! its terms.
 
 use std::{collections::HashSet, fmt};
 
-use kernel::{CategoryId, Currency, Decimal, Money, input::Refusals};
+use kernel::{CategoryId, Currency, Decimal, Money, input::FieldErrors};
 
 use super::{CATEGORY_DEPTH_MAX, Product, TAGS_MAX, Tag, text};
 
-/// Words by which a product is found. Each is one more item in the transaction
-/// that makes the product.
+/// Indexed words of a product: each is one more entry in the transaction that
+/// creates it.
 pub const WORDS_MAX: usize = 50;
-/// Words of one search; each is one more condition.
+/// Each word of a search is one more condition.
 const SEARCH_WORDS_MAX: usize = 10;
 
-// A product, its event, the check of its category, and its entries in the list
-// of all products, of its categories, tags and words are one transaction, and
-// DynamoDB takes 100 items in one.
+// A product, its event, the check of its category, and its entries in the lists
+// of all products, of its categories, tags and words are one transaction, which
+// DynamoDB limits to 100 items.
 const _: () = assert!(3 + 1 + CATEGORY_DEPTH_MAX + TAGS_MAX + WORDS_MAX <= 100);
 
-/// A list of products.
+/// What the products of a list have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Facet {
-    /// All.
     All,
-    /// Those in a category, or in one below it.
+    /// The category or one below it.
     Category(CategoryId),
-    /// Those with a tag.
     Tag(Tag),
-    /// Those with a word.
     Word(String),
 }
 
@@ -46,7 +43,7 @@ impl fmt::Display for Facet {
 }
 
 impl Facet {
-    /// Every list that a product with these words stands in.
+    /// Every facet of a product with these indexed words.
     pub fn of(product: &Product, words: &[String]) -> Vec<Self> {
         let categories = product.categories.iter().copied().map(Self::Category);
         let tags = product.tags.iter().cloned().map(Self::Tag);
@@ -56,9 +53,9 @@ impl Facet {
     }
 }
 
-/// The words by which a product is found: of its name, its tags and its
-/// description, in this order, the first [`WORDS_MAX`].
-pub fn words_of(product: &Product) -> Vec<String> {
+/// The words by which a product is found: the first [`WORDS_MAX`] of its name,
+/// its tags and its description, in this order.
+pub fn index_words(product: &Product) -> Vec<String> {
     let tags = product.tags.iter().map(Tag::as_str);
     let texts = std::iter::once(product.name.as_str())
         .chain(tags)
@@ -71,85 +68,73 @@ pub fn words_of(product: &Product) -> Vec<String> {
         .collect()
 }
 
-/// In which order products are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// Those that were made last come first.
     #[default]
     Newest,
-    /// The cheapest come first. Amounts are compared within a currency.
-    PriceUp,
-    /// The dearest come first.
-    PriceDown,
-    /// By name, without case and accents.
+    /// Amounts are compared within a currency.
+    PriceAscending,
+    PriceDescending,
+    /// Ignores case and accents.
     Name,
 }
 
-/// What a client looks for.
+/// A search as a client requests it.
 #[derive(Clone, Debug, Default)]
-pub struct Terms {
-    /// In this category or one below it.
+pub struct SearchTerms {
+    /// The category or one below it.
     pub category: Option<CategoryId>,
-    /// With this tag.
     pub tag: Option<Tag>,
-    /// With all words of this text.
+    /// A product must have all words of this text.
     pub search: Option<String>,
-    /// At this price or a higher one, in the shop's currency.
+    /// Inclusive, in the shop's currency.
     pub min_price: Option<Decimal>,
-    /// At this price or a lower one, in the shop's currency.
+    /// Inclusive, in the shop's currency.
     pub max_price: Option<Decimal>,
-    /// In which order.
     pub sort: Sort,
 }
 
-/// Prices in one currency, both ends included.
+/// An inclusive range of prices. Prices in other currencies are outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PriceRange {
-    /// The currency: prices in others are not in the range.
     pub currency: Currency,
-    /// The lowest, in minor units.
+    /// In minor units.
     pub min: Option<i64>,
-    /// The highest, in minor units.
+    /// In minor units.
     pub max: Option<i64>,
 }
 
-/// What a product that stands in the list must have besides.
+/// What a product in the list must match in addition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filters {
-    /// A category it is in.
     pub category: Option<CategoryId>,
-    /// A tag.
     pub tag: Option<Tag>,
-    /// Words, all of them.
+    /// All of them.
     pub words: Vec<String>,
-    /// A price.
     pub price: Option<PriceRange>,
 }
 
-/// How products are looked for: which list, in which order, and what else.
+/// How to execute a search: the list to read, its order and the filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// The list that is read.
     pub facet: Facet,
-    /// What else a product must have.
     pub filters: Filters,
-    /// In which order it is read.
     pub sort: Sort,
 }
 
 impl Search {
-    /// How to look for `terms`, and nothing when they can find nothing.
+    /// Plans a search; `None` if the terms cannot match any product.
     ///
     /// # Errors
-    /// What is wrong with the terms, by query parameter.
-    pub fn plan(terms: Terms, shop: Currency) -> Result<Option<Self>, Refusals> {
-        let price = price_range(&terms, shop)?;
+    /// The invalid terms, by query parameter.
+    pub fn plan(terms: SearchTerms, shop_currency: Currency) -> Result<Option<Self>, FieldErrors> {
+        let price = price_range(&terms, shop_currency)?;
         let mut words = match &terms.search {
             None => Vec::new(),
             Some(text) => {
                 let words = text::words(text);
                 if words.is_empty() {
-                    // Only stop words or signs, which no product is listed by.
+                    // Only stop words or punctuation, which are not indexed.
                     return Ok(None);
                 }
                 words
@@ -159,7 +144,7 @@ impl Search {
         words.dedup();
         if words.len() > SEARCH_WORDS_MAX {
             let message = format!("must have at most {SEARCH_WORDS_MAX} words");
-            return Err(Refusals::at("search", message));
+            return Err(FieldErrors::at("search", message));
         }
         let mut filters = Filters {
             category: terms.category,
@@ -167,7 +152,7 @@ impl Search {
             words,
             price,
         };
-        let facet = filters.take_rarest();
+        let facet = filters.remove_most_selective();
         Ok(Some(Self {
             facet,
             filters,
@@ -175,21 +160,21 @@ impl Search {
         }))
     }
 
-    /// Names the search, so that a cursor is bound to it.
-    pub fn name(&self) -> String {
+    /// Identifies the search, so that its cursors open no other.
+    pub fn list_name(&self) -> String {
         format!("products {self:?}")
     }
 
-    /// Whether the list is ordered by price.
+    /// Whether the list is sorted by price.
     pub const fn is_by_price(&self) -> bool {
-        matches!(self.sort, Sort::PriceUp | Sort::PriceDown)
+        matches!(self.sort, Sort::PriceAscending | Sort::PriceDescending)
     }
 }
 
 impl Filters {
-    /// Takes out what the fewest products are likely to have: the longest
-    /// word, else the tag, else the category.
-    fn take_rarest(&mut self) -> Facet {
+    /// Removes the filter that probably matches the fewest products: the longest
+    /// word, or else the tag, or else the category.
+    fn remove_most_selective(&mut self) -> Facet {
         if !self.words.is_empty() {
             return Facet::Word(self.words.remove(0));
         }
@@ -199,11 +184,14 @@ impl Filters {
     }
 }
 
-fn price_range(terms: &Terms, shop: Currency) -> Result<Option<PriceRange>, Refusals> {
+fn price_range(
+    terms: &SearchTerms,
+    shop_currency: Currency,
+) -> Result<Option<PriceRange>, FieldErrors> {
     let bound = |name: &str, price: &Option<Decimal>| {
-        let price = price.as_ref().map(|price| price.in_currency(shop));
+        let price = price.as_ref().map(|price| price.in_currency(shop_currency));
         let minor = price.transpose().map(|price| price.map(Money::minor));
-        minor.map_err(|error| Refusals::at(name, error.to_string()).0)
+        minor.map_err(|error| FieldErrors::at(name, error.to_string()).0)
     };
     match (
         bound("minPrice", &terms.min_price),
@@ -211,14 +199,14 @@ fn price_range(terms: &Terms, shop: Currency) -> Result<Option<PriceRange>, Refu
     ) {
         (Ok(None), Ok(None)) => Ok(None),
         (Ok(Some(min)), Ok(Some(max))) if min > max => {
-            Err(Refusals::at("minPrice", "must not be more than maxPrice"))
+            Err(FieldErrors::at("minPrice", "must not exceed maxPrice"))
         }
         (Ok(min), Ok(max)) => Ok(Some(PriceRange {
-            currency: shop,
+            currency: shop_currency,
             min,
             max,
         })),
-        (min, max) => Err(Refusals(
+        (min, max) => Err(FieldErrors(
             [min.err(), max.err()]
                 .into_iter()
                 .flatten()
@@ -232,9 +220,9 @@ fn price_range(terms: &Terms, shop: Currency) -> Result<Option<PriceRange>, Refu
 mod tests {
     use super::*;
 
-    fn plan(terms: Terms) -> Result<Option<Search>, Vec<String>> {
+    fn plan(terms: SearchTerms) -> Result<Option<Search>, Vec<String>> {
         let planned = Search::plan(terms, Currency::USD);
-        planned.map_err(|wrong| wrong.0.into_iter().map(|refusal| refusal.field).collect())
+        planned.map_err(|errors| errors.0.into_iter().map(|error| error.field).collect())
     }
 
     fn decimal(text: &str) -> Option<Decimal> {
@@ -242,44 +230,47 @@ mod tests {
     }
 
     #[test]
-    fn the_rarest_list_is_read_and_the_rest_filters() {
-        let category = CategoryId::generate();
-        let terms = Terms {
+    fn a_search_reads_the_most_selective_list_and_filters_by_the_rest() {
+        let category = testkit::new_id::<CategoryId>();
+        let terms = SearchTerms {
             category: Some(category),
             search: Some("Red desk lamps of red".into()),
-            ..Terms::default()
+            ..SearchTerms::default()
         };
         let search = plan(terms).unwrap().unwrap();
         assert_eq!(search.facet, Facet::Word("desk".into()));
         assert_eq!(search.filters.words, ["lamp", "red"]);
         assert_eq!(search.filters.category, Some(category));
 
-        let only = Terms {
+        let only = SearchTerms {
             category: Some(category),
-            ..Terms::default()
+            ..SearchTerms::default()
         };
         let search = plan(only).unwrap().unwrap();
         assert_eq!(search.facet, Facet::Category(category));
         assert_eq!(search.filters, Filters::default());
-        assert_eq!(plan(Terms::default()).unwrap().unwrap().facet, Facet::All);
+        assert_eq!(
+            plan(SearchTerms::default()).unwrap().unwrap().facet,
+            Facet::All
+        );
     }
 
     #[test]
-    fn what_cannot_be_looked_for_finds_nothing_or_is_refused() {
-        let search = |text: &str| Terms {
+    fn terms_that_match_nothing_have_no_plan_and_invalid_terms_are_errors() {
+        let search = |text: &str| SearchTerms {
             search: Some(text.into()),
-            ..Terms::default()
+            ..SearchTerms::default()
         };
         assert_eq!(plan(search("the !")), Ok(None));
         let many = "aa bb cc dd ee ff gg hh ii jj kk";
         assert_eq!(plan(search(many)), Err(vec!["search".into()]));
-        let prices = |min, max| Terms {
+        let prices = |min, max| SearchTerms {
             min_price: min,
             max_price: max,
-            ..Terms::default()
+            ..SearchTerms::default()
         };
-        let twice = plan(prices(decimal("1.001"), decimal("-1")));
-        assert_eq!(twice, Err(vec!["minPrice".into(), "maxPrice".into()]));
+        let both = plan(prices(decimal("1.001"), decimal("-1")));
+        assert_eq!(both, Err(vec!["minPrice".into(), "maxPrice".into()]));
         let crossed = plan(prices(decimal("2"), decimal("1.99")));
         assert_eq!(crossed, Err(vec!["minPrice".into()]));
         let range = plan(prices(decimal("2"), decimal("2.00")));
@@ -288,19 +279,19 @@ mod tests {
     }
 
     #[test]
-    fn two_searches_never_have_one_name() {
+    fn different_searches_have_different_list_names() {
         let named = |sort, search: Option<&str>| {
-            let terms = Terms {
+            let terms = SearchTerms {
                 sort,
                 search: search.map(str::to_owned),
-                ..Terms::default()
+                ..SearchTerms::default()
             };
-            plan(terms).unwrap().unwrap().name()
+            plan(terms).unwrap().unwrap().list_name()
         };
         let names = [
             named(Sort::Newest, None),
-            named(Sort::PriceUp, None),
-            named(Sort::PriceDown, None),
+            named(Sort::PriceAscending, None),
+            named(Sort::PriceDescending, None),
             named(Sort::Name, None),
             named(Sort::Name, Some("lamp")),
             named(Sort::Name, Some("lamp red")),

@@ -1,19 +1,19 @@
-//! Text as it is compared and looked for.
+//! Normalises text for comparison and search.
 
-/// Words that are in every text, and so find nothing.
+/// Words so common that searching for them would not narrow a result.
 const STOP_WORDS: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "be", "but", "by", "can", "for", "from", "has", "have",
     "if", "in", "into", "is", "it", "its", "no", "not", "of", "on", "or", "our", "so", "such",
     "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "was",
     "we", "when", "which", "will", "with", "you", "your",
 ];
-/// Characters of a word that count; what is longer is a serial number.
+/// Longer words, such as serial numbers, are cut to this many characters.
 const WORD_LENGTH_MAX: usize = 40;
-/// A shorter word is a letter.
+/// Single letters are not indexed.
 const WORD_LENGTH_MIN: usize = 2;
 
-/// Text in lower case, without accents, with single spaces: what two names
-/// are compared by. Simple on purpose: it knows the Latin letters of Europe.
+/// Text in lower case, without accents, with single spaces: how names are
+/// compared. Simple on purpose: it knows the Latin letters of Europe.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for part in text.split_whitespace() {
@@ -21,7 +21,7 @@ pub fn fold(text: &str) -> String {
             folded.push(' ');
         }
         for c in part.chars().flat_map(char::to_lowercase) {
-            match plain(c) {
+            match without_accent(c) {
                 Some(letters) => folded.push_str(letters),
                 None if is_combining(c) => {}
                 None => folded.push(c),
@@ -31,8 +31,7 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// The words of a text as they are looked for: folded, without stop words,
-/// in the singular.
+/// The searchable words of a text: folded, without stop words, in the singular.
 pub(super) fn words(text: &str) -> Vec<String> {
     fold(text)
         .split(|c: char| !c.is_alphanumeric())
@@ -42,8 +41,8 @@ pub(super) fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Takes the plural of English off. It need not be right, only the same for
-/// what is looked for and what is found.
+/// Strips the English plural. It need not be correct, only the same for a search
+/// and for what is searched.
 fn singular(word: &str) -> String {
     let cut = |by: usize| word[..word.len() - by].to_owned();
     let ends = |endings: &[&str]| endings.iter().any(|ending| word.ends_with(ending));
@@ -59,8 +58,8 @@ const fn is_combining(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}')
 }
 
-/// A letter with an accent as the letters that people type for it.
-const fn plain(c: char) -> Option<&'static str> {
+/// The letters that people type for one with an accent.
+const fn without_accent(c: char) -> Option<&'static str> {
     Some(match c {
         'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => "a",
         'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => "c",
@@ -96,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_compared_without_case_accents_and_spaces() {
+    fn folding_removes_case_accents_and_extra_spaces() {
         assert_eq!(fold("  Café \t CRÈME "), "cafe creme");
         assert_eq!(fold("Cafe\u{301}"), "cafe");
         assert_eq!(fold("STRAẞE Łódź"), "strasse lodz");
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_found_in_singular_and_plural() {
+    fn words_are_singular_and_without_stop_words() {
         assert_eq!(words("The Lamps, and a lamp!"), ["lamp", "lamp"]);
         assert_eq!(
             words("boxes glasses dishes batteries"),
@@ -121,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_has_words_and_none_is_short(text in ".{0,60}") {
+        fn words_of_any_text_are_within_the_length_limits(text in ".{0,60}") {
             for word in words(&text) {
                 let length = word.chars().count();
                 prop_assert!((1..=WORD_LENGTH_MAX).contains(&length), "{word}");

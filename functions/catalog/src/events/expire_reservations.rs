@@ -1,18 +1,21 @@
-//! `expire-reservations`: gives back what was held too long, every minute.
+//! `expire-reservations`: ends the reservations whose hold period is over,
+//! every minute.
 //!
-//! Two rounds at once, or a round and an event of the order: the reservation's
-//! version decides, and whoever comes second leaves it alone.
-
-use std::sync::Arc;
+//! If another run, or an event of the order, changes a reservation at the same
+//! time, its version has changed, and this run leaves it alone.
 
 use contracts::Envelope;
-use dynamo::{CommitError, StoreError};
+use dynamo::StoreError;
 use futures_util::future::join_all;
-use kernel::{Actor, Cause, Clock, OrderId};
+use kernel::{Actor, Cause, OrderId};
 use runtime::{Function, Grant, grant, schedule};
 use serde::Serialize;
 
-use crate::{App, domain::Step, store::HOLDING_SHARDS};
+use crate::{
+    App,
+    domain::Transition,
+    store::{ApplyTransitionError, EXPIRY_SHARDS},
+};
 
 const NAME: &str = "expire-reservations";
 
@@ -23,97 +26,85 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:Query", "CatalogTable/index/by-expiry"),
 ];
 
-/// Holds of one shard that a round gives back: at some 20 ms each this is well
-/// within the function's ten seconds. The next round goes on.
-const OVERDUE_MAX: i32 = 100;
+/// Reservations of one shard that a run ends: at some 20 ms each, well within
+/// the function's ten seconds. The next run goes on.
+const OVERDUE_MAX: usize = 100;
 
-/// The function `expire-reservations`.
 pub fn function() -> Function {
-    function_at(Clock::System)
+    schedule::job(NAME, GRANTS, App::start, |app| async move {
+        Ok(expire_reservations(&app).await?)
+    })
 }
 
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
-    schedule::job(
-        NAME,
-        GRANTS,
-        move |environment| App::start_at(environment, clock.clone()),
-        |app| async move { Ok(expire_reservations(app).await?) },
-    )
+#[derive(Default, Serialize)]
+struct Report {
+    expired: usize,
 }
 
-/// What a round did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Round {
-    /// Holds that it ended.
-    pub expired: usize,
-}
-
-/// Why a round could not end every hold.
 #[derive(Debug, thiserror::Error)]
-pub enum ExpireReservationsError {
-    /// A product that goods are to go back to is not there.
-    #[error("goods of order {0} cannot go back")]
-    NoWayBack(OrderId),
-    /// The store failed.
+enum ExpireReservationsError {
+    #[error("a product of reservation {0} does not exist, so its goods cannot be restocked")]
+    ProductMissing(OrderId),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Ends every hold whose time is over.
-///
-/// # Errors
-/// The first failure, after everything else was tried: one hold that cannot
-/// end does not keep the others.
-pub async fn expire_reservations(app: Arc<App>) -> Result<Round, ExpireReservationsError> {
-    let shards = (0..HOLDING_SHARDS).map(|shard| expire_shard(&app, shard));
-    let mut round = Round::default();
-    let mut failure = None;
+/// Returns the first error, but only after everything else was attempted: one
+/// reservation that cannot be ended does not block the others.
+async fn expire_reservations(app: &App) -> Result<Report, ExpireReservationsError> {
+    let shards = (0..EXPIRY_SHARDS).map(|shard| expire_shard(app, shard));
+    let mut report = Report::default();
+    let mut first_error = None;
     for outcome in join_all(shards).await.into_iter().flatten() {
         match outcome {
-            Ok(expired) => round.expired += usize::from(expired),
-            Err(error) => drop(failure.get_or_insert(error)),
+            Ok(expired) => report.expired += usize::from(expired),
+            Err(error) => drop(first_error.get_or_insert(error)),
         }
     }
-    failure.map_or(Ok(round), Err)
+    first_error.map_or(Ok(report), Err)
 }
 
 async fn expire_shard(app: &App, shard: u8) -> Vec<Result<bool, ExpireReservationsError>> {
-    let overdue = match app.store.overdue(shard, app.clock.now(), OVERDUE_MAX).await {
-        Ok(overdue) => overdue,
+    let overdue = app.catalog.overdue(shard, app.host.now(), OVERDUE_MAX);
+    let order_ids = match overdue.await {
+        Ok(order_ids) => order_ids,
         Err(error) => return vec![Err(error.into())],
     };
-    let mut outcomes = Vec::with_capacity(overdue.len());
-    for order_id in overdue {
+    let mut outcomes = Vec::with_capacity(order_ids.len());
+    for order_id in order_ids {
         outcomes.push(expire(app, order_id).await);
     }
     outcomes
 }
 
-/// Ends one hold; tells whether it did, or somebody else had.
+/// Returns whether this run ended the reservation.
 async fn expire(app: &App, order_id: OrderId) -> Result<bool, ExpireReservationsError> {
-    let Some(stored) = app.store.reservation(order_id).await? else {
+    let Some(reservation) = app.catalog.reservation(order_id).await? else {
         return Ok(false);
     };
-    let Some(step) = stored.expire(app.clock.now()) else {
+    let Some(transition) = reservation.expire(app.host.now()) else {
         return Ok(false);
     };
-    let events = events(&step);
-    match app.store.step(Some(&stored), &step, &events).await {
+    let events = envelopes(app, &transition);
+    let applied = app.catalog.apply(Some(&reservation), &transition, &events);
+    match applied.await {
         Ok(()) => Ok(true),
-        Err(CommitError::Refused(refused)) if refused.names("reservation") => Ok(false),
-        Err(CommitError::Refused(_)) => Err(ExpireReservationsError::NoWayBack(order_id)),
-        Err(CommitError::Store(error)) => Err(error.into()),
+        Err(ApplyTransitionError::Changed) => Ok(false),
+        Err(ApplyTransitionError::ProductMissing) => {
+            Err(ExpireReservationsError::ProductMissing(order_id))
+        }
+        Err(ApplyTransitionError::Store(error)) => Err(error.into()),
     }
 }
 
-/// What is said, as events of the chain in which the goods were held.
-fn events(step: &Step) -> Vec<Envelope> {
+/// No request or event caused this run, so its events continue the chain in
+/// which the reservation was made.
+fn envelopes(app: &App, transition: &Transition) -> Vec<Envelope> {
+    let reservation = &transition.reservation;
     let cause = Cause {
-        correlation_id: step.next.correlation_id.clone(),
-        causation_id: step.next.correlation_id.clone(),
+        correlation_id: reservation.correlation_id.clone(),
+        causation_id: reservation.correlation_id.clone(),
         actor: Actor::Function(NAME),
     };
-    let say = |said: &crate::domain::Said| said.envelope(step.next.updated_at, &cause);
-    step.says.iter().map(say).collect()
+    transition.envelopes(|| app.host.stamp(reservation.updated_at, &cause))
 }

@@ -1,4 +1,4 @@
-//! The service's consumer, its job and its relay, one a file.
+//! The queue consumer, the scheduled job and the relay, one a file.
 
 pub mod expire_reservations;
 pub mod relay_catalog_events;

@@ -1,4 +1,4 @@
-//! `relay-catalog-events`: publishes the catalogue's events.
+//! `relay-catalog-events`: publishes the events of the outbox.
 
 use runtime::{Function, Grant, grant};
 
@@ -10,7 +10,6 @@ const GRANTS: &[Grant] = &[
     grant("sns:Publish", "CatalogTopic"),
 ];
 
-/// The function `relay-catalog-events`.
 pub fn function() -> Function {
     dynamo::relay::function("relay-catalog-events", GRANTS)
 }

@@ -1,23 +1,21 @@
-//! `settle-reservations`: sells or gives back what is held, as orders says.
+//! `settle-reservations`: sells or releases reserved goods, as the events of
+//! their orders require.
 //!
-//! An event twice: its id is kept with the step that it led to. Two events at
-//! once, or an event and the round of `expire-reservations`: the reservation's
-//! version decides, and the second decides again on what the first made of it.
-//! The function dies: the step, the goods and the answer are one transaction.
+//! A repeated event is recognised by its id, which is written with the
+//! transition that it led to. If another event, or `expire-reservations`,
+//! changes the reservation at the same time, its version has changed, and the
+//! decision is made again. A function that dies leaves nothing half done: the
+//! transition, the stock and the events are one transaction.
 
-use std::sync::Arc;
-
-use contracts::{
-    Envelope, EventData, ReadEventError,
-    events::{OrderAuthorized, OrderCancelled, OrderPaymentFailed},
-};
-use dynamo::{CommitError, StoreError};
-use kernel::{Clock, OrderId};
+use contracts::{Envelope, ReadEventError};
+use dynamo::{Attempts, StoreError};
+use kernel::OrderId;
 use runtime::{Function, Grant, grant, queue};
 
 use crate::{
     App,
-    domain::{Reservation, Step},
+    domain::{OrderEvent, settle},
+    store::ApplyTransitionError,
 };
 
 const NAME: &str = "settle-reservations";
@@ -28,119 +26,49 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "CatalogTable"),
 ];
 
-/// How often a reservation is read and decided on again when others change it
-/// at the same time; it has fewer steps than this.
-const DECISIONS_MAX: u32 = 8;
-
-/// The function `settle-reservations`.
 pub fn function() -> Function {
-    function_at(Clock::System)
+    queue::consumer(NAME, GRANTS, App::start, |app, event| async move {
+        Ok(settle_reservation(&app, &event).await?)
+    })
 }
 
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
-    queue::consumer(
-        NAME,
-        GRANTS,
-        move |environment| App::start_at(environment, clock.clone()),
-        |app, event| async move { Ok(settle_reservation(app, event).await?) },
-    )
-}
-
-/// Why an event must come again.
+/// Why an event has to be delivered again.
 #[derive(Debug, thiserror::Error)]
-pub enum SettleReservationError {
-    /// It does not read.
+enum SettleReservationError {
     #[error(transparent)]
     Read(#[from] ReadEventError),
-    /// A product that goods are to go back to is not there.
-    #[error("goods of order {0} cannot go back")]
-    NoWayBack(OrderId),
-    /// Others changed the reservation through all tries.
-    #[error("the reservation of order {0} kept changing")]
+    #[error("a product of reservation {0} does not exist, so its goods cannot be restocked")]
+    ProductMissing(OrderId),
+    #[error("reservation {0} changed during every attempt")]
     Contended(OrderId),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What an order says about its goods.
-#[derive(Clone, Copy)]
-enum Word {
-    /// They are paid for as soon as they are sold.
-    Authorized(OrderId),
-    /// It does not want them any more.
-    Over(OrderId),
-}
-
-impl Word {
-    fn read(event: &Envelope) -> Result<Option<Self>, ReadEventError> {
-        Ok(Some(match event.event_type.as_str() {
-            OrderAuthorized::TYPE => Self::Authorized(event.read::<OrderAuthorized>()?.order_id),
-            OrderCancelled::TYPE => Self::Over(event.read::<OrderCancelled>()?.order_id),
-            OrderPaymentFailed::TYPE => Self::Over(event.read::<OrderPaymentFailed>()?.order_id),
-            _ => return Ok(None),
-        }))
-    }
-
-    const fn order_id(self) -> OrderId {
-        match self {
-            Self::Authorized(id) | Self::Over(id) => id,
-        }
-    }
-}
-
-/// Does what an order's event says about its goods.
-///
-/// # Errors
-/// [`SettleReservationError`]; the queue then brings the event again.
-pub async fn settle_reservation(
-    app: Arc<App>,
-    event: Envelope,
-) -> Result<(), SettleReservationError> {
-    let Some(word) = Word::read(&event)? else {
+async fn settle_reservation(app: &App, trigger: &Envelope) -> Result<(), SettleReservationError> {
+    let Some(event) = OrderEvent::read(trigger)? else {
         return Ok(());
     };
-    let order_id = word.order_id();
-    for _ in 0..DECISIONS_MAX {
-        let stored = app.store.reservation(order_id).await?;
-        let Some(step) = decide(&app, word, stored.as_ref(), &event) else {
+    let cause = trigger.cause(NAME);
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let reservation = app.catalog.reservation(event.order_id).await?;
+        let now = app.host.now();
+        let Some(transition) = settle(reservation.as_ref(), &event, now) else {
             return Ok(());
         };
-        match take(&app, stored.as_ref(), &step, &event).await {
+        let events = transition.envelopes(|| app.host.stamp(now, &cause));
+        let applied = app
+            .catalog
+            .apply(reservation.as_ref(), &transition, &events);
+        match applied.await {
             Ok(()) => return Ok(()),
-            // It changed meanwhile; or it was we and the answer was lost,
-            // which the next reading shows.
-            Err(CommitError::Refused(refused)) if refused.names("reservation") => {}
-            Err(CommitError::Refused(_)) => {
-                return Err(SettleReservationError::NoWayBack(order_id));
+            Err(ApplyTransitionError::Changed) => {}
+            Err(ApplyTransitionError::ProductMissing) => {
+                return Err(SettleReservationError::ProductMissing(event.order_id));
             }
-            Err(CommitError::Store(error)) => return Err(error.into()),
+            Err(ApplyTransitionError::Store(error)) => return Err(error.into()),
         }
     }
-    Err(SettleReservationError::Contended(order_id))
-}
-
-fn decide(app: &App, word: Word, stored: Option<&Reservation>, event: &Envelope) -> Option<Step> {
-    let now = app.clock.now();
-    match (word, stored) {
-        (Word::Authorized(_), Some(stored)) => stored.authorize(&event.dedup_key(), now),
-        (Word::Authorized(id), None) => Some(Reservation::missing(id, event, now)),
-        (Word::Over(_), Some(stored)) => stored.release(&event.dedup_key(), now),
-        // There is nothing to give back. A hold comes before its order, so
-        // none can come after this; if one did, it would run out.
-        (Word::Over(_), None) => None,
-    }
-}
-
-async fn take(
-    app: &App,
-    stored: Option<&Reservation>,
-    step: &Step,
-    because: &Envelope,
-) -> Result<(), CommitError> {
-    let cause = because.cause(NAME);
-    let say = |said: &crate::domain::Said| said.envelope(step.next.updated_at, &cause);
-    let events: Vec<Envelope> = step.says.iter().map(say).collect();
-    app.store.step(stored, step, &events).await
+    Err(SettleReservationError::Contended(event.order_id))
 }

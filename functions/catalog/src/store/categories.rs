@@ -1,15 +1,10 @@
-//! Categories.
-
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Key, Refused, StoreError};
+use dynamo::{CommitError, Expression, Key, StoreError};
 use kernel::CategoryId;
 use serde::{Deserialize, Serialize};
 
-use super::{CatalogStore, announce};
+use super::{CATEGORIES, CATEGORY_PREFIX, CatalogStore, announce, category_key, exists};
 use crate::domain::{CATEGORIES_MAX, Category, fold};
-
-const PARTITION: &str = "CATEGORIES";
-const PREFIX: &str = "CATEGORY#";
 
 #[derive(Serialize)]
 struct CategoryItem<'a> {
@@ -37,73 +32,46 @@ impl NameItem {
     }
 }
 
-/// Why a category cannot be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CreateCategoryRefusal {
-    /// Its parent is not there any more.
+/// Why a category cannot be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateCategoryError {
+    #[error("the parent category does not exist")]
     ParentMissing,
-    /// There is one of that name in the same place.
+    #[error("the parent already has a category with this name")]
     NameTaken,
-    /// There are as many as there may be.
-    Full,
-    /// It is there already: an earlier write of ours whose answer was lost.
-    Done,
-}
-
-impl CreateCategoryRefusal {
-    /// What a refusal of [`CatalogStore::create_category`] means.
-    ///
-    /// # Errors
-    /// When the item that stood in the way does not read.
-    pub fn of(refused: &Refused, id: CategoryId) -> Result<Self, StoreError> {
-        let named: Option<NameItem> = refused.item("name")?;
-        Ok(match named {
-            Some(named) if named.category_id == id => Self::Done,
-            _ if refused.names("parent") => Self::ParentMissing,
-            _ if refused.names("name") => Self::NameTaken,
-            _ => Self::Full,
-        })
-    }
+    #[error("there are {CATEGORIES_MAX} categories already")]
+    TooMany,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl CatalogStore {
-    /// A category.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads a category, strongly consistent.
     pub async fn category(&self, id: CategoryId) -> Result<Option<Category>, StoreError> {
         self.table.get(category_key(id)).await
     }
 
-    /// All categories, oldest first.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads all categories, oldest first.
     pub async fn categories(&self) -> Result<Vec<Category>, StoreError> {
-        let most = i32::try_from(CATEGORIES_MAX).unwrap_or(i32::MAX);
-        self.table.list(PARTITION, PREFIX, most).await
+        let limit = usize::try_from(CATEGORIES_MAX).unwrap_or(usize::MAX);
+        self.table.list(CATEGORIES, CATEGORY_PREFIX, limit).await
     }
 
-    /// Writes a new category, takes its name, counts it, and announces it.
-    /// See [`CreateCategoryRefusal::of`] for what a refusal means.
-    ///
-    /// # Errors
-    /// [`CommitError`].
+    /// Writes a new category, claims its name, counts it and announces it.
     pub async fn create_category(
         &self,
         category: &Category,
         event: &Envelope,
-    ) -> Result<(), CommitError> {
-        let key = category_key(category.id);
+    ) -> Result<(), CreateCategoryError> {
         let item = CategoryItem {
-            pk: PARTITION,
-            sk: key.sk.clone(),
+            pk: CATEGORIES,
+            sk: category_key(category.id).sk,
             category,
         };
         let count = Expression::update("ADD categories :one")
-            .only_when("attribute_not_exists(categories) OR categories < :most")
+            .only_when("attribute_not_exists(categories) OR categories < :max")
             .value(":one", 1)
-            .value(":most", CATEGORIES_MAX);
+            .value(":max", CATEGORIES_MAX);
         let mut transaction = self
             .table
             .transaction()
@@ -113,15 +81,17 @@ impl CatalogStore {
         if let Some(parent_id) = category.parent_id {
             transaction = transaction.check("parent", category_key(parent_id), exists());
         }
-        let partition = format!("CATEGORY#{}", category.id);
-        announce(transaction, &partition, event).commit().await
+        let partition = format!("{CATEGORY_PREFIX}{}", category.id);
+        match announce(transaction, &partition, event).commit().await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+            Err(CommitError::ConditionFailed(failed)) => match failed.item::<NameItem>("name")? {
+                // An earlier attempt wrote this category, and its reply was lost.
+                Some(name) if name.category_id == category.id => Ok(()),
+                _ if failed.includes("parent") => Err(CreateCategoryError::ParentMissing),
+                _ if failed.includes("name") => Err(CreateCategoryError::NameTaken),
+                _ => Err(CreateCategoryError::TooMany),
+            },
+        }
     }
-}
-
-pub(super) fn category_key(id: CategoryId) -> Key {
-    Key::new(PARTITION, format!("{PREFIX}{id}"))
-}
-
-pub(super) fn exists() -> Expression {
-    Expression::when("attribute_exists(pk)")
 }

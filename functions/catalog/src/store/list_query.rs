@@ -1,140 +1,101 @@
-//! A search as DynamoDB is asked: key conditions, filters and positions.
+//! Builds the DynamoDB query of a search.
 
-use std::collections::HashMap;
+use dynamo::Query;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use dynamo::{Item, StoreError};
-use kernel::ProductId;
-use serde::Deserialize;
+use super::{BY_NAME, BY_PRICE, list_entries::list_key};
+use crate::domain::{PriceRange, Search, Sort};
 
-use super::{
-    BY_NAME, BY_PRICE,
-    listing::{Position, list_key},
-};
-use crate::domain::{Filters, PriceRange, Search, Sort, Tag};
-
-/// The index that is read for an order, and the name of its sort key.
-pub(super) const fn index_of(sort: Sort) -> Option<(&'static str, &'static str)> {
-    match sort {
-        Sort::Newest => None,
-        Sort::PriceUp | Sort::PriceDown => Some((BY_PRICE, "by_price")),
-        Sort::Name => Some((BY_NAME, "by_name")),
-    }
+/// The query of a search, from the beginning of its list.
+pub(super) struct ListQuery {
+    query: Query,
+    /// The conditions by which entries are left out.
+    filters: Vec<String>,
 }
 
-pub(super) fn start_key(search: &Search, after: Position) -> Item {
-    let list = list_key(&search.facet);
-    let mut key = HashMap::from([
-        ("pk".to_owned(), AttributeValue::S(list.clone())),
-        ("sk".to_owned(), AttributeValue::S(after.id.to_string())),
-    ]);
-    if let (Some((_, sort)), Some(value)) = (index_of(search.sort), after.key) {
-        key.insert("list".to_owned(), AttributeValue::S(list));
-        key.insert(sort.to_owned(), AttributeValue::S(value));
-    }
-    key
-}
-
-pub(super) fn last_position(sort: Sort, key: Item) -> Result<Position, StoreError> {
-    #[derive(Deserialize)]
-    struct Last {
-        sk: ProductId,
-        by_price: Option<String>,
-        by_name: Option<String>,
-    }
-    let last: Last = serde_dynamo::from_item(key)?;
-    Ok(Position {
-        id: last.sk,
-        key: match sort {
-            Sort::Newest => None,
-            Sort::PriceUp | Sort::PriceDown => last.by_price,
-            Sort::Name => last.by_name,
-        },
-    })
-}
-
-/// A search as DynamoDB is asked.
-pub(super) struct Condition {
-    pub(super) key: String,
-    pub(super) filters: Vec<String>,
-    pub(super) names: HashMap<String, String>,
-    pub(super) values: HashMap<String, AttributeValue>,
-}
-
-impl Condition {
-    pub(super) fn of(search: &Search) -> Self {
-        let partition = if index_of(search.sort).is_some() {
-            "list"
-        } else {
-            "pk"
+impl ListQuery {
+    pub(super) fn new(search: &Search) -> Self {
+        let query = match search.sort {
+            Sort::Newest => Query::table("#list = :list")
+                .name("#list", "pk")
+                .backwards(),
+            Sort::PriceAscending => by_price(search),
+            Sort::PriceDescending => by_price(search).backwards(),
+            Sort::Name => Query::index(BY_NAME, "#list = :list").name("#list", "list"),
         };
-        let mut condition = Self {
-            key: "#list = :list".to_owned(),
+        let mut list = Self {
+            query: query.value(":list", list_key(&search.facet)),
             filters: Vec::new(),
-            names: HashMap::from([("#list".to_owned(), partition.to_owned())]),
-            values: HashMap::new(),
         };
-        condition.text(":list", list_key(&search.facet));
-        let Filters {
-            category,
-            tag,
-            words,
-            price,
-        } = &search.filters;
-        if let Some(id) = category {
-            condition.contains("categories", ":category", id.to_string());
+        let filters = &search.filters;
+        if let Some(id) = &filters.category {
+            list = list.contains("categories", ":category", &id.to_string());
         }
-        if let Some(tag) = tag {
-            condition.contains("tags", ":tag", Tag::as_str(tag).to_owned());
+        if let Some(tag) = &filters.tag {
+            list = list.contains("tags", ":tag", tag.as_str());
         }
-        for (index, word) in words.iter().enumerate() {
-            condition.contains("words", &format!(":word{index}"), word.clone());
+        for (index, word) in filters.words.iter().enumerate() {
+            list = list.contains("words", &format!(":word{index}"), word);
         }
-        match price {
-            Some(range) if search.is_by_price() => condition.price_key(range),
-            Some(range) => condition.price(range),
-            None => {}
+        match &filters.price {
+            Some(range) if !search.is_by_price() => list.within(range),
+            _ => list,
         }
-        condition
     }
 
-    fn text(&mut self, placeholder: &str, text: String) {
-        self.values
-            .insert(placeholder.to_owned(), AttributeValue::S(text));
+    /// Whether some entries of the list are left out.
+    pub(super) fn is_filtered(&self) -> bool {
+        !self.filters.is_empty()
     }
 
-    fn contains(&mut self, attribute: &str, placeholder: &str, text: String) {
-        self.names
-            .insert(format!("#{attribute}"), attribute.to_owned());
+    pub(super) fn into_query(self) -> Query {
+        if self.filters.is_empty() {
+            return self.query;
+        }
+        self.query.filter(self.filters.join(" AND "))
+    }
+
+    fn contains(mut self, attribute: &str, placeholder: &str, text: &str) -> Self {
+        // Some attributes have reserved words as names.
+        let name = format!("#{attribute}");
         self.filters
-            .push(format!("contains(#{attribute}, {placeholder})"));
-        self.text(placeholder, text);
+            .push(format!("contains({name}, {placeholder})"));
+        self.query = self.query.name(&name, attribute).value(placeholder, text);
+        self
     }
 
-    /// A range of a list that is ordered by price is read, and nothing else.
-    fn price_key(&mut self, range: &PriceRange) {
-        let code = range.currency.code();
-        // `$` is what follows `#`: past every id of a price, and past every
-        // price of a currency.
-        let low = range.min.map(|min| format!("{min:012}"));
-        let high = range.max.map(|max| format!("#{max:012}"));
-        self.key.push_str(" AND by_price BETWEEN :low AND :high");
-        self.text(":low", format!("{code}#{}", low.unwrap_or_default()));
-        self.text(":high", format!("{code}{}$", high.unwrap_or_default()));
-    }
-
-    fn price(&mut self, range: &PriceRange) {
-        self.names
-            .insert("#currency".to_owned(), "currency".to_owned());
+    fn within(mut self, range: &PriceRange) -> Self {
         self.filters.push("#currency = :currency".to_owned());
-        self.text(":currency", range.currency.code().to_owned());
+        self.query = self
+            .query
+            .name("#currency", "currency")
+            .value(":currency", range.currency.code());
         for (bound, operator, placeholder) in [(range.min, ">=", ":min"), (range.max, "<=", ":max")]
         {
-            let Some(minor) = bound else { continue };
-            self.filters
-                .push(format!("amount {operator} {placeholder}"));
-            let value = AttributeValue::N(minor.to_string());
-            self.values.insert(placeholder.to_owned(), value);
+            if let Some(minor) = bound {
+                let condition = format!("amount {operator} {placeholder}");
+                self.filters.push(condition);
+                self.query = self.query.value(placeholder, minor);
+            }
         }
+        self
     }
+}
+
+/// A price range is part of the key condition: nothing outside it is read.
+fn by_price(search: &Search) -> Query {
+    let Some(range) = &search.filters.price else {
+        return Query::index(BY_PRICE, "#list = :list").name("#list", "list");
+    };
+    let code = range.currency.code();
+    // `$` follows `#`, so it sorts after every product id at an amount, and
+    // after every amount of a currency.
+    let low = range.min.map(|min| format!("{min:012}"));
+    let high = range.max.map(|max| format!("#{max:012}"));
+    Query::index(
+        BY_PRICE,
+        "#list = :list AND by_price BETWEEN :low AND :high",
+    )
+    .name("#list", "list")
+    .value(":low", format!("{code}#{}", low.unwrap_or_default()))
+    .value(":high", format!("{code}{}$", high.unwrap_or_default()))
 }

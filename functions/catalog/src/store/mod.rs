@@ -1,36 +1,38 @@
-//! The catalogue in DynamoDB. The only place in the service that knows it.
+//! The catalog in DynamoDB.
 //!
 //! | item | pk | sk |
 //! |---|---|---|
 //! | a category | `CATEGORIES` | `CATEGORY#<id>` |
 //! | the name of a category, unique in its parent | `CATEGORY_NAMES#<parent>` | `<name>` |
-//! | how many categories there are | `CATEGORIES_COUNT` | `COUNT` |
-//! | a product, with its stock | `PRODUCT#<id>` | `PRODUCT` |
-//! | an entry of a product in a list | `LIST#<facet>` | `<id>` |
-//! | goods of an order | `RESERVATION#<order id>` | `RESERVATION` |
-//! | an event | that of what it tells of | `EVENT#<id>` |
+//! | the number of categories | `CATEGORIES_COUNT` | `COUNT` |
+//! | a product, with its available stock | `PRODUCT#<id>` | `PRODUCT` |
+//! | an entry of a product in a list | `LIST#<facet>` | `<product id>` |
+//! | the reservation of an order | `RESERVATION#<order id>` | `RESERVATION` |
+//! | an event | the partition of its subject | `EVENT#<id>` |
 //!
-//! The indexes `by-price` and `by-name` have the entries only, and `by-expiry`
-//! the reservations only while they hold: an order writes to no index but that
-//! and the outbox's.
-
-use contracts::Envelope;
-use dynamo::{Index, IndexKey, Keep, Key, Shape, Table, Transaction};
-use kernel::{OrderId, ProductId};
-use runtime::Environment;
+//! Only list entries are in the indexes `by-price` and `by-name`, and only held
+//! reservations in `by-expiry`: an order writes to no index but that one and
+//! the outbox's.
 
 mod categories;
+mod list_entries;
 mod list_query;
-mod listing;
 mod products;
 mod reservations;
+mod search;
 
-pub use categories::CreateCategoryRefusal;
-pub use listing::{Found, Position};
-pub(crate) use reservations::HOLDING_SHARDS;
+use contracts::Envelope;
+use dynamo::{Expression, Index, IndexKey, Keep, Key, Table, TableSchema, Transaction};
+use kernel::{CategoryId, OrderId, ProductId};
+use runtime::Environment;
 
-/// The table's indexes.
-pub const SHAPE: Shape = Shape {
+pub use categories::CreateCategoryError;
+pub use products::{CreateProductError, SetStockError};
+pub use reservations::ApplyTransitionError;
+pub(crate) use reservations::EXPIRY_SHARDS;
+pub use search::{Position, SearchPage};
+
+pub const SCHEMA: TableSchema = TableSchema {
     indexes: &[
         Index {
             name: BY_PRICE,
@@ -57,25 +59,27 @@ const BY_PRICE: &str = "by-price";
 const BY_NAME: &str = "by-name";
 const BY_EXPIRY: &str = "by-expiry";
 
-/// The catalogue of the shop.
+const CATEGORIES: &str = "CATEGORIES";
+const CATEGORY_PREFIX: &str = "CATEGORY#";
+
 #[derive(Clone, Debug)]
 pub struct CatalogStore {
     table: Table,
 }
 
 impl CatalogStore {
-    /// The store on the table in `TABLE`.
+    /// Opens the table in `TABLE`.
     ///
     /// # Errors
     /// When a variable is missing.
     pub async fn open(environment: &Environment) -> Result<Self, runtime::Error> {
-        Ok(Self::new(Table::open(environment).await?))
+        let table = Table::open(environment).await?;
+        Ok(Self { table })
     }
+}
 
-    /// The store on a table.
-    pub const fn new(table: Table) -> Self {
-        Self { table }
-    }
+fn category_key(id: CategoryId) -> Key {
+    Key::new(CATEGORIES, format!("{CATEGORY_PREFIX}{id}"))
 }
 
 fn product_key(id: ProductId) -> Key {
@@ -90,7 +94,11 @@ fn event_key(pk: &str, event: &Envelope) -> Key {
     Key::new(pk, format!("EVENT#{}", event.id))
 }
 
-/// Announces an event about what stands under `pk`.
+fn exists() -> Expression {
+    Expression::when("attribute_exists(pk)")
+}
+
+/// Announces an event whose subject is in the partition `pk`.
 fn announce(transaction: Transaction, pk: &str, event: &Envelope) -> Transaction {
     let key = event_key(pk, event);
     transaction.announce(&key.pk, &key.sk, event, Keep::ThirtyDays)

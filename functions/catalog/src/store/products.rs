@@ -1,16 +1,11 @@
-//! Products and their stock.
-
-use contracts::Envelope;
+use contracts::{Envelope, events::OrderLine};
 use dynamo::{CommitError, Expression, OutboxItem, StoreError, Transaction};
 use jiff::Timestamp;
 use kernel::ProductId;
 use serde::Serialize;
 
 use super::{
-    CatalogStore, announce,
-    categories::{category_key, exists},
-    event_key,
-    listing::entries_of,
+    CatalogStore, announce, category_key, event_key, exists, list_entries::list_entries,
     product_key,
 };
 use crate::domain::Product;
@@ -23,28 +18,37 @@ struct ProductItem<'a> {
     product: &'a Product,
 }
 
+/// Why a product cannot be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateProductError {
+    #[error("the category does not exist")]
+    CategoryMissing,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a stock cannot be set.
+#[derive(Debug, thiserror::Error)]
+pub enum SetStockError {
+    #[error("the stock has changed since it was read")]
+    Changed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl CatalogStore {
-    /// A product as a decision needs it.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads a product, strongly consistent.
     pub async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         self.table.get(product_key(id)).await
     }
 
-    /// A product to be shown: at half the price, and perhaps a moment old.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads a product for display: eventually consistent, at half the price.
     pub async fn peek_product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         self.table.peek(product_key(id)).await
     }
 
-    /// Products as a decision needs them, in no order; those that are not
-    /// there are left out.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads products, strongly consistent and in no particular order; missing
+    /// ones are left out.
     pub async fn products(
         &self,
         ids: impl IntoIterator<Item = ProductId>,
@@ -53,16 +57,12 @@ impl CatalogStore {
         self.table.get_many(keys, true).await
     }
 
-    /// Writes a new product and its entry in every list, and announces it.
-    /// Refused when its category is not there any more.
-    ///
-    /// # Errors
-    /// [`CommitError`].
+    /// Writes a new product and its list entries, and announces it.
     pub async fn create_product(
         &self,
         product: &Product,
         event: &Envelope,
-    ) -> Result<(), CommitError> {
+    ) -> Result<(), CreateProductError> {
         let key = product_key(product.id);
         let item = ProductItem {
             pk: key.pk.clone(),
@@ -75,56 +75,58 @@ impl CatalogStore {
                 .transaction()
                 .insert("product", &item)
                 .check("category", category, exists());
-        for entry in entries_of(product) {
+        for entry in list_entries(product) {
             transaction = transaction.insert("entry", &entry);
         }
-        announce(transaction, &key.pk, event).commit().await
+        match announce(transaction, &key.pk, event).commit().await {
+            Ok(()) => Ok(()),
+            // The id is new, so the existing product is this one, written by an
+            // earlier attempt whose reply was lost.
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("product") => Ok(()),
+            Err(CommitError::ConditionFailed(_)) => Err(CreateProductError::CategoryMissing),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
     }
 
-    /// Sets a product's stock from what it was read as, and announces it.
-    /// Refused when it is another one meanwhile.
-    ///
-    /// # Errors
-    /// [`CommitError`].
-    pub async fn adjust_stock(
+    /// Sets the stock of a product that was read as `current`, and announces it.
+    pub async fn set_stock(
         &self,
-        seen: &Product,
+        current: &Product,
         stock: u32,
         event: &Envelope,
-    ) -> Result<(), CommitError> {
-        let key = product_key(seen.id);
-        let set = Expression::update("SET stock = :stock, updated_at = :now ADD version :one")
-            .only_when("stock = :seen")
+    ) -> Result<(), SetStockError> {
+        let key = product_key(current.id);
+        let update = Expression::update("SET stock = :stock, updated_at = :now ADD version :one")
+            .only_when("stock = :current")
             .value(":stock", stock)
-            .value(":seen", seen.stock)
+            .value(":current", current.stock)
             .value(":now", event.time)
             .value(":one", 1);
         let transaction = self.table.transaction();
-        let transaction = transaction.update("product", key.clone(), set);
-        announce(transaction, &key.pk, event).commit().await
-    }
-
-    /// Whether an event about a product was written, and with it what it
-    /// tells of.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn has_announced(&self, id: ProductId, event: &Envelope) -> Result<bool, StoreError> {
-        let key = event_key(&product_key(id).pk, event);
-        let found: Option<OutboxItem> = self.table.get(key).await?;
-        Ok(found.is_some())
+        let transaction = transaction.update("product", key.clone(), update);
+        match announce(transaction, &key.pk, event).commit().await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+            // The event is written together with the change, so it shows whether
+            // an earlier attempt, whose reply was lost, made the change.
+            Err(CommitError::ConditionFailed(_)) => {
+                let key = event_key(&key.pk, event);
+                let announced: Option<OutboxItem> = self.table.get(key).await?;
+                announced.map(drop).ok_or(SetStockError::Changed)
+            }
+        }
     }
 }
 
-/// Takes goods out of a product's stock, if there are enough, it can be
-/// ordered, and it is what the line says: so the name and the price in the
-/// line are those of the very moment at which the goods are taken.
-pub(super) fn take(
+/// Takes a line's goods out of the available stock. The condition also covers
+/// the product's name and price, so the line has them as they are at the
+/// very moment of the reservation.
+pub(super) fn decrement_stock(
     transaction: Transaction,
-    line: &contracts::events::OrderLine,
+    line: &OrderLine,
     now: Timestamp,
 ) -> Transaction {
-    let take =
+    let update =
         Expression::update("SET stock = stock - :quantity, updated_at = :now ADD version :one")
             .only_when("stock >= :quantity AND active = :yes AND #name = :name AND price = :price")
             .name("#name", "name")
@@ -134,21 +136,17 @@ pub(super) fn take(
             .value(":price", line.unit_price)
             .value(":now", now)
             .value(":one", 1);
-    transaction.update("line", product_key(line.product_id), take)
+    transaction.update("line", product_key(line.product_id), update)
 }
 
-/// Gives goods back into a product's stock. A product is never removed while
-/// goods of it are out, so that it is always there to take them back.
-pub(super) fn give_back(
-    transaction: Transaction,
-    line: &contracts::events::OrderLine,
-    now: Timestamp,
-) -> Transaction {
-    let give =
+/// Returns a line's goods to the available stock. The condition keeps the update
+/// from creating an item with nothing but a stock.
+pub(super) fn restock(transaction: Transaction, line: &OrderLine, now: Timestamp) -> Transaction {
+    let update =
         Expression::update("SET stock = stock + :quantity, updated_at = :now ADD version :one")
             .only_when("attribute_exists(pk)")
             .value(":quantity", line.quantity)
             .value(":now", now)
             .value(":one", 1);
-    transaction.update("line", product_key(line.product_id), give)
+    transaction.update("line", product_key(line.product_id), update)
 }

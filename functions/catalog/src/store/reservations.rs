@@ -1,25 +1,22 @@
-//! Goods of orders.
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, StoreError};
+use dynamo::{CommitError, Expression, Query, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use kernel::OrderId;
 use serde::{Deserialize, Serialize};
 
 use super::{
     BY_EXPIRY, CatalogStore, announce,
-    products::{give_back, take},
+    products::{decrement_stock, restock},
     reservation_key,
 };
-use crate::domain::{Reservation, Status, Step};
+use crate::domain::{Reservation, Status, Transition};
 
-/// Partitions of the index of holds, so that a busy shop does not meet the
-/// limit of one.
-pub(crate) const HOLDING_SHARDS: u8 = 4;
-/// How long a reservation is kept that has no goods: past every queue's
-/// retention, so that a late event still finds what became of it.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Partitions of [`BY_EXPIRY`], so that a busy shop does not reach the limits
+/// of a single one.
+pub(crate) const EXPIRY_SHARDS: u8 = 4;
+/// How long a reservation without goods is kept: longer than any queue retains
+/// an event, so that a late one still finds it.
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 #[derive(Serialize)]
 struct ReservationItem<'a> {
@@ -27,7 +24,7 @@ struct ReservationItem<'a> {
     sk: String,
     #[serde(flatten)]
     reservation: &'a Reservation,
-    /// The shard of [`BY_EXPIRY`] that it is in, as long as it holds.
+    /// The shard of [`BY_EXPIRY`] that it is in while it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     holding: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,118 +34,115 @@ struct ReservationItem<'a> {
 impl<'a> ReservationItem<'a> {
     fn of(reservation: &'a Reservation) -> Self {
         let key = reservation_key(reservation.order_id);
-        let shard = reservation.order_id.as_uuid().as_bytes()[15] % HOLDING_SHARDS;
-        let holds = reservation.status == Status::Held;
-        let kept = reservation.updated_at.saturating_add(KEPT).ok();
+        let shard = reservation.order_id.as_uuid().as_bytes()[15] % EXPIRY_SHARDS;
+        let is_held = reservation.status == Status::Held;
+        let expires_at = reservation.updated_at.saturating_add(RETENTION).ok();
         Self {
             pk: key.pk,
             sk: key.sk,
             reservation,
-            holding: holds.then(|| shard.to_string()),
-            expires_at: kept
+            holding: is_held.then(|| shard.to_string()),
+            expires_at: expires_at
                 .filter(|_| !reservation.has_goods())
                 .map(Timestamp::as_second),
         }
     }
 }
 
+/// Why a transition cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyTransitionError {
+    /// By another writer, or by an earlier attempt whose reply was lost: read
+    /// and decide again.
+    #[error("the reservation has changed since it was read")]
+    Changed,
+    #[error("a product to be restocked does not exist")]
+    ProductMissing,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl CatalogStore {
-    /// What is kept for an order.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads the reservation of an order, strongly consistent.
     pub async fn reservation(&self, id: OrderId) -> Result<Option<Reservation>, StoreError> {
         self.table.get(reservation_key(id)).await
     }
 
-    /// Takes the goods of all lines and writes that they are held, or does
-    /// nothing. Refused when a line cannot be had as it stands there, or when
-    /// there is a reservation of the order: which may be this very one, if
-    /// the answer to writing it was lost.
+    /// Writes a new reservation and takes the goods of its lines out of the
+    /// available stock.
     ///
     /// # Errors
-    /// [`CommitError`].
-    pub async fn hold(&self, reservation: &Reservation) -> Result<(), CommitError> {
+    /// When a condition fails: that of `line` if a line is not available with
+    /// its name and price, that of `reservation` if the order has one. The
+    /// latter may be this very one, if the reply to an earlier attempt was lost.
+    pub async fn reserve(&self, reservation: &Reservation) -> Result<(), CommitError> {
         let mut transaction = self
             .table
             .transaction()
             .insert("reservation", &ReservationItem::of(reservation));
         for line in &reservation.lines {
-            transaction = take(transaction, line, reservation.updated_at);
+            transaction = decrement_stock(transaction, line, reservation.updated_at);
         }
         transaction.commit().await
     }
 
-    /// Takes a step of a reservation: what it becomes, the goods that go
-    /// back, and what is said about it, all or nothing. `from` is what it was
-    /// read as, `None` when there was none. Refused for `reservation` when it
-    /// is not that any more: then read it and decide again.
-    ///
-    /// # Errors
-    /// [`CommitError`].
-    pub async fn step(
+    /// Writes a reservation after a transition, restocks its goods if that is
+    /// part of it, and announces its events. `current` is the reservation on
+    /// which the transition was decided, if there was one.
+    pub async fn apply(
         &self,
-        from: Option<&Reservation>,
-        step: &Step,
+        current: Option<&Reservation>,
+        transition: &Transition,
         events: &[Envelope],
-    ) -> Result<(), CommitError> {
-        let item = ReservationItem::of(&step.next);
+    ) -> Result<(), ApplyTransitionError> {
+        let next = &transition.reservation;
+        let item = ReservationItem::of(next);
         let transaction = self.table.transaction();
-        let mut transaction = match from {
+        let mut transaction = match current {
             None => transaction.insert("reservation", &item),
-            // The version covers everything that the step was decided on:
-            // the status, what was answered, and the time, which never moves.
-            Some(from) => transaction.put("reservation", &item, {
+            // The version covers all that the transition was decided on.
+            Some(current) => transaction.put("reservation", &item, {
                 Expression::when("version = :version AND #status = :status")
                     .name("#status", "status")
-                    .value(":version", from.version)
-                    .value(":status", from.status)
+                    .value(":version", current.version)
+                    .value(":status", current.status)
             }),
         };
-        if step.goods_back {
-            for line in &step.next.lines {
-                transaction = give_back(transaction, line, step.next.updated_at);
+        if transition.restock {
+            for line in &next.lines {
+                transaction = restock(transaction, line, next.updated_at);
             }
         }
         for event in events {
             transaction = announce(transaction, &item.pk, event);
         }
-        transaction.commit().await
+        match transaction.commit().await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("reservation") => {
+                Err(ApplyTransitionError::Changed)
+            }
+            Err(CommitError::ConditionFailed(_)) => Err(ApplyTransitionError::ProductMissing),
+        }
     }
 
-    /// Orders in one shard whose holds are over, oldest first, `limit` at most.
-    /// The index may be a moment behind: look at the reservation itself.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads the orders of one shard whose hold period is over, oldest first.
+    /// The index is eventually consistent: the reservation itself decides.
     pub async fn overdue(
         &self,
         shard: u8,
         now: Timestamp,
-        limit: i32,
+        limit: usize,
     ) -> Result<Vec<OrderId>, StoreError> {
         #[derive(Deserialize)]
-        struct Overdue {
+        struct OverdueKey {
             pk: String,
         }
-        let output = self
-            .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .index_name(BY_EXPIRY)
-            .key_condition_expression("holding = :shard AND held_until <= :now")
-            .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
-            .expression_attribute_values(
-                ":now",
-                AttributeValue::N(now.as_millisecond().to_string()),
-            )
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| StoreError::call("Query", error))?;
-        let overdue: Vec<Overdue> = serde_dynamo::from_items(output.items.unwrap_or_default())?;
-        let id = |one: Overdue| one.pk.trim_start_matches("RESERVATION#").parse().ok();
-        Ok(overdue.into_iter().filter_map(id).collect())
+        let query = Query::index(BY_EXPIRY, "holding = :shard AND held_until <= :now")
+            .value(":shard", shard.to_string())
+            .value(":now", now.as_millisecond());
+        let keys: Vec<OverdueKey> = self.table.read_all(query, limit).await?;
+        let order_id = |key: OverdueKey| key.pk.trim_start_matches("RESERVATION#").parse().ok();
+        Ok(keys.into_iter().filter_map(order_id).collect())
     }
 }

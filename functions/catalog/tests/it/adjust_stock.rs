@@ -1,79 +1,62 @@
-//! `PUT` and `PATCH /api/products/{id}/stock`.
-
-use catalog::api::adjust_stock;
 use contracts::events::StockAdjusted;
 use futures_util::future::join_all;
-use kernel::{ProductId, UserId};
-use runtime::http::Role;
+use kernel::{ProductId, Role};
 use serde_json::json;
 use testkit::status::*;
 
-use crate::shop::Shop;
+use crate::fixture::TestCatalog;
 
 #[tokio::test]
-async fn a_stock_is_set_raised_and_lowered_exactly() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(5).await;
+async fn a_stock_is_set_increased_and_decreased() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(5).await;
     let path = format!("/api/products/{lamp}/stock");
-    let client = shop.client(&adjust_stock::function()).await.as_internal();
-    let shown = |before: u32, after: u32| json!({ "productId": lamp, "previousStock": before, "stock": after });
+    let client = catalog.internal();
+    let view = |previous: u32, stock: u32| json!({ "productId": lamp, "previousStock": previous, "stock": stock });
     let put = client.put(&path, &json!({ "quantity": 9 }), OK).await;
-    assert_eq!(put.body["data"], shown(5, 9));
+    assert_eq!(put.body["data"], view(5, 9));
     let patch = client.patch(&path, &json!({ "quantity": 4 }), OK).await;
-    assert_eq!(patch.body["data"], shown(9, 5));
+    assert_eq!(patch.body["data"], view(9, 5));
     for (operation, after) in [("increase", 8), ("decrease", 5), ("set", 3)] {
         let body = json!({ "quantity": 3, "operation": operation });
         let reply = client.put(&path, &body, OK).await;
         assert_eq!(reply.body["data"]["stock"], after, "{operation}");
     }
-    assert_eq!(shop.stock(lamp).await, 3);
-    let events = shop.table.events().await;
-    let said: Vec<_> = events
-        .iter()
-        .filter(|event| event.is::<StockAdjusted>())
-        .collect();
-    assert_eq!(said.len(), 5);
-    let last: StockAdjusted = said[4].read().unwrap();
+    assert_eq!(catalog.stock(lamp).await, 3);
+    let events = catalog.table.events().await;
+    let adjusted: Vec<_> = events.iter().filter(|e| e.is::<StockAdjusted>()).collect();
+    assert_eq!(adjusted.len(), 5);
+    let last: StockAdjusted = adjusted[4].read().unwrap();
     assert_eq!((last.previous_stock, last.stock), (5, 3));
-    assert_eq!(said[4].actor, "internal");
+    assert_eq!(adjusted[4].actor, "internal");
 }
 
 #[tokio::test]
-async fn a_stock_never_falls_below_nothing_nor_rises_past_the_most() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(5).await;
+async fn a_stock_stays_between_zero_and_the_maximum() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(5).await;
     let path = format!("/api/products/{lamp}/stock");
-    let client = shop.client(&adjust_stock::function()).await.as_internal();
-    let refused = client
-        .patch(&path, &json!({ "quantity": 6 }), CONFLICT)
-        .await;
-    assert_eq!(refused.body["code"], "insufficient_stock");
-    assert_eq!(refused.refused_fields(), ["/quantity"]);
-    assert!(
-        refused.body["errors"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains('5')
-    );
+    let client = catalog.internal();
+    let body = json!({ "quantity": 6 });
+    let conflict = client.patch(&path, &body, CONFLICT).await;
+    assert_eq!(conflict.body["code"], "insufficient_stock");
+    assert_eq!(conflict.invalid_fields(), ["/quantity"]);
+    let message = conflict.body["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains('5'), "{message}");
     let body = json!({ "quantity": 999_996, "operation": "increase" });
-    let refused = client.put(&path, &body, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(refused.refused_fields(), ["/quantity"]);
-    assert_eq!(shop.stock(lamp).await, 5);
-    assert!(
-        !shop
-            .table
-            .event_types()
-            .await
-            .contains(&"stock.adjusted".to_owned())
-    );
+    let invalid = client.put(&path, &body, UNPROCESSABLE_ENTITY).await;
+    assert_eq!(invalid.invalid_fields(), ["/quantity"]);
+    assert_eq!(catalog.stock(lamp).await, 5);
+    let events = catalog.table.event_types().await;
+    assert!(!events.contains(&"stock.adjusted".to_owned()));
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(5).await;
+async fn invalid_fields_are_reported_and_unknown_products_are_404() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(5).await;
     let path = format!("/api/products/{lamp}/stock");
-    let client = shop.client(&adjust_stock::function()).await.as_internal();
+    let client = catalog.internal();
     for quantity in [
         json!(-1),
         json!(1.5),
@@ -82,65 +65,56 @@ async fn what_is_wrong_is_named() {
         json!(null),
     ] {
         let body = json!({ "quantity": quantity });
-        let refused = client.put(&path, &body, UNPROCESSABLE_ENTITY).await;
-        assert_eq!(refused.refused_fields(), ["/quantity"], "{body}");
+        let invalid = client.put(&path, &body, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(invalid.invalid_fields(), ["/quantity"], "{body}");
     }
     let body = json!({ "quantity": 1, "operation": "double", "odd": 1 });
-    let refused = client.patch(&path, &body, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(refused.refused_fields(), ["/operation", "/odd"]);
-    let nowhere = format!("/api/products/{}/stock", ProductId::generate());
-    client
-        .put(&nowhere, &json!({ "quantity": 1 }), NOT_FOUND)
-        .await;
-    client
-        .put(
-            "/api/products/x/stock",
-            &json!({ "quantity": 1 }),
-            NOT_FOUND,
-        )
-        .await;
+    let invalid = client.patch(&path, &body, UNPROCESSABLE_ENTITY).await;
+    assert_eq!(invalid.invalid_fields(), ["/operation", "/odd"]);
+    let unknown: ProductId = testkit::new_id();
+    for id in [unknown.to_string(), "x".into()] {
+        let path = format!("/api/products/{id}/stock");
+        let body = json!({ "quantity": 1 });
+        client.put(&path, &body, NOT_FOUND).await;
+    }
 }
 
 #[tokio::test]
-async fn only_admins_and_machines_may() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(5).await;
+async fn only_admins_and_internal_clients_may_adjust_stock() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(5).await;
     let path = format!("/api/products/{lamp}/stock");
-    let client = shop.client(&adjust_stock::function()).await;
+    let client = catalog.client();
     let body = json!({ "quantity": 1 });
     client.put(&path, &body, UNAUTHORIZED).await;
-    client
-        .as_user(UserId::generate(), Role::User)
-        .patch(&path, &body, FORBIDDEN)
-        .await;
-    client
-        .as_user(UserId::generate(), Role::Admin)
-        .patch(&path, &body, OK)
-        .await;
-    assert_eq!(shop.stock(lamp).await, 4);
+    for (role, status) in [(Role::User, FORBIDDEN), (Role::Admin, OK)] {
+        let client = client.as_user(testkit::new_id(), role);
+        client.patch(&path, &body, status).await;
+    }
+    assert_eq!(catalog.stock(lamp).await, 4);
 }
 
 #[tokio::test]
-async fn changes_at_once_and_orders_between_them_are_all_counted() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(100).await;
+async fn concurrent_adjustments_and_reservations_are_all_counted() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(100).await;
     let path = format!("/api/products/{lamp}/stock");
-    let client = shop.client(&adjust_stock::function()).await.as_internal();
-    let (more, less) = (
+    let client = catalog.internal();
+    let (increase, decrease) = (
         json!({ "quantity": 3, "operation": "increase" }),
         json!({ "quantity": 2 }),
     );
-    let changes = join_all((0..8).map(|n| {
-        let body = if n % 2 == 0 { &more } else { &less };
+    let adjustments = join_all((0..8).map(|n| {
+        let body = if n % 2 == 0 { &increase } else { &decrease };
         client.patch(&path, body, OK)
     }));
     let line = [(lamp, 1)];
-    let orders = join_all((0..10).map(|_| shop.hold(&line)));
-    let (replies, _) = futures_util::future::join(changes, orders).await;
-    assert_eq!(shop.stock(lamp).await, 100 + 4 * 3 - 4 * 2 - 10);
+    let orders = join_all((0..10).map(|_| catalog.hold(&line)));
+    let (replies, _) = futures_util::future::join(adjustments, orders).await;
+    assert_eq!(catalog.stock(lamp).await, 100 + 4 * 3 - 4 * 2 - 10);
     for reply in replies {
         let number = |name: &str| reply.body["data"][name].as_i64().unwrap();
-        let step = number("stock") - number("previousStock");
-        assert!([3, -2].contains(&step), "{}", reply.body);
+        let change = number("stock") - number("previousStock");
+        assert!([3, -2].contains(&change), "{}", reply.body);
     }
 }

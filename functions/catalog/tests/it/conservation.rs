@@ -1,175 +1,165 @@
-//! The law of the service: whatever happens, and however often, what can be
-//! ordered of a product, what is held and what is sold add up to what was put
-//! in, nothing is sold late, and nothing is answered twice.
+//! Whatever happens, and however often: the available, held and sold goods of a
+//! product add up to what was put in, nothing is sold late, and no event is
+//! answered twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::domain::{Reservation, Status};
+use catalog::domain::Status;
 use contracts::Envelope;
 use kernel::{OrderId, ProductId, SignedDuration};
 use proptest::{prelude::*, test_runner::TestCaseError};
 
-use crate::shop::Shop;
+use crate::fixture::TestCatalog;
 
 const STOCKS: [u32; 2] = [6, 4];
 const ORDERS: usize = 4;
 
 #[derive(Clone, Debug)]
-enum Happens {
+enum Action {
     Reserve(usize, Vec<(usize, u32)>),
     Authorize(usize),
     Cancel(usize),
     FailPayment(usize),
-    /// An event that came before comes again.
-    Repeat(usize),
+    /// Delivers an earlier event again.
+    Redeliver(usize),
     Expire,
-    Wait(i64),
+    AdvanceMinutes(i64),
     /// Several of these at once.
-    AtOnce(usize),
+    Concurrently(usize),
 }
 
-fn happens() -> impl Strategy<Value = Happens> {
+fn action() -> impl Strategy<Value = Action> {
     let order = 0..ORDERS;
     let lines = prop_oneof![
         (0..2_usize, 1..4_u32).prop_map(|line| vec![line]),
-        (1..4_u32, 1..4_u32).prop_map(|(one, two)| vec![(0, one), (1, two)]),
+        (1..4_u32, 1..4_u32).prop_map(|(first, second)| vec![(0, first), (1, second)]),
     ];
     prop_oneof![
-        4 => (order.clone(), lines).prop_map(|(order, lines)| Happens::Reserve(order, lines)),
-        2 => order.clone().prop_map(Happens::Authorize),
-        2 => order.clone().prop_map(Happens::Cancel),
-        1 => order.clone().prop_map(Happens::FailPayment),
-        2 => (0..50_usize).prop_map(Happens::Repeat),
-        2 => Just(Happens::Expire),
-        2 => (1..12_i64).prop_map(Happens::Wait),
-        1 => order.prop_map(Happens::AtOnce),
+        4 => (order.clone(), lines).prop_map(|(order, lines)| Action::Reserve(order, lines)),
+        2 => order.clone().prop_map(Action::Authorize),
+        2 => order.clone().prop_map(Action::Cancel),
+        1 => order.clone().prop_map(Action::FailPayment),
+        2 => (0..50_usize).prop_map(Action::Redeliver),
+        2 => Just(Action::Expire),
+        2 => (1..12_i64).prop_map(Action::AdvanceMinutes),
+        1 => order.prop_map(Action::Concurrently),
     ]
 }
 
-struct World {
-    shop: Shop,
+struct Simulation {
+    catalog: TestCatalog,
     products: Vec<ProductId>,
     orders: Vec<OrderId>,
-    told: Vec<Envelope>,
+    delivered: Vec<Envelope>,
 }
 
-impl World {
+impl Simulation {
     async fn new() -> Self {
-        let shop = Shop::open().await;
+        let catalog = TestCatalog::new().await;
         let mut products = Vec::new();
         for stock in STOCKS {
-            products.push(shop.product(stock).await);
+            products.push(catalog.product(stock).await);
         }
         Self {
-            shop,
+            catalog,
             products,
-            orders: (0..ORDERS).map(|_| OrderId::generate()).collect(),
-            told: Vec::new(),
+            orders: (0..ORDERS).map(|_| testkit::new_id()).collect(),
+            delivered: Vec::new(),
         }
     }
 
-    async fn tell(&mut self, event: Envelope) {
-        self.shop.tell(std::slice::from_ref(&event)).await;
-        self.told.push(event);
+    async fn settle(&mut self, event: Envelope) {
+        self.catalog.settle(std::slice::from_ref(&event)).await;
+        self.delivered.push(event);
     }
 
-    async fn happen(&mut self, happening: Happens) {
-        match happening {
-            Happens::Reserve(order, lines) => {
+    async fn run(&mut self, action: Action) {
+        let catalog = &self.catalog;
+        match action {
+            Action::Reserve(order, lines) => {
                 let line = |(product, quantity)| (self.products[product], quantity);
                 let lines: Vec<_> = lines.into_iter().map(line).collect();
-                self.shop.reserve(self.orders[order], &lines).await;
+                catalog.reserve(self.orders[order], &lines).await;
             }
-            Happens::Authorize(order) => self.tell(self.shop.authorized(self.orders[order])).await,
-            Happens::Cancel(order) => self.tell(self.shop.cancelled(self.orders[order])).await,
-            Happens::FailPayment(order) => {
-                self.tell(self.shop.payment_failed(self.orders[order]))
-                    .await;
+            Action::Authorize(order) => {
+                let event = catalog.authorized(self.orders[order]);
+                self.settle(event).await;
             }
-            Happens::Repeat(index) if !self.told.is_empty() => {
-                let event = self.told[index % self.told.len()].clone();
-                self.shop.tell(&[event]).await;
+            Action::Cancel(order) => {
+                let event = catalog.cancelled(self.orders[order]);
+                self.settle(event).await;
             }
-            Happens::Repeat(_) => {}
-            Happens::Expire => drop(self.shop.expire().await),
-            Happens::Wait(minutes) => self.shop.clock.advance(SignedDuration::from_mins(minutes)),
-            Happens::AtOnce(order) => self.at_once(self.orders[order]).await,
+            Action::FailPayment(order) => {
+                let event = catalog.payment_failed(self.orders[order]);
+                self.settle(event).await;
+            }
+            Action::Redeliver(index) if !self.delivered.is_empty() => {
+                let event = self.delivered[index % self.delivered.len()].clone();
+                catalog.settle(&[event]).await;
+            }
+            Action::Redeliver(_) => {}
+            Action::Expire => drop(catalog.expire().await),
+            Action::AdvanceMinutes(minutes) => {
+                catalog.advance(SignedDuration::from_mins(minutes));
+            }
+            Action::Concurrently(order) => self.run_concurrently(self.orders[order]).await,
         }
     }
 
-    async fn at_once(&mut self, order: OrderId) {
-        let shop = &self.shop;
-        let events = [vec![shop.authorized(order)], vec![shop.cancelled(order)]];
+    async fn run_concurrently(&mut self, order: OrderId) {
+        let catalog = &self.catalog;
+        let (authorized, cancelled) = ([catalog.authorized(order)], [catalog.cancelled(order)]);
         let lines = [(self.products[0], 1)];
         futures_util::join!(
-            shop.reserve(order, &lines),
-            shop.tell(&events[0]),
-            shop.expire(),
-            shop.tell(&events[1]),
-            shop.tell(&events[0]),
+            catalog.reserve(order, &lines),
+            catalog.settle(&authorized),
+            catalog.expire(),
+            catalog.settle(&cancelled),
+            catalog.settle(&authorized),
         );
-        self.told.extend(events.into_iter().flatten());
+        self.delivered.extend(authorized);
+        self.delivered.extend(cancelled);
     }
 
     async fn check_goods(&self) -> Result<(), TestCaseError> {
-        let kept: Vec<Reservation> = self
-            .shop
-            .table
-            .items_of("RESERVATION#", "RESERVATION")
-            .await;
+        let mut reservations = self.catalog.reservations().await;
+        reservations.retain(|reservation| reservation.has_goods());
         for (product, put_in) in self.products.iter().zip(STOCKS) {
-            let out = kept
-                .iter()
-                .filter(|one| one.has_goods())
-                .flat_map(|one| &one.lines);
-            let out = out.filter(|line| line.product_id == *product);
-            let out: u32 = out.map(|line| line.quantity).sum();
-            prop_assert_eq!(self.shop.stock(*product).await + out, put_in);
+            let lines = reservations.iter().flat_map(|one| &one.lines);
+            let lines = lines.filter(|line| line.product_id == *product);
+            let reserved: u32 = lines.map(|line| line.quantity).sum();
+            prop_assert_eq!(self.catalog.stock(*product).await + reserved, put_in);
         }
         Ok(())
     }
 
     async fn check_events(&self) -> Result<(), TestCaseError> {
-        let kept: Vec<Reservation> = self
-            .shop
-            .table
-            .items_of("RESERVATION#", "RESERVATION")
-            .await;
-        let events = self.shop.table.events().await;
-        let mut first_sales = BTreeMap::new();
-        for event in events
-            .iter()
-            .filter(|event| event.event_type == "stock.committed")
-        {
-            first_sales
-                .entry(event.subject.clone())
-                .or_insert(event.time);
-        }
-        for one in &kept {
-            let sale = first_sales.get(&one.order_id.to_string());
-            prop_assert!(
-                sale.is_none_or(|at| *at < one.held_until),
-                "sold late: {:?}",
-                one
-            );
-        }
-        let (mut answered, mut endings) = (BTreeSet::new(), BTreeMap::<_, u32>::new());
-        for event in events {
+        let (mut sold_at, mut ends) = (BTreeMap::new(), BTreeMap::<_, u32>::new());
+        let mut answered = BTreeSet::new();
+        for event in self.catalog.table.events().await {
+            let subject = event.subject.clone();
             match event.event_type.as_str() {
                 "stock.committed" | "stock.commit_rejected" => {
-                    let once = answered.insert((event.subject.clone(), event.causationid.clone()));
-                    prop_assert!(once, "answered twice: {:?}", event);
+                    let is_first = answered.insert((subject.clone(), event.causationid.clone()));
+                    prop_assert!(is_first, "answered twice: {:?}", event);
+                    if event.event_type == "stock.committed" {
+                        sold_at.entry(subject).or_insert(event.time);
+                    }
                 }
                 "stock.released" | "reservation.expired" => {
-                    *endings.entry(event.subject.clone()).or_default() += 1;
+                    *ends.entry(subject).or_default() += 1;
                 }
                 _ => {}
             }
         }
-        for one in kept {
-            let ended = matches!(one.status, Status::Released | Status::Expired);
-            let said = endings.get(&one.order_id.to_string()).copied().unwrap_or(0);
-            prop_assert_eq!(said, u32::from(ended), "{:?}", one);
+        for reservation in self.catalog.reservations().await {
+            let order_id = reservation.order_id.to_string();
+            let sold_at = sold_at.get(&order_id);
+            let in_time = sold_at.is_none_or(|at| *at < reservation.held_until);
+            prop_assert!(in_time, "sold late: {:?}", reservation);
+            let has_ended = matches!(reservation.status, Status::Released | Status::Expired);
+            let announced = ends.get(&order_id).copied().unwrap_or(0);
+            prop_assert_eq!(announced, u32::from(has_ended), "{:?}", reservation);
         }
         Ok(())
     }
@@ -179,15 +169,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn goods_are_conserved(happenings in prop::collection::vec(happens(), 1..30)) {
+    fn goods_are_conserved(actions in prop::collection::vec(action(), 1..30)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut world = World::new().await;
-            for happening in happenings {
-                world.happen(happening).await;
-                world.check_goods().await?;
+            let mut simulation = Simulation::new().await;
+            for action in actions {
+                simulation.run(action).await;
+                simulation.check_goods().await?;
             }
-            world.check_events().await
+            simulation.check_events().await
         })?;
     }
 }

@@ -1,113 +1,105 @@
-//! `expire-reservations`: what nobody came for goes back, once.
-
-use catalog::domain::{HOLD, Status};
+use catalog::domain::{HOLD_PERIOD, Status};
+use dynamo::{Expression, Key};
 use futures_util::future::{join, join_all};
 use kernel::SignedDuration;
+use runtime::{Context, LambdaEvent};
+use serde_json::{json, value::to_raw_value};
 
-use crate::shop::Shop;
+use crate::fixture::TestCatalog;
 
 #[tokio::test]
-async fn goods_go_back_when_their_time_is_over_and_not_before() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(10).await;
-    let first = shop.hold(&[(lamp, 3)]).await;
-    shop.clock.advance(SignedDuration::from_mins(5));
-    let second = shop.hold(&[(lamp, 4)]).await;
-    shop.clock
-        .advance(HOLD - SignedDuration::from_mins(5) - SignedDuration::from_millis(1));
-    assert_eq!(shop.expire().await, 0);
-    shop.clock.advance(SignedDuration::from_millis(1));
-    assert_eq!(shop.expire().await, 1);
-    assert_eq!(shop.stock(lamp).await, 6);
-    assert_eq!(shop.reservation(first).await.status, Status::Expired);
-    assert_eq!(shop.reservation(second).await.status, Status::Held);
-    assert_eq!(shop.said_of(first).await, ["reservation.expired"]);
-    let events = shop.table.events().await;
-    let said = events
-        .iter()
-        .find(|event| event.event_type == "reservation.expired")
-        .unwrap();
-    assert_eq!(said.correlationid, "chain");
-    assert_eq!(said.actor, "function:expire-reservations");
-    assert_eq!(shop.expire().await, 0);
-    assert_eq!(shop.stock(lamp).await, 6);
+async fn goods_are_restocked_at_the_end_of_the_hold_period_and_not_before() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(10).await;
+    let first = catalog.hold(&[(lamp, 3)]).await;
+    catalog.advance(SignedDuration::from_mins(5));
+    let second = catalog.hold(&[(lamp, 4)]).await;
+    catalog.advance(HOLD_PERIOD - SignedDuration::from_mins(5) - SignedDuration::from_millis(1));
+    assert_eq!(catalog.expire().await, 0);
+    catalog.advance(SignedDuration::from_millis(1));
+    assert_eq!(catalog.expire().await, 1);
+    assert_eq!(catalog.stock(lamp).await, 6);
+    assert_eq!(catalog.reservation(first).await.status, Status::Expired);
+    assert_eq!(catalog.reservation(second).await.status, Status::Held);
+    let events = catalog.events_of(first).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].event_type, "reservation.expired");
+    assert_eq!(events[0].correlationid, "test-correlation");
+    assert_eq!(events[0].actor, "function:expire-reservations");
+    assert_eq!(catalog.expire().await, 0);
+    assert_eq!(catalog.stock(lamp).await, 6);
 }
 
 #[tokio::test]
-async fn rounds_at_once_give_each_hold_back_once() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(30).await;
+async fn concurrent_runs_restock_each_reservation_once() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(30).await;
     for _ in 0..30 {
-        shop.hold(&[(lamp, 1)]).await;
+        catalog.hold(&[(lamp, 1)]).await;
     }
-    assert_eq!(shop.stock(lamp).await, 0);
-    shop.clock.advance(HOLD);
-    let rounds = join_all((0..4).map(|_| shop.expire())).await;
-    assert_eq!(rounds.iter().sum::<u64>(), 30);
-    assert_eq!(shop.stock(lamp).await, 30);
+    assert_eq!(catalog.stock(lamp).await, 0);
+    catalog.advance(HOLD_PERIOD);
+    let runs = join_all((0..4).map(|_| catalog.expire())).await;
+    assert_eq!(runs.iter().sum::<u64>(), 30);
+    assert_eq!(catalog.stock(lamp).await, 30);
 }
 
 #[tokio::test]
-async fn a_round_and_an_event_of_the_order_give_back_once() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(10).await;
-    for round_first in [true, false] {
-        for order_pays in [true, false] {
-            let order_id = shop.hold(&[(lamp, 4)]).await;
-            shop.clock.advance(HOLD);
-            let event = if order_pays {
-                shop.authorized(order_id)
+async fn a_run_and_an_event_of_the_order_restock_once() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(10).await;
+    for run_first in [true, false] {
+        for authorized in [true, false] {
+            let order_id = catalog.hold(&[(lamp, 4)]).await;
+            catalog.advance(HOLD_PERIOD);
+            let event = if authorized {
+                catalog.authorized(order_id)
             } else {
-                shop.cancelled(order_id)
+                catalog.cancelled(order_id)
             };
-            if round_first {
-                assert_eq!(shop.expire().await, 1);
-                shop.tell(&[event]).await;
+            if run_first {
+                assert_eq!(catalog.expire().await, 1);
+                catalog.settle(&[event]).await;
             } else {
-                shop.tell(&[event]).await;
-                assert_eq!(shop.expire().await, 0);
+                catalog.settle(&[event]).await;
+                assert_eq!(catalog.expire().await, 0);
             }
-            assert_eq!(shop.stock(lamp).await, 10, "{round_first} {order_pays}");
+            assert_eq!(catalog.stock(lamp).await, 10, "{run_first} {authorized}");
         }
     }
     for _ in 0..20 {
-        let order_id = shop.hold(&[(lamp, 4)]).await;
-        shop.clock.advance(HOLD);
-        let event = [shop.authorized(order_id)];
-        join(join(shop.expire(), shop.tell(&event)), shop.expire()).await;
-        assert_eq!(shop.stock(lamp).await, 10);
-        let said = shop.said_of(order_id).await;
-        assert_eq!(said, ["reservation.expired", "stock.commit_rejected"]);
+        let order_id = catalog.hold(&[(lamp, 4)]).await;
+        catalog.advance(HOLD_PERIOD);
+        let event = [catalog.authorized(order_id)];
+        join(
+            join(catalog.expire(), catalog.settle(&event)),
+            catalog.expire(),
+        )
+        .await;
+        assert_eq!(catalog.stock(lamp).await, 10);
+        let events = catalog.event_types_of(order_id).await;
+        assert_eq!(events, ["reservation.expired", "stock.commit_rejected"]);
     }
 }
 
 #[tokio::test]
-async fn a_hold_whose_product_is_lost_does_not_keep_the_others() {
-    let shop = Shop::open().await;
-    let (lamp, lost) = (shop.product(5).await, shop.product(5).await);
-    let stuck = shop.hold(&[(lost, 1)]).await;
-    let fine = shop.hold(&[(lamp, 1)]).await;
-    let key = dynamo::Key::new(format!("PRODUCT#{lost}"), "PRODUCT");
-    let always = dynamo::Expression::when("attribute_exists(pk)");
-    shop.table.table().delete(key, always).await.unwrap();
-    shop.clock.advance(HOLD);
-    let round = catalog::events::expire_reservations::expire_reservations(
-        catalog::App {
-            store: shop.store(),
-            clock: shop.clock.clone(),
-        }
-        .into(),
-    );
-    assert!(
-        round.await.is_err(),
-        "a round that could not end a hold says so"
-    );
-    assert_eq!(shop.reservation(fine).await.status, Status::Expired);
-    assert_eq!(shop.reservation(stuck).await.status, Status::Held);
-    assert_eq!(shop.stock(lamp).await, 5);
-    assert_eq!(
-        shop.store().product(lost).await.unwrap(),
-        None,
-        "half a product came back"
-    );
+async fn a_reservation_whose_product_is_missing_does_not_block_the_others() {
+    let catalog = TestCatalog::new().await;
+    let (lamp, missing) = (catalog.product(5).await, catalog.product(5).await);
+    let stuck = catalog.hold(&[(missing, 1)]).await;
+    let other = catalog.hold(&[(lamp, 1)]).await;
+    let key = Key::new(format!("PRODUCT#{missing}"), "PRODUCT");
+    let exists = Expression::when("attribute_exists(pk)");
+    catalog.table.table().delete(key, exists).await.unwrap();
+    catalog.advance(HOLD_PERIOD);
+    let job = catalog.function("expire-reservations").await;
+    let event = to_raw_value(&json!({ "source": "aws.scheduler" })).unwrap();
+    let error = job(LambdaEvent::new(event, Context::default())).await.err();
+    let error = error.expect("the run fails").to_string();
+    assert!(error.contains(&stuck.to_string()), "{error}");
+    assert_eq!(catalog.reservation(other).await.status, Status::Expired);
+    assert_eq!(catalog.reservation(stuck).await.status, Status::Held);
+    assert_eq!(catalog.stock(lamp).await, 5);
+    let product = catalog.store.product(missing).await.unwrap();
+    assert_eq!(product, None, "restocking created half a product");
 }

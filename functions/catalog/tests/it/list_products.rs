@@ -1,18 +1,17 @@
-//! `GET /api/products`.
-
 use std::collections::BTreeSet;
 
-use catalog::api::list_products;
+use contracts::calls::StockReservation;
+use dynamo::{Expression, Key};
 use kernel::{CategoryId, ProductId};
 use serde_json::{Value, json};
 use testkit::{Client, Reply, status::*};
 
-use crate::shop::Shop;
+use crate::fixture::TestCatalog;
 
-async fn shelf() -> (Shop, Client) {
-    let shop = Shop::open().await;
-    let client = shop.client(&list_products::function()).await;
-    (shop, client)
+async fn start() -> (TestCatalog, Client) {
+    let catalog = TestCatalog::new().await;
+    let client = catalog.client();
+    (catalog, client)
 }
 
 async fn page(client: &Client, query: &str) -> Reply {
@@ -27,11 +26,11 @@ fn names(reply: &Reply) -> Vec<String> {
         .collect()
 }
 
-async fn found(client: &Client, query: &str) -> Vec<String> {
+async fn search(client: &Client, query: &str) -> Vec<String> {
     names(&page(client, query).await)
 }
 
-/// Every page of a list, to its end.
+/// Every page of a list.
 async fn all(client: &Client, query: &str, limit: usize) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     for _ in 0..100 {
@@ -55,12 +54,12 @@ async fn all(client: &Client, query: &str, limit: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_order_has_every_product_once_whatever_the_page() {
-    let (shop, client) = shelf().await;
-    let category = shop.category("Things", None).await;
-    let mut made: Vec<(ProductId, i64, String)> = Vec::new();
+async fn every_sort_order_and_page_size_lists_every_product_once() {
+    let (catalog, client) = start().await;
+    let category = catalog.category("Things", None).await;
+    let mut created: Vec<(ProductId, i64, String)> = Vec::new();
     for n in 0..23_i64 {
-        // Prices and names that are the same, or sort otherwise as text.
+        // Some prices and names are equal, and as text the prices would sort differently.
         let (price, name) = (
             [9, 10, 100, 2_000][n as usize % 4],
             format!("Thing {}", n % 5),
@@ -68,7 +67,7 @@ async fn every_order_has_every_product_once_whatever_the_page() {
         let body = json!({
             "name": name, "price": price, "categoryId": category, "tags": ["all"], "stock": 1
         });
-        made.push((shop.product_of(body).await, price, name));
+        created.push((catalog.product_of(body).await, price, name));
     }
     let ids = |items: &[Value]| -> Vec<ProductId> {
         items
@@ -76,7 +75,7 @@ async fn every_order_has_every_product_once_whatever_the_page() {
             .map(|item| item["id"].as_str().unwrap().parse().unwrap())
             .collect()
     };
-    let expected: BTreeSet<ProductId> = made.iter().map(|(id, ..)| *id).collect();
+    let expected: BTreeSet<ProductId> = created.iter().map(|(id, ..)| *id).collect();
     for scope in [
         "",
         &format!("category={category}"),
@@ -109,10 +108,10 @@ async fn every_order_has_every_product_once_whatever_the_page() {
 }
 
 #[tokio::test]
-async fn the_last_full_page_knows_that_it_is_the_last() {
-    let (shop, client) = shelf().await;
+async fn a_full_last_page_has_no_next_page() {
+    let (catalog, client) = start().await;
     for _ in 0..4 {
-        shop.product(1).await;
+        catalog.product(1).await;
     }
     for query in [
         "limit=4",
@@ -129,31 +128,32 @@ async fn the_last_full_page_knows_that_it_is_the_last() {
 }
 
 #[tokio::test]
-async fn a_category_lists_what_is_below_it() {
-    let (shop, client) = shelf().await;
-    let home = shop.category("Home", None).await;
-    let kitchen = shop.category("Kitchen", Some(home)).await;
-    let pans = shop.category("Pans", Some(kitchen)).await;
-    let other = shop.category("Other", None).await;
+async fn a_category_includes_the_categories_below_it() {
+    let (catalog, client) = start().await;
+    let home = catalog.category("Home", None).await;
+    let kitchen = catalog.category("Kitchen", Some(home)).await;
+    let pans = catalog.category("Pans", Some(kitchen)).await;
+    let other = catalog.category("Other", None).await;
     for (name, category) in [("A", home), ("B", kitchen), ("C", pans), ("D", other)] {
-        shop.product_of(json!({ "name": name, "categoryId": category, "tags": ["x"] }))
+        catalog
+            .product_of(json!({ "name": name, "categoryId": category, "tags": ["x"] }))
             .await;
     }
     let below = async |category, more: &str| {
-        found(&client, &format!("category={category}&sort=name{more}")).await
+        search(&client, &format!("category={category}&sort=name{more}")).await
     };
     assert_eq!(below(home, "").await, ["A", "B", "C"]);
     assert_eq!(below(kitchen, "").await, ["B", "C"]);
     assert_eq!(below(pans, "").await, ["C"]);
     assert_eq!(below(kitchen, "&tag=x").await, ["B", "C"]);
     assert_eq!(below(kitchen, "&tag=y").await, [""; 0]);
-    assert_eq!(below(CategoryId::generate(), "").await, [""; 0]);
+    assert_eq!(below(testkit::new_id::<CategoryId>(), "").await, [""; 0]);
 }
 
 #[tokio::test]
-async fn a_search_finds_what_has_all_its_words() {
-    let (shop, client) = shelf().await;
-    let category = shop.category("Things", None).await;
+async fn a_search_finds_products_with_all_its_words() {
+    let (catalog, client) = start().await;
+    let category = catalog.category("Things", None).await;
     for (name, description, tags) in [
         ("Red desk lamp", "A lamp of steel", json!(["light"])),
         ("Café table", "Red oak, for two", json!(["wood"])),
@@ -162,27 +162,27 @@ async fn a_search_finds_what_has_all_its_words() {
         let body = json!({
             "name": name, "description": description, "tags": tags, "categoryId": category
         });
-        shop.product_of(body).await;
+        catalog.product_of(body).await;
     }
-    let search = async |text: &str| found(&client, &format!("sort=name&search={text}")).await;
-    assert_eq!(search("lamp").await, ["Blue lamps", "Red desk lamp"]);
-    assert_eq!(search("LAMPS+desk").await, ["Blue lamps", "Red desk lamp"]);
-    assert_eq!(search("desk+red").await, ["Red desk lamp"]);
-    assert_eq!(search("red").await, ["Café table", "Red desk lamp"]);
-    assert_eq!(search("cafe").await, ["Café table"]);
-    assert_eq!(search("caf%C3%A9+the+oak").await, ["Café table"]);
-    assert_eq!(search("light").await, ["Red desk lamp"]);
-    assert_eq!(search("red+green").await, [""; 0]);
-    assert_eq!(search("the").await, [""; 0]);
-    assert_eq!(search("lam").await, [""; 0]);
+    let matches = async |text: &str| search(&client, &format!("sort=name&search={text}")).await;
+    assert_eq!(matches("lamp").await, ["Blue lamps", "Red desk lamp"]);
+    assert_eq!(matches("LAMPS+desk").await, ["Blue lamps", "Red desk lamp"]);
+    assert_eq!(matches("desk+red").await, ["Red desk lamp"]);
+    assert_eq!(matches("red").await, ["Café table", "Red desk lamp"]);
+    assert_eq!(matches("cafe").await, ["Café table"]);
+    assert_eq!(matches("caf%C3%A9+the+oak").await, ["Café table"]);
+    assert_eq!(matches("light").await, ["Red desk lamp"]);
+    assert_eq!(matches("red+green").await, [""; 0]);
+    assert_eq!(matches("the").await, [""; 0]);
+    assert_eq!(matches("lam").await, [""; 0]);
     let narrow = format!("search=red&tag=wood&category={category}&minPrice=10&maxPrice=10");
-    assert_eq!(found(&client, &narrow).await, ["Café table"]);
+    assert_eq!(search(&client, &narrow).await, ["Café table"]);
 }
 
 #[tokio::test]
-async fn prices_are_a_range_with_both_ends_in_every_order() {
-    let (shop, client) = shelf().await;
-    let category = shop.category("Things", None).await;
+async fn a_price_range_is_inclusive_in_every_sort_order() {
+    let (catalog, client) = start().await;
+    let category = catalog.category("Things", None).await;
     for (name, price, currency) in [
         ("A", "9.99", "USD"),
         ("B", "10", "USD"),
@@ -195,7 +195,7 @@ async fn prices_are_a_range_with_both_ends_in_every_order() {
             "name": name, "price": price, "currency": currency, "categoryId": category,
             "description": "thing", "tags": ["x"]
         });
-        shop.product_of(body).await;
+        catalog.product_of(body).await;
     }
     for scope in [
         "",
@@ -206,13 +206,13 @@ async fn prices_are_a_range_with_both_ends_in_every_order() {
         for sort in ["newest", "price", "-price", "name"] {
             let range = async |range: &str| {
                 let query = format!("sort={sort}{scope}&{range}");
-                let mut names = found(&client, &query).await;
+                let mut names = search(&client, &query).await;
                 if matches!(sort, "newest" | "-price") {
                     names.reverse();
                 }
                 names.concat()
             };
-            // Amounts of other currencies are not compared: E is in none.
+            // E is in no range: amounts of other currencies are not compared.
             assert_eq!(
                 range("minPrice=10&maxPrice=19.99").await,
                 "BC",
@@ -235,60 +235,62 @@ async fn prices_are_a_range_with_both_ends_in_every_order() {
 }
 
 #[tokio::test]
-async fn a_rare_match_far_down_is_reached_by_pages_that_may_be_short() {
-    let (shop, client) = shelf().await;
-    let category = shop.category("Things", None).await;
+async fn a_rare_match_is_reached_through_pages_that_may_be_empty() {
+    let (catalog, client) = start().await;
+    let category = catalog.category("Things", None).await;
     let rare = json!({ "name": "Needle", "price": 5, "categoryId": category });
-    let rare = shop.product_of(rare).await;
+    let rare = catalog.product_of(rare).await;
     let hay = json!({ "name": "Hay", "price": 6, "categoryId": category });
     for _ in 0..310 {
-        shop.product_of(hay.clone()).await;
+        catalog.product_of(hay.clone()).await;
     }
     let first = page(&client, "maxPrice=5").await;
-    assert_eq!(names(&first).len(), 0, "a page reads no more than it may");
+    assert_eq!(
+        names(&first).len(),
+        0,
+        "a page reads a limited number of entries"
+    );
     assert_eq!(first.body["meta"]["pagination"]["hasMore"], true);
     let items = all(&client, "maxPrice=5", 20).await;
     assert_eq!(items.len(), 1);
     assert_eq!(items[0]["id"], json!(rare));
-    // Ordered by price, the range is read and nothing else.
+    // Sorted by price, only the range is read.
     let sorted = page(&client, "maxPrice=5&sort=price").await;
     assert_eq!(names(&sorted), ["Needle"]);
     assert_eq!(sorted.body["meta"]["pagination"]["hasMore"], false);
 }
 
 #[tokio::test]
-async fn what_cannot_be_ordered_is_not_listed() {
-    let (shop, client) = shelf().await;
-    let (shown, hidden) = (shop.product(1).await, shop.product(1).await);
-    let hide = dynamo::Expression::update("SET active = :no").value(":no", false);
-    let key = dynamo::Key::new(format!("PRODUCT#{hidden}"), "PRODUCT");
-    let _: Value = shop.table.table().update(key, hide).await.unwrap();
+async fn inactive_products_are_neither_listed_nor_reserved() {
+    let (catalog, client) = start().await;
+    let (active, inactive) = (catalog.product(1).await, catalog.product(1).await);
+    let deactivate = Expression::update("SET active = :no").value(":no", false);
+    let key = Key::new(format!("PRODUCT#{inactive}"), "PRODUCT");
+    let _: Value = catalog.table.table().update(key, deactivate).await.unwrap();
     let items = all(&client, "", 1).await;
     assert_eq!(items.len(), 1);
-    assert_eq!(items[0]["id"], json!(shown));
-    let refused = shop
-        .reserve(kernel::OrderId::generate(), &[(hidden, 1)])
-        .await;
-    let contracts::calls::StockReservation::Refused { shortages } = refused else {
+    assert_eq!(items[0]["id"], json!(active));
+    let refused = catalog.reserve(testkit::new_id(), &[(inactive, 1)]).await;
+    let StockReservation::Refused { shortages } = refused else {
         panic!("{refused:?}")
     };
     assert_eq!(shortages[0].available, None);
 }
 
 #[tokio::test]
-async fn a_cursor_opens_only_its_own_list_and_only_unchanged() {
-    let (shop, client) = shelf().await;
+async fn a_cursor_is_valid_only_for_its_own_list_and_unchanged() {
+    let (catalog, client) = start().await;
     for _ in 0..3 {
-        shop.product(1).await;
+        catalog.product(1).await;
     }
     let first = page(&client, "limit=1&sort=price").await;
     let cursor = first.body["meta"]["pagination"]["nextCursor"]
         .as_str()
         .unwrap()
         .to_owned();
-    // Another page length is the same list.
+    // The page size does not belong to the list.
     assert_eq!(
-        found(&client, &format!("limit=2&sort=price&cursor={cursor}"))
+        search(&client, &format!("limit=2&sort=price&cursor={cursor}"))
             .await
             .len(),
         2
@@ -297,7 +299,7 @@ async fn a_cursor_opens_only_its_own_list_and_only_unchanged() {
     let last = changed.len() - 2;
     changed[last] = if changed[last] == b'A' { b'B' } else { b'A' };
     let changed = String::from_utf8(changed).unwrap();
-    let foreign = [
+    let invalid = [
         format!("sort=price&cursor={changed}"),
         format!("sort=price&cursor={cursor}x"),
         format!("sort=-price&cursor={cursor}"),
@@ -305,18 +307,18 @@ async fn a_cursor_opens_only_its_own_list_and_only_unchanged() {
         format!("sort=price&search=lamp&cursor={cursor}"),
         "sort=price&cursor=".to_owned(),
     ];
-    for query in foreign {
+    for query in invalid {
         let reply = client
             .get(&format!("/api/products?{query}"), UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), ["cursor"], "{query}");
+        assert_eq!(reply.invalid_fields(), ["cursor"], "{query}");
     }
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_query_is_named() {
-    let (_shop, client) = shelf().await;
-    let wrong = [
+async fn the_invalid_parameter_is_reported() {
+    let (_catalog, client) = start().await;
+    let invalid = [
         ("category=x", "category"),
         ("minPrice=x", "minPrice"),
         ("minPrice=1e3", "minPrice"),
@@ -330,21 +332,21 @@ async fn what_is_wrong_with_a_query_is_named() {
         ("limit=101", "limit"),
         ("color=red", "color"),
     ];
-    for (query, field) in wrong {
+    for (query, field) in invalid {
         let reply = client
             .get(&format!("/api/products?{query}"), UNPROCESSABLE_ENTITY)
             .await;
-        assert_eq!(reply.refused_fields(), [field], "{query}");
+        assert_eq!(reply.invalid_fields(), [field], "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_page_has_a_tag_that_moves_with_its_products() {
-    let (shop, client) = shelf().await;
-    let lamp = shop.product(3).await;
-    let tag = page(&client, "").await.header("etag").unwrap().to_owned();
-    let again = client.with_header("if-none-match", &tag);
-    again.get("/api/products", NOT_MODIFIED).await;
-    shop.hold(&[(lamp, 1)]).await;
-    again.get("/api/products", OK).await;
+async fn the_etag_of_a_page_changes_with_its_products() {
+    let (catalog, client) = start().await;
+    let lamp = catalog.product(3).await;
+    let etag = page(&client, "").await.header("etag").unwrap().to_owned();
+    let conditional = client.with_header("if-none-match", &etag);
+    conditional.get("/api/products", NOT_MODIFIED).await;
+    catalog.hold(&[(lamp, 1)]).await;
+    conditional.get("/api/products", OK).await;
 }

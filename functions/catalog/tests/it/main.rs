@@ -3,20 +3,21 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test's helpers fail the test, as its own lines do"
+    reason = "a helper fails the test, as the test's own lines do"
 )]
 
 mod adjust_stock;
 mod conservation;
 mod create_category;
 mod create_product;
+mod determinism;
 mod expire_reservations;
+mod fixture;
 mod get_product;
 mod list_categories;
 mod list_products;
-mod lost_replies;
 mod relay_catalog_events;
+mod repeated_writes;
 mod reserve_stock;
 mod samples;
 mod settle_reservations;
-mod shop;

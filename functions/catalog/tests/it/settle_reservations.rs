@@ -1,108 +1,94 @@
-//! `settle-reservations`: sells in time, gives back once, answers once.
-
-use catalog::domain::{HOLD, Status};
-use contracts::events::{
-    OrderAuthorized, OrderConfirmed, RejectionReason, StockCommitRejected, StockReleased,
+use catalog::domain::{HOLD_PERIOD, Status};
+use contracts::{
+    Envelope,
+    calls::StockReservation,
+    events::{OrderConfirmed, RejectionReason, StockCommitRejected, StockReleased},
 };
 use futures_util::future::join_all;
-use kernel::{Currency, Money, OrderId, PaymentId, ProductId, SignedDuration, UserId};
+use kernel::{Currency, Money, OrderId, ProductId, SignedDuration};
 
-use crate::shop::{Shop, quantities};
+use crate::fixture::{TestCatalog, quantities};
 
-/// Why the last rejection of an order was said.
-async fn rejected(shop: &Shop, id: OrderId) -> RejectionReason {
-    let events = shop.table.events().await;
-    let mut rejections = events
-        .iter()
-        .filter(|event| event.subject == id.to_string() && event.is::<StockCommitRejected>());
-    rejections
-        .next_back()
-        .unwrap()
-        .read::<StockCommitRejected>()
-        .unwrap()
-        .reason
+/// The reason of an order's last rejection.
+async fn rejection_reason(catalog: &TestCatalog, id: OrderId) -> RejectionReason {
+    let events = catalog.events_of(id).await;
+    let is_rejection = |event: &&Envelope| event.is::<StockCommitRejected>();
+    let last = events.iter().rfind(is_rejection).unwrap();
+    last.read::<StockCommitRejected>().unwrap().reason
 }
 
-async fn held(stock: u32, quantity: u32) -> (Shop, ProductId, OrderId) {
-    let shop = Shop::open().await;
-    let lamp = shop.product(stock).await;
-    let order_id = shop.hold(&[(lamp, quantity)]).await;
-    (shop, lamp, order_id)
+async fn held(stock: u32, quantity: u32) -> (TestCatalog, ProductId, OrderId) {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(stock).await;
+    let order_id = catalog.hold(&[(lamp, quantity)]).await;
+    (catalog, lamp, order_id)
 }
 
 #[tokio::test]
-async fn authorised_goods_are_sold_and_the_order_is_told_once() {
-    let (shop, lamp, order_id) = held(5, 2).await;
-    let event = shop.authorized(order_id);
+async fn goods_of_an_authorised_order_are_sold_and_announced_once() {
+    let (catalog, lamp, order_id) = held(5, 2).await;
+    let authorized = catalog.authorized(order_id);
     for _ in 0..3 {
-        shop.tell(&[event.clone(), event.clone()]).await;
+        let events = [authorized.clone(), authorized.clone()];
+        catalog.settle(&events).await;
     }
-    let reservation = shop.reservation(order_id).await;
-    assert_eq!(reservation.status, Status::Sold);
-    assert_eq!(shop.said_of(order_id).await, ["stock.committed"]);
-    assert_eq!(shop.stock(lamp).await, 3);
-    let said = shop.table.events().await;
-    let said = said
-        .iter()
-        .find(|event| event.event_type == "stock.committed")
-        .unwrap();
-    assert_eq!(said.correlationid, event.correlationid);
-    assert_eq!(said.causationid, event.id.to_string());
-    // A sold order's goods are never given back by time.
-    shop.clock.advance(HOLD * 2);
-    assert_eq!(shop.expire().await, 0);
-    assert_eq!(shop.stock(lamp).await, 3);
+    assert_eq!(catalog.reservation(order_id).await.status, Status::Sold);
+    assert_eq!(catalog.stock(lamp).await, 3);
+    let events = catalog.events_of(order_id).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].event_type, "stock.committed");
+    assert_eq!(events[0].correlationid, authorized.correlationid);
+    assert_eq!(events[0].causationid, authorized.id.to_string());
+    // Sold goods do not expire.
+    catalog.advance(HOLD_PERIOD * 2);
+    assert_eq!(catalog.expire().await, 0);
+    assert_eq!(catalog.stock(lamp).await, 3);
 }
 
 #[tokio::test]
-async fn a_hold_is_sold_in_its_last_millisecond_and_not_after() {
-    let (shop, lamp, in_time) = held(5, 2).await;
-    let late = shop.hold(&[(lamp, 3)]).await;
-    shop.clock.advance(HOLD - SignedDuration::from_millis(1));
-    shop.tell(&[shop.authorized(in_time)]).await;
-    shop.clock.advance(SignedDuration::from_millis(1));
-    let event = shop.authorized(late);
+async fn goods_are_sold_in_the_last_millisecond_of_the_hold_period_and_not_after() {
+    let (catalog, lamp, in_time) = held(5, 2).await;
+    let late = catalog.hold(&[(lamp, 3)]).await;
+    catalog.advance(HOLD_PERIOD - SignedDuration::from_millis(1));
+    catalog.settle(&[catalog.authorized(in_time)]).await;
+    catalog.advance(SignedDuration::from_millis(1));
+    let authorized = catalog.authorized(late);
     for _ in 0..2 {
-        shop.tell(std::slice::from_ref(&event)).await;
+        catalog.settle(std::slice::from_ref(&authorized)).await;
     }
-    assert_eq!(shop.reservation(in_time).await.status, Status::Sold);
-    assert_eq!(shop.reservation(late).await.status, Status::Expired);
-    assert_eq!(shop.stock(lamp).await, 3);
-    let said = shop.said_of(late).await;
-    assert_eq!(said, ["reservation.expired", "stock.commit_rejected"]);
-    assert_eq!(
-        rejected(&shop, late).await,
-        RejectionReason::ReservationExpired
-    );
-    assert_eq!(shop.expire().await, 0);
-    assert_eq!(shop.stock(lamp).await, 3);
+    assert_eq!(catalog.reservation(in_time).await.status, Status::Sold);
+    assert_eq!(catalog.reservation(late).await.status, Status::Expired);
+    assert_eq!(catalog.stock(lamp).await, 3);
+    let events = catalog.event_types_of(late).await;
+    assert_eq!(events, ["reservation.expired", "stock.commit_rejected"]);
+    let reason = rejection_reason(&catalog, late).await;
+    assert_eq!(reason, RejectionReason::ReservationExpired);
+    assert_eq!(catalog.expire().await, 0);
+    assert_eq!(catalog.stock(lamp).await, 3);
 }
 
 #[tokio::test]
-async fn goods_of_an_order_that_is_over_come_back_once() {
+async fn goods_of_an_ended_order_are_restocked_once() {
     for sold in [false, true] {
-        for failed in [false, true] {
-            let (shop, lamp, order_id) = held(5, 2).await;
+        for payment_failed in [false, true] {
+            let (catalog, lamp, order_id) = held(5, 2).await;
             if sold {
-                shop.tell(&[shop.authorized(order_id)]).await;
+                catalog.settle(&[catalog.authorized(order_id)]).await;
             }
-            let over = |failed| {
-                if failed {
-                    shop.payment_failed(order_id)
+            let ended = |payment_failed| {
+                if payment_failed {
+                    catalog.payment_failed(order_id)
                 } else {
-                    shop.cancelled(order_id)
+                    catalog.cancelled(order_id)
                 }
             };
-            let event = over(failed);
-            shop.tell(&[event.clone(), event.clone()]).await;
-            shop.tell(&[event, over(!failed)]).await;
-            assert_eq!(shop.stock(lamp).await, 5);
-            assert_eq!(shop.reservation(order_id).await.status, Status::Released);
-            let events = shop.table.events().await;
-            let released: Vec<_> = events
-                .iter()
-                .filter(|event| event.is::<StockReleased>())
-                .collect();
+            let event = ended(payment_failed);
+            catalog.settle(&[event.clone(), event.clone()]).await;
+            catalog.settle(&[event, ended(!payment_failed)]).await;
+            assert_eq!(catalog.stock(lamp).await, 5);
+            assert_eq!(catalog.reservation(order_id).await.status, Status::Released);
+            let events = catalog.events_of(order_id).await;
+            let released: Vec<_> = events.iter().filter(|e| e.is::<StockReleased>()).collect();
             assert_eq!(released.len(), 1);
             let lines = released[0].read::<StockReleased>().unwrap().lines;
             assert_eq!(lines, quantities(&[(lamp, 2)]));
@@ -111,87 +97,80 @@ async fn goods_of_an_order_that_is_over_come_back_once() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_over_first_does_not_get_its_goods_after() {
-    let (shop, lamp, order_id) = held(5, 2).await;
-    shop.tell(&[shop.cancelled(order_id)]).await;
-    let event = shop.authorized(order_id);
+async fn an_order_that_ended_before_its_authorisation_gets_no_goods() {
+    let (catalog, lamp, order_id) = held(5, 2).await;
+    catalog.settle(&[catalog.cancelled(order_id)]).await;
+    let authorized = catalog.authorized(order_id);
     for _ in 0..2 {
-        shop.tell(std::slice::from_ref(&event)).await;
+        catalog.settle(std::slice::from_ref(&authorized)).await;
     }
-    assert_eq!(
-        shop.said_of(order_id).await,
-        ["stock.released", "stock.commit_rejected"]
-    );
-    assert_eq!(
-        rejected(&shop, order_id).await,
-        RejectionReason::ReservationReleased
-    );
-    assert_eq!(shop.stock(lamp).await, 5);
+    let events = catalog.event_types_of(order_id).await;
+    assert_eq!(events, ["stock.released", "stock.commit_rejected"]);
+    let reason = rejection_reason(&catalog, order_id).await;
+    assert_eq!(reason, RejectionReason::ReservationReleased);
+    assert_eq!(catalog.stock(lamp).await, 5);
 }
 
 #[tokio::test]
-async fn an_order_without_a_hold_is_told_so_once() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(5).await;
-    let order_id = OrderId::generate();
-    shop.tell(&[shop.cancelled(order_id)]).await;
-    assert_eq!(shop.store().reservation(order_id).await.unwrap(), None);
-    let event = shop.authorized(order_id);
-    join_all((0..8).map(|_| shop.tell(std::slice::from_ref(&event)))).await;
-    assert_eq!(shop.said_of(order_id).await, ["stock.commit_rejected"]);
-    assert_eq!(
-        rejected(&shop, order_id).await,
-        RejectionReason::ReservationMissing
-    );
-    // Nor does a straggler get goods for it, or an end of it give some back.
-    let answer = shop.reserve(order_id, &[(lamp, 1)]).await;
-    assert_eq!(answer, contracts::calls::StockReservation::Gone);
-    shop.tell(&[shop.cancelled(order_id)]).await;
-    assert_eq!(shop.stock(lamp).await, 5);
-    assert_eq!(shop.said_of(order_id).await.len(), 1);
+async fn an_order_without_a_reservation_is_rejected_once() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(5).await;
+    let order_id = testkit::new_id();
+    catalog.settle(&[catalog.cancelled(order_id)]).await;
+    assert_eq!(catalog.store.reservation(order_id).await.unwrap(), None);
+    let authorized = [catalog.authorized(order_id)];
+    join_all((0..8).map(|_| catalog.settle(&authorized))).await;
+    let events = catalog.event_types_of(order_id).await;
+    assert_eq!(events, ["stock.commit_rejected"]);
+    let reason = rejection_reason(&catalog, order_id).await;
+    assert_eq!(reason, RejectionReason::ReservationMissing);
+    // A late call reserves nothing for it, and its end releases nothing.
+    let reply = catalog.reserve(order_id, &[(lamp, 1)]).await;
+    assert_eq!(reply, StockReservation::Gone);
+    catalog.settle(&[catalog.cancelled(order_id)]).await;
+    assert_eq!(catalog.stock(lamp).await, 5);
+    assert_eq!(catalog.event_types_of(order_id).await.len(), 1);
 }
 
 #[tokio::test]
-async fn events_at_once_decide_one_after_the_other() {
-    let shop = Shop::open().await;
-    let lamp = shop.product(40).await;
+async fn concurrent_events_are_decided_one_after_the_other() {
+    let catalog = TestCatalog::new().await;
+    let lamp = catalog.product(40).await;
     for _ in 0..20 {
-        let order_id = shop.hold(&[(lamp, 2)]).await;
-        let (sell, back) = (shop.authorized(order_id), shop.cancelled(order_id));
-        let again = shop.payment_failed(order_id);
-        let all = [&sell, &back, &again, &sell, &back].map(|event| vec![event.clone()]);
-        join_all(all.iter().map(|events| shop.tell(events))).await;
-        // Whoever was first: the goods are back, once, and each event was
+        let order_id = catalog.hold(&[(lamp, 2)]).await;
+        let authorized = catalog.authorized(order_id);
+        let cancelled = catalog.cancelled(order_id);
+        let failed = catalog.payment_failed(order_id);
+        let deliveries = [&authorized, &cancelled, &failed, &authorized, &cancelled]
+            .map(|event| vec![event.clone()]);
+        join_all(deliveries.iter().map(|events| catalog.settle(events))).await;
+        // Whichever came first: the goods are restocked once, and each event is
         // answered at most once.
-        assert_eq!(shop.stock(lamp).await, 40);
-        let said = shop.said_of(order_id).await;
-        let count = |name: &str| said.iter().filter(|one| *one == name).count();
-        assert_eq!(count("stock.released"), 1, "{said:?}");
-        assert_eq!(
-            count("stock.committed") + count("stock.commit_rejected"),
-            1,
-            "{said:?}"
-        );
+        assert_eq!(catalog.stock(lamp).await, 40);
+        let events = catalog.event_types_of(order_id).await;
+        let count = |wanted: &str| events.iter().filter(|name| *name == wanted).count();
+        assert_eq!(count("stock.released"), 1, "{events:?}");
+        let answers = count("stock.committed") + count("stock.commit_rejected");
+        assert_eq!(answers, 1, "{events:?}");
     }
 }
 
 #[tokio::test]
-async fn what_it_does_not_know_is_done_with_and_what_does_not_read_comes_again() {
-    let (shop, lamp, order_id) = held(5, 2).await;
-    let confirmed = shop.says(&OrderConfirmed {
+async fn an_unrelated_event_succeeds_and_an_unreadable_one_fails() {
+    let (catalog, lamp, order_id) = held(5, 2).await;
+    let unrelated = catalog.table.event(&OrderConfirmed {
         order_id,
-        user_id: UserId::generate(),
-        payment_id: PaymentId::generate(),
+        user_id: testkit::new_id(),
+        payment_id: testkit::new_id(),
         lines: Vec::new(),
         total: Money::zero(Currency::USD),
     });
-    let mut broken = shop.says(&OrderAuthorized {
-        order_id,
-        payment_id: PaymentId::generate(),
-    });
-    broken.data["orderId"] = "x".into();
-    let good = shop.authorized(order_id);
-    assert_eq!(shop.try_tell(&[confirmed, broken, good]).await, [1]);
-    assert_eq!(shop.said_of(order_id).await, ["stock.committed"]);
-    assert_eq!(shop.stock(lamp).await, 3);
+    let mut unreadable = catalog.authorized(order_id);
+    unreadable.data["orderId"] = "x".into();
+    let authorized = catalog.authorized(order_id);
+    let events = [unrelated, unreadable, authorized];
+    assert_eq!(catalog.try_settle(&events).await, [1]);
+    let events = catalog.event_types_of(order_id).await;
+    assert_eq!(events, ["stock.committed"]);
+    assert_eq!(catalog.stock(lamp).await, 3);
 }

@@ -1,4 +1,4 @@
-//! The edge's endpoints, one a file.
+//! The handlers, one a file.
 
 pub mod health;
 pub mod reject_unknown_route;

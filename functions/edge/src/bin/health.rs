@@ -1,4 +1,5 @@
 //! The function `health`.
+
 fn main() -> Result<(), runtime::Error> {
     runtime::serve(edge::api::health::function())
 }

@@ -1,17 +1,11 @@
-//! What is checked, and what the checks come to.
-
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// What kind of thing is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A table.
     Table,
-    /// A topic.
     Topic,
-    /// A queue.
     Queue,
 }
 
@@ -25,29 +19,27 @@ impl Kind {
     }
 }
 
-/// One thing that the shop needs.
+/// A resource that the shop depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {
-    /// Its name as people are told it, as in `users table`.
+    /// As shown to people: `users table`.
     pub name: String,
-    /// What it is.
     pub kind: Kind,
     /// A table's name, a topic's ARN or a queue's URL; never shown.
     pub address: String,
 }
 
-/// A list of what is to be checked does not read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("entry {entry} of the list is not name=address")]
 pub struct CheckListError {
     entry: usize,
 }
 
-/// Reads `users=emporium-UsersTable-1,orders=…`.
+/// Parses `users=emporium-UsersTable-1,orders=…`.
 ///
 /// # Errors
-/// [`CheckListError`] with the first entry that is not `name=address`,
-/// counted from one.
+/// [`CheckListError`] with the position, from 1, of the first entry that is not
+/// `name=address`.
 pub fn dependencies(kind: Kind, list: &str) -> Result<Vec<Dependency>, CheckListError> {
     let entries = list.split(',').map(str::trim).enumerate();
     entries
@@ -62,48 +54,41 @@ pub fn dependencies(kind: Kind, list: &str) -> Result<Vec<Dependency>, CheckList
         .collect()
 }
 
-/// Whether something answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It does; the shop as a whole: everything does.
     Healthy,
-    /// It does not, or not in time; the shop as a whole: something does not.
+    /// It failed, or did not reply in time.
     Unhealthy,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Of what.
     pub name: String,
-    /// What that is.
     pub kind: Kind,
-    /// How it is.
     pub status: Status,
-    /// How long the answer, or the lack of one, took.
+    /// Until the reply, the error or the timeout.
     pub response_time_ms: u64,
 }
 
-/// How the shop is.
+/// The health of the shop.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// Of all together.
     pub status: Status,
-    /// Who says so.
+    /// The service that made the checks.
     pub service: String,
-    /// Of which version.
     pub version: &'static str,
-    /// When it was found.
+    /// When the checks were made.
     pub timestamp: Timestamp,
-    /// Each by itself, in the order of the template.
+    /// In the order of the template.
     pub checks: Vec<Check>,
 }
 
 impl Health {
-    /// What the checks come to: one fault is the shop's.
+    /// Unhealthy if any check is.
     pub fn of(service: &str, timestamp: Timestamp, checks: Vec<Check>) -> Self {
         let healthy = checks.iter().all(|check| check.status == Status::Healthy);
         Self {
@@ -125,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_names_each_thing_as_people_are_told_it() {
+    fn a_list_has_a_name_and_an_address_for_each_dependency() {
         let topics = dependencies(
             Kind::Topic,
             "users=arn:aws:sns:eu-central-1:1:u, orders=arn:aws:sns:eu-central-1:1:o",
@@ -138,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_does_not_read_says_where() {
+    fn the_first_invalid_entry_is_reported() {
         for (list, entry) in [
             ("", 1),
             ("users", 1),
@@ -156,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_fault_is_the_shops() {
+    fn one_unhealthy_check_makes_the_shop_unhealthy() {
         let check = |status| Check {
             name: "users table".into(),
             kind: Kind::Table,

@@ -1,4 +1,4 @@
-//! What health is, without asking anybody.
+//! Dependencies and their health. Pure.
 
 mod health;
 

@@ -1,8 +1,6 @@
 use edge::api::reject_unknown_route::function;
-use runtime::{
-    Environment,
-    http::{Method, Role},
-};
+use kernel::Role;
+use runtime::{Environment, http::Method};
 use testkit::{Client, status::NOT_FOUND};
 
 async fn client() -> Client {
@@ -11,12 +9,12 @@ async fn client() -> Client {
 }
 
 #[tokio::test]
-async fn every_method_of_every_unknown_route_is_a_problem_that_names_it() {
+async fn the_reply_is_a_problem_with_the_method_and_the_path() {
     let client = client().await;
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
-        let asked = Method::from_bytes(method.as_bytes()).unwrap();
+        let sent = Method::from_bytes(method.as_bytes()).unwrap();
         let reply = client
-            .send(asked, "/api/nothing-here?x=1", None, NOT_FOUND)
+            .send(sent, "/api/nothing-here?x=1", None, NOT_FOUND)
             .await;
         assert_eq!(
             reply.header("content-type"),
@@ -33,11 +31,11 @@ async fn every_method_of_every_unknown_route_is_a_problem_that_names_it() {
 }
 
 #[tokio::test]
-async fn everybody_gets_the_same_answer() {
+async fn the_reply_does_not_depend_on_the_caller() {
     let client = client().await;
     for client in [
         client.as_internal(),
-        client.as_user(kernel::UserId::generate(), Role::Admin),
+        client.as_user(testkit::new_id(), Role::Admin),
     ] {
         let reply = client.get("/", NOT_FOUND).await;
         assert_eq!(reply.body["detail"], "there is no route GET /");
@@ -45,7 +43,7 @@ async fn everybody_gets_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_long_or_hostile_path_is_repeated_bounded_and_plain() {
+async fn a_long_or_hostile_path_is_truncated_and_plain_in_the_reply() {
     let client = client().await;
     let long = format!("/{}", "a".repeat(5000));
     let reply = client.get(&long, NOT_FOUND).await;

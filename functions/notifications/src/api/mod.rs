@@ -1,4 +1,5 @@
-//! The service's endpoints, one a file.
+//! The functions that are called, one a file.
 
 pub mod export_notifications;
 pub mod list_notifications;
+mod views;

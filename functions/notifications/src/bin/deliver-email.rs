@@ -1,4 +1,5 @@
 //! The function `deliver-email`.
+
 fn main() -> Result<(), runtime::Error> {
     runtime::serve(notifications::events::deliver_email::function())
 }

@@ -1,4 +1,5 @@
 //! The function `list-notifications`.
+
 fn main() -> Result<(), runtime::Error> {
     runtime::serve(notifications::api::list_notifications::function())
 }

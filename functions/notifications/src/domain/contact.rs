@@ -1,59 +1,52 @@
-//! How a person is reached.
+//! Users' contact data.
 
 use contracts::events::Preferences;
-use jiff::Timestamp;
-use kernel::UserId;
+use kernel::{Timestamp, UserId};
 
-/// The longest name that is used to address somebody.
+/// The longest name, in characters, that an email greets somebody with.
 const SALUTATION_CHARACTERS_MAX: usize = 60;
 
-/// How a person is reached, as the users service said last. Kept here, so that
-/// no mail waits for another service.
+/// A user's contact data as the users service last published it. Kept here, so
+/// that no email depends on another service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Who.
     pub user_id: UserId,
-    /// The e-mail address.
     pub email: String,
-    /// The name.
     pub name: String,
-    /// What the person wants to hear; `None` when the person never said.
+    /// `None` if the user never set any.
     pub preferences: Option<Preferences>,
-    /// When that was so; what is older changes nothing.
+    /// The time of the event; older data does not replace newer.
     pub updated_at: Timestamp,
 }
 
-/// What is known of how a person is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Nothing, yet.
+pub enum ContactState {
     Unknown,
-    /// This.
-    At(Contact),
-    /// The person was erased, and is to be told nothing any more.
+    Known(Contact),
+    /// The user has been erased and is no longer notified of anything.
     Erased,
 }
 
 impl Contact {
-    /// Whether mails about orders are welcome, which they are until the person
-    /// says otherwise. Mails about the account itself go out in any case: who
-    /// has taken over an account must not be able to silence them.
+    /// Whether the user wants emails about orders; the default is yes. Emails
+    /// about the account are sent regardless: somebody who has taken over an
+    /// account must not be able to silence them.
     pub fn wants_email(&self) -> bool {
         self.preferences.is_none_or(|wanted| wanted.email)
     }
 
-    /// The name to begin a mail with, when it is no more than a name. Anybody
-    /// can register somebody else's address, and a "name" with a link in it
-    /// would make the shop send advertisements to it.
+    /// The name to greet the user with, if it looks like one. Anybody can
+    /// register somebody else's address, and a "name" with a link in it would
+    /// make the shop send advertisements there.
     pub fn salutation(&self) -> Option<String> {
         let name = self.name.split_whitespace().collect::<Vec<_>>().join(" ");
         let fits = (1..=SALUTATION_CHARACTERS_MAX).contains(&name.chars().count());
-        let links = name.contains(['/', ':', '@', '\\'])
+        let has_link = name.contains(['/', ':', '@', '\\'])
             || name
                 .split('.')
                 .skip(1)
                 .any(|rest| !rest.is_empty() && !rest.starts_with(' '));
-        (fits && !links).then_some(name)
+        (fits && !has_link).then_some(name)
     }
 }
 
@@ -62,10 +55,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_addresses_somebody() {
+    fn a_name_with_a_link_or_too_long_is_not_a_salutation() {
         let salutation = |name: &str| {
             let contact = Contact {
-                user_id: UserId::generate(),
+                user_id: testkit::new_id(),
                 email: "ada@example.com".into(),
                 name: name.into(),
                 preferences: None,

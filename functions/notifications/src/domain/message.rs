@@ -1,96 +1,68 @@
-//! What people are told.
+//! What users are told.
 
 use contracts::events::{CancellationReason, OrderLine};
-use jiff::Timestamp;
-use kernel::{Money, OrderId};
+use kernel::{Money, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A message to a person: its template, and what that needs. It is small and
-/// is what the table keeps; the text is made when the message is delivered.
+/// The template of a message and its data. This is what the table stores; the
+/// text is rendered on delivery.
+///
+/// A message with an `email` is sent to that address and no other, even if the
+/// account's address has changed since: a token in it gives access to the
+/// account, and a warning has to reach whoever had the address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "template", content = "data", rename_all = "snake_case")]
 pub enum Message {
-    /// Asks a new person to prove the address.
     VerifyEmail {
-        /// The address that the token proves. The mail goes there and nowhere
-        /// else, whatever the account's address may be by then.
         email: String,
-        /// The token, sealed; opened only to be put into the mail.
+        /// Unsealed only when the email is rendered.
         sealed_token: String,
     },
-    /// Lets a person set a new password.
     ResetPassword {
-        /// The account's address when it was asked for. The mail goes there and
-        /// nowhere else: the token in it is worth the account.
         email: String,
-        /// The token, sealed; opened only to be put into the mail.
+        /// Unsealed only when the email is rendered.
         sealed_token: String,
     },
-    /// Tells a person that the account has another password.
     PasswordChanged {
-        /// The account's address at that time.
         email: String,
     },
-    /// Tells whoever reads the mails of an address that it is the account's
-    /// no more. The new one is not said: it may be somebody else's.
+    /// Does not name the new address, which may be somebody else's.
     EmailChanged {
-        /// The address before.
+        /// The previous address.
         email: String,
     },
-    /// Tells a person that the account has a second factor.
     MfaEnabled {
-        /// The account's address at that time.
         email: String,
     },
-    /// Tells a person that the account has no second factor any more.
     MfaDisabled {
-        /// The account's address at that time.
         email: String,
     },
-    /// Tells a person until when a closed account can be had back.
     AccountClosed {
-        /// When it will be gone.
         erase_at: Timestamp,
     },
-    /// Tells a person that an account that was closed is open again.
     AccountReopened,
-    /// The money is taken and the goods are sold.
     OrderConfirmed {
-        /// Which order.
         order_id: OrderId,
-        /// What was ordered.
         lines: Vec<Line>,
-        /// What was paid.
         total: Money,
     },
-    /// The money could not be had.
     PaymentFailed {
-        /// For which order.
         order_id: OrderId,
-        /// What it came to.
         total: Money,
-        /// Why.
         reason: PaymentFailure,
     },
-    /// The order will not be fulfilled.
     OrderCancelled {
-        /// Which.
         order_id: OrderId,
-        /// What it came to.
         total: Money,
-        /// Why.
         reason: CancellationReason,
     },
 }
 
-/// Goods of one product, as a mail shows them.
+/// An order line, as an email shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// The product's name.
     pub name: String,
-    /// How many.
     pub quantity: u32,
-    /// The price of one.
     pub unit_price: Money,
 }
 
@@ -104,22 +76,18 @@ impl From<OrderLine> for Line {
     }
 }
 
-/// Why a payment failed, as far as a customer can do something about it.
+/// Why a payment failed, as far as a customer can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentFailure {
-    /// The bank said no.
     CardDeclined,
-    /// There is not enough money.
     InsufficientFunds,
-    /// The means of payment cannot be used.
     InvalidPaymentMethod,
-    /// Anything else that a provider may say.
     Other,
 }
 
 impl PaymentFailure {
-    /// The failure behind a provider's reason.
+    /// Maps a provider's code.
     pub fn from_reason(reason: &str) -> Self {
         match reason {
             "card_declined" => Self::CardDeclined,
@@ -129,36 +97,32 @@ impl PaymentFailure {
         }
     }
 
-    /// As a sentence.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::CardDeclined => "Your bank declined the card.",
-            Self::InsufficientFunds => {
-                "There was not enough money on the account behind the means of payment."
-            }
-            Self::InvalidPaymentMethod => "The means of payment could not be used.",
+            Self::InsufficientFunds => "The payment method has insufficient funds.",
+            Self::InvalidPaymentMethod => "The payment method could not be used.",
             Self::Other => "The payment provider could not complete the payment.",
         }
     }
 }
 
-/// Why an order was cancelled, as a sentence.
 const fn cancellation_sentence(reason: CancellationReason) -> &'static str {
     match reason {
         CancellationReason::ReservationExpired => {
-            "The payment took longer than we could hold the goods for you."
+            "The payment took longer than we could reserve the items for you."
         }
-        CancellationReason::StockUnavailable => "The goods were no longer available.",
+        CancellationReason::StockUnavailable => "The items were no longer available.",
     }
 }
 
-/// A day as a mail says it, in UTC.
-pub fn date(at: Timestamp) -> String {
+/// A date as an email shows it, in UTC.
+pub fn format_date(at: Timestamp) -> String {
     at.strftime("%-d %B %Y").to_string()
 }
 
 impl Message {
-    /// The template's name: that of its files.
+    /// The name of its template files.
     pub const fn template(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify-email",
@@ -175,11 +139,11 @@ impl Message {
         }
     }
 
-    /// A headline for a list.
+    /// The headline, in a list and in the email.
     pub const fn title(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "Verify your email address",
-            Self::ResetPassword { .. } => "Set a new password",
+            Self::ResetPassword { .. } => "Reset your password",
             Self::PasswordChanged { .. } => "Your password was changed",
             Self::EmailChanged { .. } => "Your email address was changed",
             Self::MfaEnabled { .. } => "Two-factor authentication is on",
@@ -192,29 +156,32 @@ impl Message {
         }
     }
 
-    /// One sentence for a list.
+    /// One or two sentences for a list.
     pub fn description(&self) -> String {
         match self {
-            Self::VerifyEmail { .. } => "We sent you a link to verify your address.".to_owned(),
-            Self::ResetPassword { .. } => "We sent you a link to set a new password.".to_owned(),
-            Self::PasswordChanged { .. } => "Your account has a new password.".to_owned(),
-            Self::EmailChanged { .. } => "Your account has a new email address.".to_owned(),
-            Self::MfaEnabled { .. } => "Signing in now takes a code as well.".to_owned(),
-            Self::MfaDisabled { .. } => "Signing in takes the password alone.".to_owned(),
-            Self::AccountClosed { erase_at } => {
-                format!("It will be erased on {}.", date(*erase_at))
+            Self::VerifyEmail { .. } => "We sent you a link to verify your email address.".into(),
+            Self::ResetPassword { .. } => "We sent you a link to reset your password.".into(),
+            Self::PasswordChanged { .. } => "Your account has a new password.".into(),
+            Self::EmailChanged { .. } => "Your account has a new email address.".into(),
+            Self::MfaEnabled { .. } => {
+                "Signing in now also requires a code from your authenticator app.".into()
             }
-            Self::AccountReopened => "It will not be erased.".to_owned(),
+            Self::MfaDisabled { .. } => "Signing in now requires your password alone.".into(),
+            Self::AccountClosed { erase_at } => {
+                format!("Your account will be erased on {}.", format_date(*erase_at))
+            }
+            Self::AccountReopened => "Your account will not be erased.".into(),
             Self::OrderConfirmed { total, .. } => format!("We received your payment of {total}."),
             Self::PaymentFailed { .. } | Self::OrderCancelled { .. } => {
-                format!("{} Nothing was charged.", self.reason().unwrap_or_default())
+                let reason = self.reason().unwrap_or_default();
+                format!("{reason} You have not been charged.")
             }
         }
     }
 
-    /// The address that the mail goes to, whatever the account's may be by the
-    /// time it goes; `None` when it goes to the account's address of then.
-    pub fn address(&self) -> Option<&str> {
+    /// The address that the message is sent to regardless of the account's: see
+    /// [`Message`].
+    pub fn fixed_address(&self) -> Option<&str> {
         match self {
             Self::VerifyEmail { email, .. }
             | Self::ResetPassword { email, .. }
@@ -230,24 +197,27 @@ impl Message {
         }
     }
 
-    /// Whether it is about the account, which a person is told of whatever they
-    /// want to hear otherwise.
-    pub const fn is_about_the_account(&self) -> bool {
+    /// Whether it is about the account itself, and is sent regardless of the
+    /// user's preferences.
+    pub const fn is_account_notice(&self) -> bool {
         !matches!(
             self,
             Self::OrderConfirmed { .. } | Self::PaymentFailed { .. } | Self::OrderCancelled { .. }
         )
     }
 
-    /// The subject of the mail.
     pub fn subject(&self, shop: &str) -> String {
         match self {
             Self::VerifyEmail { .. } => format!("Verify your email address for {shop}"),
-            Self::ResetPassword { .. } => format!("Set a new password for {shop}"),
+            Self::ResetPassword { .. } => format!("Reset your {shop} password"),
             Self::PasswordChanged { .. } => format!("Your {shop} password was changed"),
             Self::EmailChanged { .. } => format!("Your {shop} email address was changed"),
-            Self::MfaEnabled { .. } => format!("Two-factor authentication is on at {shop}"),
-            Self::MfaDisabled { .. } => format!("Two-factor authentication is off at {shop}"),
+            Self::MfaEnabled { .. } => {
+                format!("Two-factor authentication is on for your {shop} account")
+            }
+            Self::MfaDisabled { .. } => {
+                format!("Two-factor authentication is off for your {shop} account")
+            }
             Self::AccountClosed { .. } => format!("Your {shop} account is closed"),
             Self::AccountReopened => format!("Your {shop} account is open again"),
             Self::OrderConfirmed { .. } => format!("Your {shop} order is confirmed"),
@@ -256,7 +226,7 @@ impl Message {
         }
     }
 
-    /// Why, as a sentence, where something went wrong.
+    /// Why a payment failed or an order was cancelled, as a sentence.
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::VerifyEmail { .. }

@@ -5,7 +5,7 @@ mod message;
 mod notification;
 mod reaction;
 
-pub use contact::{Contact, Reach};
-pub use message::{Line, Message, PaymentFailure, date};
+pub use contact::{Contact, ContactState};
+pub use message::{Line, Message, PaymentFailure, format_date};
 pub use notification::{Notification, Status};
 pub use reaction::Reaction;

@@ -1,32 +1,25 @@
-//! A message that waits for, or had, its delivery.
+//! A message to a user, and its delivery.
 
 use contracts::{Envelope, events::Channel};
-use jiff::Timestamp;
-use kernel::{NotificationId, UserId};
+use kernel::{NotificationId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::Message;
 
-/// A message to one person through one channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
-    /// The id of the event that it tells of: the same event makes the same
-    /// notification, so writing it is what counts the event once.
+    /// The id of the event that it is about, so a repeated event makes the same
+    /// notification, and inserting it makes the event count once.
     pub id: NotificationId,
-    /// To whom.
     pub user_id: UserId,
-    /// Through what.
     pub channel: Channel,
-    /// What.
     pub message: Message,
-    /// The chain that it belongs to, from the first request on.
     pub correlation_id: String,
-    /// When it happened.
+    /// When the event happened.
     pub created_at: Timestamp,
 }
 
 impl Notification {
-    /// The e-mail about an event.
     pub fn email(event: &Envelope, user_id: UserId, message: Message) -> Self {
         Self {
             id: NotificationId::from(*event.id.as_uuid()),
@@ -39,19 +32,16 @@ impl Notification {
     }
 }
 
-/// How far a notification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It waits.
     Queued,
-    /// Somebody is delivering it, for a limited time.
+    /// An attempt to deliver it holds a claim.
     Sending,
-    /// The channel took it.
+    /// The channel accepted it.
     Sent,
-    /// The channel will never take it.
+    /// The channel rejected it for good.
     Failed,
-    /// The person does not want to hear of it through the channel. It is kept
-    /// for the list, and goes nowhere.
+    /// The user's preferences exclude the channel: it is listed, not delivered.
     Suppressed,
 }

@@ -1,4 +1,4 @@
-//! What the service does about an event.
+//! What the service does about each event.
 
 use contracts::{
     Envelope, ReadEventError,
@@ -9,39 +9,31 @@ use contracts::{
         UserVerificationRequested,
     },
 };
-
 use kernel::UserId;
 
 use super::{Contact, Message, Notification, PaymentFailure};
 
-/// What is to be done about one event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reaction {
-    /// Nothing: it is about something else.
     Ignore,
-    /// Keep how a person is reached.
-    Remember(Contact),
-    /// Keep how a new person is reached, and tell them something.
+    SaveContact(Contact),
+    /// Save a new user's contact data, and send the first notification.
     Welcome(Contact, Notification),
-    /// Forget somebody for good.
-    Forget(UserId),
-    /// Tell somebody something, who must be known by then and want to hear it.
-    Tell(Notification),
-    /// Tell whoever is at an address something, known or not.
-    Write(Notification),
+    Erase(UserId),
+    /// Notify a user whose contact data must be known, subject to their
+    /// preferences.
+    NotifyUser(Notification),
+    /// Notify the address that the event names, known or not.
+    NotifyAddress(Notification),
 }
 
 impl Reaction {
-    /// The reaction to an event. Placed and authorized orders are none: people
-    /// are told the outcome, once.
-    ///
-    /// # Errors
-    /// When the event's data is not what its type promises.
+    /// Placed and authorised orders cause none: users are told the outcome, once.
     pub fn to(event: &Envelope) -> Result<Self, ReadEventError> {
         if event.is::<UserRegistered>() {
             event.read().map(|data| welcome(event, data))
         } else if event.is::<UserUpdated>() {
-            event.read().map(|data| remember(event, data))
+            event.read().map(|data| save_contact(event, data))
         } else if event.is::<UserVerificationRequested>() {
             event.read().map(|data| verify(event, data))
         } else if event.is::<UserPasswordResetRequested>() {
@@ -61,7 +53,7 @@ impl Reaction {
         } else if event.is::<UserErased>() {
             event
                 .read()
-                .map(|data: UserErased| Self::Forget(data.user_id))
+                .map(|data: UserErased| Self::Erase(data.user_id))
         } else if event.is::<OrderConfirmed>() {
             event.read().map(|data| confirmed(event, data))
         } else if event.is::<OrderPaymentFailed>() {
@@ -89,8 +81,8 @@ fn welcome(event: &Envelope, data: UserRegistered) -> Reaction {
     Reaction::Welcome(contact, Notification::email(event, data.user_id, message))
 }
 
-fn remember(event: &Envelope, data: UserUpdated) -> Reaction {
-    Reaction::Remember(Contact {
+fn save_contact(event: &Envelope, data: UserUpdated) -> Reaction {
+    Reaction::SaveContact(Contact {
         user_id: data.user_id,
         email: data.email,
         name: data.name,
@@ -104,7 +96,7 @@ fn verify(event: &Envelope, data: UserVerificationRequested) -> Reaction {
         email: data.email,
         sealed_token: data.sealed_token,
     };
-    Reaction::Write(Notification::email(event, data.user_id, message))
+    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
 }
 
 fn reset(event: &Envelope, data: UserPasswordResetRequested) -> Reaction {
@@ -112,41 +104,42 @@ fn reset(event: &Envelope, data: UserPasswordResetRequested) -> Reaction {
         email: data.email,
         sealed_token: data.sealed_token,
     };
-    Reaction::Write(Notification::email(event, data.user_id, message))
+    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
 }
 
 fn password_changed(event: &Envelope, data: UserPasswordChanged) -> Reaction {
     let message = Message::PasswordChanged { email: data.email };
-    Reaction::Write(Notification::email(event, data.user_id, message))
+    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
 }
 
 fn email_changed(event: &Envelope, data: UserEmailChanged) -> Reaction {
     let email = data.previous_email;
     let message = Message::EmailChanged { email };
-    Reaction::Write(Notification::email(event, data.user_id, message))
+    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
 }
 
 fn mfa_enabled(event: &Envelope, data: UserMfaEnabled) -> Reaction {
     let message = Message::MfaEnabled { email: data.email };
-    Reaction::Write(Notification::email(event, data.user_id, message))
+    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
 }
 
 fn mfa_disabled(event: &Envelope, data: UserMfaDisabled) -> Reaction {
     let message = Message::MfaDisabled { email: data.email };
-    Reaction::Write(Notification::email(event, data.user_id, message))
+    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
 }
 
-/// What an admin closes is not told: the shop may have its reasons.
+/// An account that an admin closes has no erasure date, and its user is not
+/// notified: the shop may have its reasons.
 fn closed(event: &Envelope, data: &UserDeactivated) -> Reaction {
     data.erase_at.map_or(Reaction::Ignore, |erase_at| {
         let message = Message::AccountClosed { erase_at };
-        Reaction::Tell(Notification::email(event, data.user_id, message))
+        Reaction::NotifyUser(Notification::email(event, data.user_id, message))
     })
 }
 
 fn reopened(event: &Envelope, data: &UserReactivated) -> Reaction {
     let message = Message::AccountReopened;
-    Reaction::Tell(Notification::email(event, data.user_id, message))
+    Reaction::NotifyUser(Notification::email(event, data.user_id, message))
 }
 
 fn confirmed(event: &Envelope, data: OrderConfirmed) -> Reaction {
@@ -155,7 +148,7 @@ fn confirmed(event: &Envelope, data: OrderConfirmed) -> Reaction {
         lines: data.lines.into_iter().map(Into::into).collect(),
         total: data.total,
     };
-    Reaction::Tell(Notification::email(event, data.user_id, message))
+    Reaction::NotifyUser(Notification::email(event, data.user_id, message))
 }
 
 fn payment_failed(event: &Envelope, data: &OrderPaymentFailed) -> Reaction {
@@ -164,7 +157,7 @@ fn payment_failed(event: &Envelope, data: &OrderPaymentFailed) -> Reaction {
         total: data.total,
         reason: PaymentFailure::from_reason(&data.reason),
     };
-    Reaction::Tell(Notification::email(event, data.user_id, message))
+    Reaction::NotifyUser(Notification::email(event, data.user_id, message))
 }
 
 fn cancelled(event: &Envelope, data: &OrderCancelled) -> Reaction {
@@ -173,5 +166,5 @@ fn cancelled(event: &Envelope, data: &OrderCancelled) -> Reaction {
         total: data.total,
         reason: data.reason,
     };
-    Reaction::Tell(Notification::email(event, data.user_id, message))
+    Reaction::NotifyUser(Notification::email(event, data.user_id, message))
 }

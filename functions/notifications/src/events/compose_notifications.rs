@@ -1,15 +1,16 @@
-//! Turns what happened to accounts and orders into what people are told.
+//! `compose-notifications`: turns the events of accounts and orders into
+//! notifications, and keeps users' contact data.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::NotificationQueued};
-use dynamo::{StoreError, Table};
-use kernel::{Clock, UserId};
-use runtime::{Environment, Error, Function, Grant, grant};
+use dynamo::StoreError;
+use kernel::UserId;
+use runtime::{Error, Function, Grant, grant, queue};
 
 use crate::{
-    domain::{Contact, Notification, Reach, Reaction},
-    store::Store,
+    app::App,
+    domain::{Contact, ContactState, Notification, Reaction},
 };
 
 const NAME: &str = "compose-notifications";
@@ -20,91 +21,75 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:Query", "NotificationsTable"),
 ];
 
-/// The function.
 pub fn function() -> Function {
-    runtime::queue::consumer(NAME, GRANTS, Composer::start, compose_notifications)
+    queue::consumer(NAME, GRANTS, App::start, compose_notifications)
 }
 
-/// Composes notifications.
-pub struct Composer {
-    store: Store,
-    clock: Clock,
-}
-
-/// Why a notification was not composed.
 #[derive(Debug, thiserror::Error)]
-pub enum ComposeNotificationError {
-    /// The event about the order overtook the one about the account.
-    #[error("it is not known yet how user {0} is reached")]
+enum ComposeNotificationError {
+    /// An order's event overtook the one about the account.
+    #[error("the contact data of user {0} is not known yet")]
     UnknownUser(UserId),
-    /// The store failed.
-    #[error("compose a notification")]
+    #[error("read or write the notification")]
     Store(#[from] StoreError),
 }
 
-impl Composer {
-    async fn start(environment: Environment) -> Result<Self, Error> {
-        Ok(Self {
-            store: Store::new(Table::open(&environment).await?),
-            clock: Clock::System,
-        })
-    }
-
-    /// Waits, by failing, until the person is known; nobody when the person was
-    /// erased, who is told nothing more.
-    async fn known(&self, user_id: UserId) -> Result<Option<Contact>, ComposeNotificationError> {
-        match self.store.reach(user_id).await? {
-            Reach::At(contact) => Ok(Some(contact)),
-            Reach::Erased => Ok(None),
-            Reach::Unknown => Err(ComposeNotificationError::UnknownUser(user_id)),
+async fn compose_notifications(app: Arc<App>, event: Envelope) -> Result<(), Error> {
+    match Reaction::to(&event)? {
+        Reaction::Ignore => {}
+        Reaction::SaveContact(contact) => {
+            app.store.save_contact(&contact).await?;
+        }
+        Reaction::Welcome(contact, notification) => {
+            if app.store.save_contact(&contact).await? {
+                enqueue(&app, &notification, &event).await?;
+            }
+        }
+        Reaction::Erase(user_id) => app.store.erase(user_id, event.time).await?,
+        Reaction::NotifyAddress(notification) => {
+            if app.store.contact(notification.user_id).await? != ContactState::Erased {
+                enqueue(&app, &notification, &event).await?;
+            }
+        }
+        Reaction::NotifyUser(notification) => {
+            let Some(contact) = known_contact(&app, notification.user_id).await? else {
+                return Ok(());
+            };
+            if contact.wants_email() || notification.message.is_account_notice() {
+                enqueue(&app, &notification, &event).await?;
+            } else {
+                app.store.suppress(&notification).await?;
+            }
         }
     }
+    Ok(())
+}
 
-    async fn queue(
-        &self,
-        notification: &Notification,
-        because: &Envelope,
-    ) -> Result<(), ComposeNotificationError> {
-        let queued = NotificationQueued {
-            notification_id: notification.id,
-            user_id: notification.user_id,
-            channel: notification.channel,
-        };
-        let queued = Envelope::new(&queued, self.clock.now(), &because.cause(NAME));
-        // Queued now or before: either way it waits once.
-        self.store.queue(notification, &queued).await?;
-        Ok(())
+/// Returns `None` for an erased user. Fails while the user is unknown, so that
+/// the event is delivered again.
+async fn known_contact(
+    app: &App,
+    user_id: UserId,
+) -> Result<Option<Contact>, ComposeNotificationError> {
+    match app.store.contact(user_id).await? {
+        ContactState::Known(contact) => Ok(Some(contact)),
+        ContactState::Erased => Ok(None),
+        ContactState::Unknown => Err(ComposeNotificationError::UnknownUser(user_id)),
     }
 }
 
-/// Does about an event what [`Reaction`] says.
-pub async fn compose_notifications(composer: Arc<Composer>, event: Envelope) -> Result<(), Error> {
-    match Reaction::to(&event)? {
-        Reaction::Ignore => {}
-        Reaction::Remember(contact) => {
-            composer.store.remember(&contact).await?;
-        }
-        Reaction::Welcome(contact, notification) => {
-            if composer.store.remember(&contact).await? {
-                composer.queue(&notification, &event).await?;
-            }
-        }
-        Reaction::Forget(user_id) => composer.store.forget(user_id, event.time).await?,
-        Reaction::Write(notification) => {
-            if composer.store.reach(notification.user_id).await? != Reach::Erased {
-                composer.queue(&notification, &event).await?;
-            }
-        }
-        Reaction::Tell(notification) => {
-            let Some(contact) = composer.known(notification.user_id).await? else {
-                return Ok(());
-            };
-            if contact.wants_email() || notification.message.is_about_the_account() {
-                composer.queue(&notification, &event).await?;
-            } else {
-                composer.store.suppress(&notification).await?;
-            }
-        }
-    }
+async fn enqueue(
+    app: &App,
+    notification: &Notification,
+    trigger: &Envelope,
+) -> Result<(), ComposeNotificationError> {
+    let queued = NotificationQueued {
+        notification_id: notification.id,
+        user_id: notification.user_id,
+        channel: notification.channel,
+    };
+    let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));
+    let queued = Envelope::new(&queued, stamp);
+    app.store.enqueue(notification, &queued).await?;
     Ok(())
 }

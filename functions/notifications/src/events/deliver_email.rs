@@ -1,4 +1,4 @@
-//! Delivers the notifications that go by e-mail.
+//! `deliver-email`: sends the notifications whose channel is email.
 
 use std::sync::Arc;
 
@@ -6,28 +6,25 @@ use contracts::{
     Envelope,
     events::{Channel, NotificationQueued},
 };
-use dynamo::{StoreError, Table};
-use jiff::SignedDuration;
-use kernel::{Clock, NotificationId, UserId};
+use dynamo::StoreError;
+use kernel::{NotificationId, SignedDuration, UserId};
 use runtime::{
-    Environment, EnvironmentError, Error, Function, Grant, SealKey, aws::Aws, grant, log,
-    read_secret,
+    Environment, EnvironmentError, Error, Function, Grant, Host, SealKey, aws::Aws, grant, log,
+    queue, read_secret,
 };
-use uuid::Uuid;
 
 use crate::{
-    domain::{Message, Reach},
+    domain::{ContactState, Message},
     mail::{Mailer, Recipient, RenderMailError, Renderer, SendMailError, SesMailer},
-    store::{Claim, Claimed, Settled, Store},
+    store::{Claim, ClaimOutcome, DeliveryOutcome, Store},
 };
 
-/// How long a try may take before another one begins. Longer than the function
-/// may run (10 s), so that only a dead one loses its claim; shorter than the
-/// queue keeps a message from others (60 s), so that the next delivery of the
-/// message finds the way free.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// How long an attempt holds its notification. Longer than the function may run
+/// (10 s), so that only a dead one loses its claim; shorter than the visibility
+/// timeout of the queue (60 s), so that the next delivery of the event can claim.
+const CLAIM_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 const SHOP_NAME_DEFAULT: &str = "Emporium";
-/// What the users service seals its tokens for.
+/// The purpose for which the users service seals its tokens.
 const TOKEN_PURPOSE: &str = "email-token";
 
 const GRANTS: &[Grant] = &[
@@ -37,112 +34,109 @@ const GRANTS: &[Grant] = &[
     grant("ses:SendEmail", "MailIdentity"),
 ];
 
-/// The function.
 pub fn function() -> Function {
-    runtime::queue::consumer(
-        "deliver-email",
-        GRANTS,
-        Courier::from_environment,
-        deliver_email,
-    )
+    queue::consumer("deliver-email", GRANTS, EmailDelivery::start, deliver_email)
 }
 
-/// Delivers e-mails.
-#[derive(Clone)]
-pub struct Courier {
+struct EmailDelivery {
     store: Store,
-    renderer: Arc<Renderer>,
+    renderer: Renderer,
     mailer: Arc<dyn Mailer>,
-    clock: Clock,
+    host: Host,
 }
 
-/// Why a notification was not delivered this time.
 #[derive(Debug, thiserror::Error)]
-pub enum DeliverEmailError {
-    /// There is no such notification.
-    #[error("there is no notification {0}")]
-    Unknown(NotificationId),
-    /// Another try is under way, or died a moment ago.
-    #[error("another try to deliver notification {0} has not ended")]
+enum DeliverEmailError {
+    #[error("notification {0} does not exist")]
+    NotFound(NotificationId),
+    /// Another attempt is in progress, or has died and its claim has not expired.
+    #[error("another attempt to deliver notification {0} is in progress")]
     Busy(NotificationId),
-    /// Nobody knows where it goes.
-    #[error("it is not known how user {0} is reached")]
-    Unreachable(UserId),
-    /// The person was erased, and is to be told nothing.
-    #[error("the person was erased")]
+    #[error("the email address of user {0} is not known")]
+    UnknownUser(UserId),
+    #[error("the user has been erased")]
     Erased,
-    /// It could not be written.
     #[error(transparent)]
     Render(#[from] RenderMailError),
-    /// It could not be sent.
     #[error(transparent)]
     Send(#[from] SendMailError),
-    /// The store failed.
-    #[error("deliver an e-mail")]
+    #[error("read or write the notification")]
     Store(#[from] StoreError),
 }
 
-impl Courier {
-    /// A courier that sends through `mailer`.
-    pub fn new(store: Store, renderer: Renderer, mailer: Arc<dyn Mailer>, clock: Clock) -> Self {
-        Self {
-            store,
-            renderer: Arc::new(renderer),
-            mailer,
-            clock,
-        }
+async fn deliver_email(delivery: Arc<EmailDelivery>, event: Envelope) -> Result<(), Error> {
+    if !event.is::<NotificationQueued>() {
+        return Ok(());
     }
+    let queued: NotificationQueued = event.read()?;
+    let (user_id, id) = (queued.user_id, queued.notification_id);
+    match queued.channel {
+        Channel::Email => delivery.deliver(user_id, id).await?,
+    }
+    Ok(())
+}
 
-    async fn from_environment(environment: Environment) -> Result<Self, Error> {
-        let aws = Aws::from_environment(&environment)?;
+impl EmailDelivery {
+    async fn start(environment: Environment) -> Result<Self, Error> {
+        let (aws, host) = (
+            Aws::from_environment(&environment)?,
+            environment.host().clone(),
+        );
         let url = environment.require("PUBLIC_URL")?.parse();
         let url = url.map_err(|_| EnvironmentError::Unreadable {
             name: "PUBLIC_URL".to_owned(),
-            expected: "a URL as in https://shop.example",
+            expected: "a URL such as https://shop.example",
         })?;
-        let mailer = SesMailer::new(&aws.ses(), environment.require("MAIL_FROM")?);
+        let from = environment.require("MAIL_FROM")?;
+        let mailer = SesMailer::new(&aws.ses(), from, host.random().clone());
         let secrets = aws.secrets();
-        let (secret, table) = tokio::join!(
+        let (secret, store) = tokio::join!(
             read_secret(&secrets, environment.require("MAIL_SECRET")?),
-            Table::open(&environment)
+            Store::open(&environment)
         );
         let shop = environment.get("SHOP_NAME").unwrap_or(SHOP_NAME_DEFAULT);
-        let renderer = Renderer::new(shop, url, SealKey::new(secret?, TOKEN_PURPOSE))?;
-        let store = Store::new(table?);
-        Ok(Self::new(store, renderer, Arc::new(mailer), Clock::System))
+        let tokens = SealKey::new(secret?, TOKEN_PURPOSE, host.random().clone());
+        Ok(Self {
+            store: store?,
+            renderer: Renderer::new(shop, url, tokens)?,
+            mailer: Arc::new(mailer),
+            host,
+        })
     }
 
-    /// Delivers a notification that waits; does nothing when it was delivered.
+    /// Delivers a queued notification; does nothing once it has been delivered.
     async fn deliver(
         &self,
         user_id: UserId,
         notification_id: NotificationId,
     ) -> Result<(), DeliverEmailError> {
-        let now = self.clock.now();
+        let now = self.host.now();
         let claim = Claim {
             user_id,
             notification_id,
-            id: Uuid::new_v4(),
+            id: self.host.random().uuid(),
             now,
-            until: now.saturating_add(LEASE).unwrap_or(now),
+            until: now.saturating_add(CLAIM_LIFETIME).unwrap_or(now),
         };
         match self.store.claim(&claim).await? {
-            Claimed::Settled => Ok(()),
-            Claimed::Busy => Err(DeliverEmailError::Busy(notification_id)),
-            // It went with the person.
-            Claimed::Unknown if self.store.reach(user_id).await? == Reach::Erased => Ok(()),
-            Claimed::Unknown => Err(DeliverEmailError::Unknown(notification_id)),
-            Claimed::Yours {
+            ClaimOutcome::Granted {
                 message,
                 correlation_id,
             } => {
                 let sent = self.send(user_id, &message, &correlation_id).await;
                 self.settle(&claim, &message, &correlation_id, sent).await
             }
+            ClaimOutcome::Settled => Ok(()),
+            ClaimOutcome::Busy => Err(DeliverEmailError::Busy(notification_id)),
+            // Notifications are erased with their user.
+            ClaimOutcome::NotFound => match self.store.contact(user_id).await? {
+                ContactState::Erased => Ok(()),
+                _ => Err(DeliverEmailError::NotFound(notification_id)),
+            },
         }
     }
 
-    /// Writes and sends a mail; gives the name that the carrier gave it.
+    /// Renders and sends an email; returns the id that the mail provider assigned.
     async fn send(
         &self,
         user_id: UserId,
@@ -159,29 +153,24 @@ impl Courier {
         user_id: UserId,
         message: &Message,
     ) -> Result<Recipient, DeliverEmailError> {
-        let reach = self.store.reach(user_id).await?;
-        if reach == Reach::Erased {
-            return Err(DeliverEmailError::Erased);
-        }
-        if let Some(email) = message.address() {
-            // Without a name: nobody knows (yet) that the address is the person's.
-            return Ok(Recipient {
+        let contact = self.store.contact(user_id).await?;
+        match (contact, message.fixed_address()) {
+            (ContactState::Erased, _) => Err(DeliverEmailError::Erased),
+            // Without a name: the address may not be the user's.
+            (_, Some(email)) => Ok(Recipient {
                 email: email.to_owned(),
                 salutation: None,
-            });
-        }
-        match reach {
-            Reach::At(contact) => Ok(Recipient {
+            }),
+            (ContactState::Known(contact), None) => Ok(Recipient {
                 salutation: contact.salutation(),
                 email: contact.email,
             }),
-            Reach::Unknown | Reach::Erased => Err(DeliverEmailError::Unreachable(user_id)),
+            (ContactState::Unknown, None) => Err(DeliverEmailError::UnknownUser(user_id)),
         }
     }
 
-    /// Records how the try ended. When the record of a mail that was sent does
-    /// not get through, the mail will be sent again: SES has nothing that would
-    /// tell it that it is the same.
+    /// Records how the attempt ended. If the record of an email that was sent
+    /// is lost, the email is sent again: SES has no idempotency token.
     async fn settle(
         &self,
         claim: &Claim,
@@ -193,45 +182,30 @@ impl Courier {
         match sent {
             Ok(message_id) => {
                 tracing::info!(template, %notification_id, correlation_id, message_id, "email sent");
-                if !self.store.settle(claim, Settled::Sent).await? {
-                    tracing::warn!(%notification_id, correlation_id, "email sent by two tries");
+                if !self.store.settle(claim, DeliveryOutcome::Sent).await? {
+                    tracing::warn!(%notification_id, correlation_id, "email possibly sent twice");
                 }
                 Ok(())
             }
-            // It was composed while the person was being erased.
+            // The notification was composed while the user was being erased.
             Err(DeliverEmailError::Erased) => {
-                self.store.settle(claim, Settled::Erased).await?;
+                self.store.settle(claim, DeliveryOutcome::Erased).await?;
                 Ok(())
             }
-            Err(DeliverEmailError::Send(SendMailError::Refused { code })) => {
-                tracing::error!(template, %notification_id, correlation_id, code, "email refused");
-                self.store.settle(claim, Settled::Failed(&code)).await?;
+            Err(DeliverEmailError::Send(SendMailError::Rejected { code })) => {
+                tracing::error!(template, %notification_id, correlation_id, code, "email rejected");
+                let outcome = DeliveryOutcome::Failed(&code);
+                self.store.settle(claim, outcome).await?;
                 Ok(())
             }
             Err(error) => {
-                // The claim runs out by itself when it cannot be given back.
-                if let Err(unsettled) = self.store.settle(claim, Settled::Released).await {
-                    let error = log::chain(&unsettled);
+                // If the claim cannot be released, it expires.
+                if let Err(unsettled) = self.store.settle(claim, DeliveryOutcome::Released).await {
+                    let error = log::error_chain(&unsettled);
                     tracing::warn!(%notification_id, correlation_id, error, "claim not released");
                 }
                 Err(error)
             }
         }
     }
-}
-
-/// Delivers the notification that an event tells of, when it goes by e-mail.
-pub async fn deliver_email(courier: Arc<Courier>, event: Envelope) -> Result<(), Error> {
-    if !event.is::<NotificationQueued>() {
-        return Ok(());
-    }
-    let queued: NotificationQueued = event.read()?;
-    match queued.channel {
-        Channel::Email => {
-            courier
-                .deliver(queued.user_id, queued.notification_id)
-                .await?
-        }
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The service's consumers, one a file, and its relay.
+//! The queue consumers and the relay, one a file.
 
 pub mod compose_notifications;
 pub mod deliver_email;

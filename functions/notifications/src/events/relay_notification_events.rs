@@ -1,4 +1,4 @@
-//! Publishes the service's events.
+//! `relay-notification-events`: publishes the events of the outbox.
 
 use runtime::{Function, Grant, grant};
 
@@ -10,7 +10,6 @@ const GRANTS: &[Grant] = &[
     grant("sns:Publish", "NotificationsTopic"),
 ];
 
-/// The function.
 pub fn function() -> Function {
     dynamo::relay::function("relay-notification-events", GRANTS)
 }

@@ -1,21 +1,19 @@
-//! Links in mails.
+//! Links in emails.
 
 use std::fmt::Write;
 
-/// Where people find the shop: `https://shop.example`.
+/// The public address of the shop, such as `https://shop.example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
-/// A text is not the address of a shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must begin with https:// or http:// and have only characters of a URL without a query")]
+#[error("must begin with https:// or http:// and contain only characters of a URL without a query")]
 pub struct PublicUrlError;
 
 impl std::str::FromStr for PublicUrl {
     type Err = PublicUrlError;
 
-    /// Takes what can stand in HTML and in text as it is, so that a link that
-    /// begins with it needs no escaping.
+    /// Accepts only characters that need no escaping in HTML or plain text.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rest = text
             .strip_prefix("https://")
@@ -30,26 +28,23 @@ impl std::str::FromStr for PublicUrl {
 }
 
 impl PublicUrl {
-    /// Where a token proves an address.
     pub fn verify_email(&self, token: &str) -> String {
         format!("{}/verify-email?token={}", self.0, percent_encoded(token))
     }
 
-    /// Where a token lets a person set a new password.
     pub fn reset_password(&self, token: &str) -> String {
         format!("{}/reset-password?token={}", self.0, percent_encoded(token))
     }
 }
 
-/// A text as it may stand in a query (RFC 3986: all but the unreserved
-/// characters are encoded).
+/// Encodes all but the unreserved characters (RFC 3986, section 2.3).
 fn percent_encoded(text: &str) -> String {
     text.bytes()
         .fold(String::with_capacity(text.len()), |mut encoded, byte| {
             if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                 encoded.push(char::from(byte));
             } else {
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 let _ = write!(encoded, "%{byte:02X}");
             }
             encoded
@@ -61,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_cannot_leave_its_place_in_the_link() {
+    fn a_token_is_encoded_in_the_link() {
         let url: PublicUrl = "https://shop.example/".parse().unwrap();
         assert_eq!(
             url.verify_email("a+b/c=&x=1#\"<é"),
@@ -74,15 +69,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_plain_url_is_the_shops() {
-        for good in [
+    fn only_a_plain_url_is_accepted() {
+        for valid in [
             "http://localhost:3000",
             "https://a.example/shop",
             "http://[::1]:80",
         ] {
-            assert!(good.parse::<PublicUrl>().is_ok(), "{good}");
+            assert!(valid.parse::<PublicUrl>().is_ok(), "{valid}");
         }
-        for bad in [
+        for invalid in [
             "",
             "shop.example",
             "ftp://shop.example",
@@ -94,7 +89,11 @@ mod tests {
             "https://a b",
             "https://a<b",
         ] {
-            assert_eq!(bad.parse::<PublicUrl>(), Err(PublicUrlError), "{bad}");
+            assert_eq!(
+                invalid.parse::<PublicUrl>(),
+                Err(PublicUrlError),
+                "{invalid}"
+            );
         }
     }
 }

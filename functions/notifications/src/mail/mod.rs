@@ -1,5 +1,6 @@
-//! Mails: what they are ([`Mail`]), how they are written ([`Renderer`]), and
-//! who carries them ([`Mailer`], of which [`SesMailer`] is the one in use).
+//! Emails: what they consist of ([`Mail`]), how they are rendered
+//! ([`Renderer`]), and how they are sent ([`Mailer`], implemented by
+//! [`SesMailer`]).
 
 mod link;
 mod render;
@@ -11,38 +12,34 @@ pub use link::{PublicUrl, PublicUrlError};
 pub use render::{Recipient, RenderMailError, Renderer};
 pub use ses::SesMailer;
 
-/// A mail, ready to be sent.
+/// A rendered email.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// The address that it goes to.
     pub to: String,
-    /// Its subject.
     pub subject: String,
-    /// Its body as plain text.
+    /// The plain-text body.
     pub text: String,
-    /// Its body as HTML.
+    /// The HTML body.
     pub html: String,
-    /// The chain that it ends.
     pub correlation_id: String,
 }
 
-/// Carries mails: a third party, so a trait.
+/// A mail provider.
 pub trait Mailer: Send + Sync {
-    /// Sends a mail; gives the name that the carrier gave it.
+    /// Sends an email; returns the id that the provider assigned.
     fn send(&self, mail: Mail) -> BoxFuture<Result<String, SendMailError>>;
 }
 
-/// A mail was not sent, or is not known to be.
 #[derive(Debug, thiserror::Error)]
 pub enum SendMailError {
-    /// The carrier will never take it: the address, or the mail, is not
-    /// acceptable.
-    #[error("the mail is refused: {code}")]
-    Refused {
-        /// The carrier's code.
+    /// The address or the content is unacceptable: trying again is useless.
+    #[error("the email was rejected: {code}")]
+    Rejected {
+        /// The provider's code.
         code: String,
     },
-    /// It did not work this time.
-    #[error("the mail was not sent")]
+    /// The email was not sent, or may have been without a reply; trying again
+    /// may succeed.
+    #[error("the email could not be sent")]
     Failed(#[source] runtime::Error),
 }

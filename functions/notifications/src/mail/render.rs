@@ -1,12 +1,11 @@
-//! Writes mails from messages. The templates stand in `src/templates`, two for
-//! each message: plain text, and HTML that is escaped by itself.
+//! Renders messages as emails. Each has two templates in `src/templates`: plain
+//! text, and HTML with automatic escaping.
 
-use kernel::Money;
 use minijinja::{Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig};
 use runtime::{SealKey, SealedError};
 
 use super::{Mail, PublicUrl};
-use crate::domain::{Line, Message, date};
+use crate::domain::{Line, Message, format_date};
 
 macro_rules! templates {
     ($($name:literal),+ $(,)?) => {
@@ -41,16 +40,13 @@ const TEMPLATES: [(&str, &str); 24] = templates![
     "order-cancelled.txt",
 ];
 
-/// Who a mail goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
-    /// The address.
     pub email: String,
-    /// The name to begin with, when there is one that may be used.
+    /// The name to greet the recipient with.
     pub salutation: Option<String>,
 }
 
-/// Writes mails.
 pub struct Renderer {
     templates: Environment<'static>,
     shop: String,
@@ -58,30 +54,26 @@ pub struct Renderer {
     tokens: SealKey,
 }
 
-/// A mail could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderMailError {
-    /// The token in it cannot be opened.
-    #[error("open the token")]
+    #[error("unseal the token")]
     Token(#[from] SealedError),
-    /// A template is at fault.
-    #[error("write the mail")]
+    #[error("render the template")]
     Template(#[from] minijinja::Error),
-    /// A line comes to more money than there is.
-    #[error("add up a line")]
+    #[error("calculate the total of a line")]
     Money(#[from] kernel::MoneyError),
 }
 
 impl Renderer {
-    /// A renderer for a shop of that name at that address; `tokens` opens what
-    /// the users service sealed.
+    /// `shop` is the shop's name, `url` its address; `tokens` unseals what the
+    /// users service sealed.
     ///
     /// # Errors
-    /// When a template does not parse, which a test would have found.
+    /// When a template cannot be parsed, which a test would have shown.
     pub fn new(shop: &str, url: PublicUrl, tokens: SealKey) -> Result<Self, RenderMailError> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        // A line that has only a statement leaves no line.
+        // A line with nothing but a statement leaves no empty line.
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
             .lstrip_blocks(true)
@@ -98,10 +90,6 @@ impl Renderer {
         })
     }
 
-    /// Writes the mail that tells a recipient a message.
-    ///
-    /// # Errors
-    /// See [`RenderMailError`].
     pub fn render(
         &self,
         message: &Message,
@@ -114,26 +102,26 @@ impl Renderer {
             name => recipient.salutation,
             title => message.title(),
             reason => message.reason(),
-            ..self.about(message)?
+            ..self.message_context(message)?
         };
-        let write = |kind: &str| {
+        let render = |kind: &str| {
             let template = format!("{}.{kind}", message.template());
             self.templates.get_template(&template)?.render(&context)
         };
         Ok(Mail {
             to: recipient.email,
-            text: write("txt")?,
-            html: write("html")?,
+            text: render("txt")?,
+            html: render("html")?,
             subject,
             correlation_id: correlation_id.to_owned(),
         })
     }
 
-    /// What the message's own template shows.
-    fn about(&self, message: &Message) -> Result<Value, RenderMailError> {
+    /// The variables of the message's own template.
+    fn message_context(&self, message: &Message) -> Result<Value, RenderMailError> {
         Ok(match message {
             Message::VerifyEmail { sealed_token, .. } => {
-                // Safe as it is: see `PublicUrl`.
+                // Needs no escaping: see `PublicUrl`.
                 let link = self.url.verify_email(&self.tokens.open(sealed_token)?);
                 context! { link => Value::from_safe_string(link) }
             }
@@ -144,37 +132,33 @@ impl Renderer {
             Message::PasswordChanged { .. }
             | Message::EmailChanged { .. }
             | Message::MfaEnabled { .. }
-            | Message::MfaDisabled { .. } => context! {},
-            Message::AccountClosed { erase_at } => context! { date => date(*erase_at) },
-            Message::AccountReopened => context! {},
+            | Message::MfaDisabled { .. }
+            | Message::AccountReopened => context! {},
+            Message::AccountClosed { erase_at } => context! { date => format_date(*erase_at) },
             Message::OrderConfirmed {
                 order_id,
                 lines,
                 total,
             } => {
-                let lines: Result<Vec<Value>, _> = lines.iter().map(line).collect();
-                context! { order_id => order_id.to_string(), lines => lines?, total => money(*total) }
+                let lines: Result<Vec<Value>, _> = lines.iter().map(line_context).collect();
+                context! { order_id => order_id.to_string(), lines => lines?, total => total.to_string() }
             }
             Message::PaymentFailed {
                 order_id, total, ..
             }
             | Message::OrderCancelled {
                 order_id, total, ..
-            } => context! { order_id => order_id.to_string(), total => money(*total) },
+            } => context! { order_id => order_id.to_string(), total => total.to_string() },
         })
     }
 }
 
-fn line(line: &Line) -> Result<Value, kernel::MoneyError> {
+fn line_context(line: &Line) -> Result<Value, kernel::MoneyError> {
     let total = line.unit_price.checked_mul(line.quantity)?;
     Ok(context! {
         name => line.name.as_str(),
         quantity => line.quantity,
-        unit_price => money(line.unit_price),
-        total => money(total),
+        unit_price => line.unit_price.to_string(),
+        total => total.to_string(),
     })
-}
-
-fn money(amount: Money) -> String {
-    amount.to_string()
 }

@@ -1,4 +1,4 @@
-//! Amazon SES, the carrier of mails.
+//! Amazon SES.
 
 use std::time::Duration;
 
@@ -9,36 +9,35 @@ use aws_sdk_ses::{
     operation::send_email::{SendEmailError, builders::SendEmailFluentBuilder},
     types::{Body, Content, Destination, Message, MessageTag},
 };
-use runtime::{BoxFuture, metrics::Dependency};
+use runtime::{BoxFuture, Random, metrics::Dependency};
 
 use super::{Mail, Mailer, SendMailError};
 
-/// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// For one call. Longer than for other calls: one that is given up may have
-/// sent the mail, which then is sent again. Functions have 10 s.
+/// Longer than for other calls: one that times out may have sent the email,
+/// which is then sent again. Functions have 10 s.
 const SEND_TIMEOUT: Duration = Duration::from_secs(4);
-/// Tries while SES says that mails come too fast; a sandbox takes one a second.
+/// Attempts while SES throttles; its sandbox accepts one email a second.
 const ATTEMPTS_MAX: u32 = 4;
-/// The first wait then, in milliseconds; each next one is twice as long.
-const BACK_OFF_MS: u64 = 250;
-/// The longest value of a tag (a limit of SES).
+/// The minimum wait before the second attempt; it doubles with each further one,
+/// and jitter adds up to as much again.
+const BACK_OFF: Duration = Duration::from_millis(250);
+/// The longest value of a tag, in characters (a limit of SES).
 const TAG_LENGTH_MAX: usize = 255;
 
-/// Sends through SES.
 #[derive(Clone, Debug)]
 pub struct SesMailer {
     client: Client,
     from: String,
+    random: Random,
 }
 
 impl SesMailer {
-    /// A mailer that sends from `from`, an identity that SES has verified.
+    /// Sends from `from`, an identity that SES has verified.
     ///
-    /// The SDK's own repetition is switched off. SES has no idempotency token:
-    /// a mail whose reply is lost would be sent twice within one try, without
-    /// anybody's notice.
-    pub fn new(client: &Client, from: &str) -> Self {
+    /// The SDK's own retries are disabled. SES has no idempotency token: an email
+    /// whose reply is lost would be sent twice in one attempt, unnoticed.
+    pub fn new(client: &Client, from: &str, random: Random) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(SEND_TIMEOUT)
@@ -51,6 +50,7 @@ impl SesMailer {
         Self {
             client: Client::from_conf(config.build()),
             from: from.to_owned(),
+            random,
         }
     }
 
@@ -76,7 +76,7 @@ impl SesMailer {
         if mail.correlation_id.is_empty() {
             return Ok(request);
         }
-        // Shows in SES's own delivery events; `SendEmail` sets no headers.
+        // SES adds it to its delivery events; `SendEmail` cannot set headers.
         let tag = MessageTag::builder()
             .name("correlation-id")
             .value(tag_value(&mail.correlation_id))
@@ -96,13 +96,12 @@ impl Mailer for SesMailer {
                 match request.clone().send().await {
                     Ok(sent) => return Ok(sent.message_id),
                     Err(error) if attempt < ATTEMPTS_MAX && is_throttled(&error) => {
-                        let most = BACK_OFF_MS << attempt;
-                        let wait = Duration::from_millis(fastrand::u64(most / 2..=most));
-                        tokio::time::sleep(wait).await;
+                        let wait = BACK_OFF * 2_u32.pow(attempt - 1);
+                        tokio::time::sleep(wait + mailer.random.jitter(wait)).await;
                         attempt += 1;
                     }
                     Err(error) => {
-                        let error = judge(error);
+                        let error = classify(error);
                         if matches!(error, SendMailError::Failed(_)) {
                             Dependency::Ses.failed();
                         }
@@ -114,20 +113,20 @@ impl Mailer for SesMailer {
     }
 }
 
-/// Whether SES refused only because of the pace: then nothing was sent.
+/// Whether SES rejected the email only because of the rate: nothing was sent.
 fn is_throttled(error: &SdkError<SendEmailError>) -> bool {
     matches!(error.code(), Some("Throttling" | "ThrottlingException"))
 }
 
-/// Tells what will never be sent from what may be sent later. That an identity
-/// is not verified is the operator's to mend, so such mails wait. Of what SES
-/// says only the code is kept: its sentences name the address.
-fn judge(error: SdkError<SendEmailError>) -> SendMailError {
+/// Distinguishes rejections from failures that may pass. An unverified identity
+/// is for the operator to fix, so such emails wait in the queue. Of SES's reply
+/// only the code is kept: its message contains the address.
+fn classify(error: SdkError<SendEmailError>) -> SendMailError {
     let unverified = error
         .message()
         .is_some_and(|text| text.contains("is not verified"));
     match (error.code().map(str::to_owned), error) {
-        (Some(code), _) if is_final(&code) && !unverified => SendMailError::Refused { code },
+        (Some(code), _) if is_final(&code) && !unverified => SendMailError::Rejected { code },
         (Some(code), _) => SendMailError::Failed(code.into()),
         (None, SdkError::ServiceError(context)) => {
             let status = context.raw().status().as_u16();
@@ -141,7 +140,7 @@ fn is_final(code: &str) -> bool {
     matches!(code, "MessageRejected" | "InvalidParameterValue")
 }
 
-/// An id as a tag's value, which may have letters, digits, `_` and `-` only.
+/// A tag value may contain only letters, digits, `_` and `-`.
 fn tag_value(id: &str) -> String {
     id.chars()
         .take(TAG_LENGTH_MAX)

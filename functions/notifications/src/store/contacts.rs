@@ -1,13 +1,13 @@
-//! How people are reached.
+//! Users' contact data, and its erasure.
 
 use contracts::events::Preferences;
 use dynamo::{CommitError, Expression, Key, StoreError};
-use jiff::{Timestamp, fmt::serde::timestamp::millisecond::required as millisecond};
-use kernel::UserId;
+use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
+use kernel::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{NOTIFICATION, Store, contact_key};
-use crate::domain::{Contact, Reach};
+use super::{NOTIFICATION_PREFIX, Store, contact_key};
+use crate::domain::{Contact, ContactState};
 
 #[derive(Serialize, Deserialize)]
 struct ContactItem {
@@ -19,32 +19,28 @@ struct ContactItem {
     preferences: Option<Preferences>,
     #[serde(with = "millisecond")]
     updated_at: Timestamp,
-    /// Whether the person was erased: then there is nothing else here, and it
-    /// stays, so that an event that comes late does not bring the person back.
+    /// The item of an erased user stays, emptied, so that a late event does not
+    /// restore the contact data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     erased: bool,
 }
 
-/// Notifications that are removed together.
-const FORGOTTEN_PAGE: i32 = 100;
-/// How often that is done in one call, at some 30 ms each: within the
-/// function's ten seconds, for 10,000 notifications.
-const FORGOTTEN_PAGES_MAX: u32 = 100;
-
 #[derive(Deserialize)]
-struct Told {
+struct NotificationKey {
     pk: String,
     sk: String,
 }
 
+/// Notifications that are deleted together.
+const ERASE_PAGE: usize = 100;
+/// Pages of one call, at some 30 ms each: 10,000 notifications within the
+/// function's ten seconds.
+const ERASE_PAGES_MAX: u32 = 100;
+
 impl Store {
-    /// Keeps how a person is reached, unless something newer is known: events
-    /// come in any order, and more than once. Gives false for somebody who was
-    /// erased.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn remember(&self, contact: &Contact) -> Result<bool, StoreError> {
+    /// Saves contact data unless newer data is known: events arrive in any
+    /// order, and more than once. Returns `false` for an erased user.
+    pub async fn save_contact(&self, contact: &Contact) -> Result<bool, StoreError> {
         let key = contact_key(contact.user_id);
         let item = ContactItem {
             pk: key.pk,
@@ -59,24 +55,21 @@ impl Store {
             .value(":updated_at", contact.updated_at.as_millisecond());
         match self.table.put(&item, newer).await {
             Ok(()) => Ok(true),
-            Err(CommitError::Refused(refused)) => {
-                let known: Option<ContactItem> = refused.item("item")?;
+            Err(CommitError::ConditionFailed(failed)) => {
+                let known: Option<ContactItem> = failed.item("item")?;
                 Ok(known.is_none_or(|known| !known.erased))
             }
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 
-    /// How a person is reached.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn reach(&self, user_id: UserId) -> Result<Reach, StoreError> {
+    /// Reads what is known of a user, strongly consistent.
+    pub async fn contact(&self, user_id: UserId) -> Result<ContactState, StoreError> {
         let item: Option<ContactItem> = self.table.get(contact_key(user_id)).await?;
         Ok(match item {
-            None => Reach::Unknown,
-            Some(item) if item.erased => Reach::Erased,
-            Some(item) => Reach::At(Contact {
+            None => ContactState::Unknown,
+            Some(item) if item.erased => ContactState::Erased,
+            Some(item) => ContactState::Known(Contact {
                 user_id,
                 email: item.email,
                 name: item.name,
@@ -86,13 +79,13 @@ impl Store {
         })
     }
 
-    /// Forgets a person for good: how they are reached, and all that they were
-    /// told. Safe to do again, from wherever it broke off.
+    /// Erases a user's contact data and notifications. Idempotent, and safe to
+    /// repeat after a partial failure.
     ///
     /// # Errors
-    /// When the store fails, or there is more than one call removes; then
-    /// calling again goes on.
-    pub async fn forget(&self, user_id: UserId, now: Timestamp) -> Result<(), StoreError> {
+    /// When the store fails, or there are more notifications than one call
+    /// deletes; another call continues.
+    pub async fn erase(&self, user_id: UserId, now: Timestamp) -> Result<(), StoreError> {
         let key = contact_key(user_id);
         let pk = key.pk.clone();
         let erased = ContactItem {
@@ -105,20 +98,23 @@ impl Store {
             erased: true,
         };
         match self.table.put(&erased, Expression::default()).await {
-            Ok(()) | Err(CommitError::Refused(_)) => {}
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error),
         }
-        for _ in 0..FORGOTTEN_PAGES_MAX {
-            let told: Vec<Told> = self.table.list(&pk, NOTIFICATION, FORGOTTEN_PAGE).await?;
-            if told.is_empty() {
+        for _ in 0..ERASE_PAGES_MAX {
+            let page: Vec<NotificationKey> = self
+                .table
+                .list(&pk, NOTIFICATION_PREFIX, ERASE_PAGE)
+                .await?;
+            if page.is_empty() {
                 return Ok(());
             }
-            let keys = told.into_iter().map(|told| Key::new(told.pk, told.sk));
+            let keys = page.into_iter().map(|key| Key::new(key.pk, key.sk));
             self.table.delete_many(keys.collect()).await?;
         }
         Err(StoreError::Contended {
-            operation: "forget a person",
-            attempts: FORGOTTEN_PAGES_MAX,
+            operation: "erase a user",
+            attempts: ERASE_PAGES_MAX,
         })
     }
 }

@@ -1,80 +1,67 @@
-//! The way of a notification through its delivery. Each step is one
-//! conditional write that is safe to make twice.
+//! The transitions of a notification while it is delivered. Each is one
+//! conditional write that is safe to repeat.
 
-use dynamo::{CommitError, Expression, Refused, StoreError};
-use jiff::Timestamp;
-use kernel::{NotificationId, UserId};
+use dynamo::{CommitError, ConditionFailed, Expression, StoreError};
+use kernel::{NotificationId, Timestamp, UserId};
 use serde::{Deserialize, de::IgnoredAny};
 use uuid::Uuid;
 
 use super::{Store, notification_key};
 use crate::domain::{Message, Status};
 
-/// One try to deliver one notification. Only who holds it may settle the
-/// notification, and only until `until` is it held against others.
+/// One attempt to deliver a notification. Only the attempt that holds the claim
+/// may settle the notification.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// Whose notification.
     pub user_id: UserId,
-    /// Which.
     pub notification_id: NotificationId,
-    /// Names this try; made for it.
+    /// Unique to the attempt.
     pub id: Uuid,
-    /// When it begins.
     pub now: Timestamp,
-    /// When others may try.
+    /// When another attempt may take over.
     pub until: Timestamp,
 }
 
-/// What became of a claim.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Claimed {
-    /// It holds: deliver this.
-    Yours {
-        /// What to deliver.
+pub enum ClaimOutcome {
+    Granted {
         message: Message,
-        /// The chain that it belongs to.
         correlation_id: String,
     },
-    /// There is nothing left to do.
+    /// The delivery has ended.
     Settled,
-    /// Another try is under way, or died less than a moment ago.
+    /// Another attempt holds an unexpired claim.
     Busy,
-    /// There is no such notification.
-    Unknown,
+    NotFound,
 }
 
-/// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled<'a> {
-    /// The channel took it.
+pub enum DeliveryOutcome<'a> {
+    /// The channel accepted the message.
     Sent,
-    /// The channel will never take it, for this reason.
+    /// The channel rejected it for good, for this reason.
     Failed(&'a str),
-    /// It goes to nobody any more, and what it said is not kept.
+    /// The user has been erased; the message's data is removed.
     Erased,
-    /// It did not work this time.
+    /// The attempt failed; another may succeed.
     Released,
 }
 
 #[derive(Deserialize)]
-struct Pending {
+struct ClaimedItem {
     #[serde(flatten)]
     message: Message,
     correlation_id: String,
 }
 
 #[derive(Deserialize)]
-struct Progress {
+struct ItemStatus {
     status: Status,
 }
 
 impl Store {
-    /// Claims a notification that waits, or whose last claim ran out.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+    /// Claims a notification that is queued, or whose last claim has expired.
+    pub async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         // The third alternative is this very claim, whose reply was lost.
         let expression = Expression::update(
             "SET #status = :sending, claim_id = :claim, sending_until = :until",
@@ -89,42 +76,45 @@ impl Store {
         .value(":until", claim.until.as_millisecond())
         .value(":now", claim.now.as_millisecond());
         let key = notification_key(claim.user_id, claim.notification_id);
-        match self.table.update::<Pending>(key, expression).await {
-            Ok(pending) => Ok(Claimed::Yours {
-                message: pending.message,
-                correlation_id: pending.correlation_id,
+        match self.table.update::<ClaimedItem>(key, expression).await {
+            Ok(claimed) => Ok(ClaimOutcome::Granted {
+                message: claimed.message,
+                correlation_id: claimed.correlation_id,
             }),
-            Err(CommitError::Refused(refused)) => why_not(&refused),
+            Err(CommitError::ConditionFailed(failed)) => outcome_of(&failed),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 
-    /// Ends a claim. Gives whether it still held: when it had run out and
-    /// another try took over, that one decides.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn settle(&self, claim: &Claim, settled: Settled<'_>) -> Result<bool, StoreError> {
-        let expression = match settled {
-            Settled::Sent => {
+    /// Settles a claimed notification. Returns whether the claim still held;
+    /// after it has expired, the attempt that took over decides.
+    pub async fn settle(
+        &self,
+        claim: &Claim,
+        outcome: DeliveryOutcome<'_>,
+    ) -> Result<bool, StoreError> {
+        let expression = match outcome {
+            DeliveryOutcome::Sent => {
                 Expression::update("SET #status = :status, settled_at = :now REMOVE sending_until")
                     .value(":status", Status::Sent)
                     .value(":now", claim.now.as_millisecond())
             }
-            Settled::Failed(reason) => Expression::update(
+            DeliveryOutcome::Failed(reason) => Expression::update(
                 "SET #status = :status, settled_at = :now, failure = :reason REMOVE sending_until",
             )
             .value(":status", Status::Failed)
             .value(":now", claim.now.as_millisecond())
             .value(":reason", reason),
-            Settled::Erased => Expression::update(
+            DeliveryOutcome::Erased => Expression::update(
                 "SET #status = :status, settled_at = :now REMOVE sending_until, #data",
             )
             .name("#data", "data")
             .value(":status", Status::Failed)
             .value(":now", claim.now.as_millisecond()),
-            Settled::Released => Expression::update("SET #status = :status REMOVE sending_until")
-                .value(":status", Status::Queued),
+            DeliveryOutcome::Released => {
+                Expression::update("SET #status = :status REMOVE sending_until")
+                    .value(":status", Status::Queued)
+            }
         };
         let expression = expression
             .only_when("claim_id = :claim")
@@ -133,18 +123,19 @@ impl Store {
         let key = notification_key(claim.user_id, claim.notification_id);
         match self.table.update::<IgnoredAny>(key, expression).await {
             Ok(_) => Ok(true),
-            Err(CommitError::Refused(_)) => Ok(false),
+            Err(CommitError::ConditionFailed(_)) => Ok(false),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 }
 
-fn why_not(refused: &Refused) -> Result<Claimed, StoreError> {
-    let progress: Option<Progress> = refused.item("item")?;
-    Ok(match progress.map(|progress| progress.status) {
-        None => Claimed::Unknown,
-        Some(Status::Sent | Status::Failed | Status::Suppressed) => Claimed::Settled,
-        // `Queued` cannot refuse a claim; were it to, coming again is right.
-        Some(Status::Sending | Status::Queued) => Claimed::Busy,
+fn outcome_of(failed: &ConditionFailed) -> Result<ClaimOutcome, StoreError> {
+    let item: Option<ItemStatus> = failed.item("item")?;
+    Ok(match item.map(|item| item.status) {
+        None => ClaimOutcome::NotFound,
+        Some(Status::Sent | Status::Failed | Status::Suppressed) => ClaimOutcome::Settled,
+        // A queued notification cannot fail the condition; if one did,
+        // delivering the event again would be right.
+        Some(Status::Sending | Status::Queued) => ClaimOutcome::Busy,
     })
 }

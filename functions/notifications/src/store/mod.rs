@@ -1,39 +1,39 @@
-//! The notifications table. All of a person's items are in one partition,
+//! The notifications table. All of a user's items are in one partition,
 //! `USER#<user id>`:
 //!
-//! | sk | what |
+//! | sk | item |
 //! |---|---|
-//! | `CONTACT` | how the person is reached |
+//! | `CONTACT` | the user's contact data |
 //! | `NOTIFICATION#<id>` | a notification; ids are UUIDv7, so they sort by time |
-//! | `EVENT#<event id>` | an event that waits to be published, or was |
+//! | `EVENT#<event id>` | an event of the outbox |
 
 mod contacts;
 mod deliveries;
 mod listing;
 mod notifications;
 
-use dynamo::{Key, Shape, Table};
+use dynamo::{Key, Table, TableSchema};
 use kernel::{NotificationId, UserId};
+use runtime::{Environment, Error};
 
-pub use deliveries::{Claim, Claimed, Settled};
-pub use listing::Listed;
-pub use notifications::Queued;
+pub use deliveries::{Claim, ClaimOutcome, DeliveryOutcome};
+pub use listing::ListedNotification;
+pub use notifications::EnqueueOutcome;
 
-/// The table's indexes: none beside that of the outbox.
-pub const SHAPE: Shape = Shape { indexes: &[] };
+pub const SCHEMA: TableSchema = TableSchema { indexes: &[] };
 
-const NOTIFICATION: &str = "NOTIFICATION#";
+const NOTIFICATION_PREFIX: &str = "NOTIFICATION#";
 
-/// The service's table.
 #[derive(Clone, Debug)]
 pub struct Store {
     table: Table,
 }
 
 impl Store {
-    /// The store in a table.
-    pub const fn new(table: Table) -> Self {
-        Self { table }
+    /// Opens the table in `TABLE`.
+    pub async fn open(environment: &Environment) -> Result<Self, Error> {
+        let table = Table::open(environment).await?;
+        Ok(Self { table })
     }
 }
 
@@ -46,5 +46,5 @@ fn contact_key(user_id: UserId) -> Key {
 }
 
 fn notification_key(user_id: UserId, id: NotificationId) -> Key {
-    Key::new(partition(user_id), format!("{NOTIFICATION}{id}"))
+    Key::new(partition(user_id), format!("{NOTIFICATION_PREFIX}{id}"))
 }

@@ -1,21 +1,19 @@
-//! New notifications, each with the event that it waits.
+//! New notifications.
 
 use contracts::{Envelope, events::Channel};
 use dynamo::{CommitError, Expression, Keep, StoreError};
-use jiff::{Timestamp, fmt::serde::timestamp::millisecond::required as millisecond};
+use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
+use kernel::Timestamp;
 use serde::Serialize;
 
 use super::{Store, notification_key};
 use crate::domain::{Message, Notification, Status};
 
-/// What became of a notification that was to be queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queued {
-    /// It waits now.
-    Now,
-    /// It was queued before: the event came twice, or the reply of the first
-    /// try was lost.
-    Before,
+pub enum EnqueueOutcome {
+    Enqueued,
+    /// The event was delivered twice, or the reply to the first write was lost.
+    AlreadyEnqueued,
 }
 
 #[derive(Serialize)]
@@ -24,8 +22,8 @@ struct NotificationItem<'a> {
     sk: String,
     #[serde(flatten)]
     message: &'a Message,
-    // Kept, so that a list can show notifications whose template it does not
-    // know (yet, or any more).
+    // Stored, so that a list can show notifications whose template this version
+    // of the code does not know.
     title: &'static str,
     description: String,
     channel: Channel,
@@ -53,43 +51,37 @@ impl<'a> NotificationItem<'a> {
 }
 
 impl Store {
-    /// Keeps a notification that goes nowhere, unless it is there: when the
-    /// event comes again after the person has changed their mind, what was
-    /// decided first stays.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Records a notification that is not delivered, unless it exists: a
+    /// repeated event does not revise an earlier decision after the user has
+    /// changed their preferences.
     pub async fn suppress(&self, notification: &Notification) -> Result<(), StoreError> {
         let item = NotificationItem::new(notification, Status::Suppressed);
-        let new = Expression::when("attribute_not_exists(pk)");
-        match self.table.put(&item, new).await {
-            Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+        let is_new = Expression::when("attribute_not_exists(pk)");
+        match self.table.put(&item, is_new).await {
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 
-    /// Writes a notification and the event that it waits, both or neither. The
-    /// notification's id is the id of what it tells of, so there is only ever
-    /// one of it, and only one event.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn queue(
+    /// Records a notification together with its `notification.queued` event.
+    /// The notification has the id of the event it is about, so there is only
+    /// ever one of both.
+    pub async fn enqueue(
         &self,
         notification: &Notification,
         queued: &Envelope,
-    ) -> Result<Queued, StoreError> {
+    ) -> Result<EnqueueOutcome, StoreError> {
         let item = NotificationItem::new(notification, Status::Queued);
         let pk = item.pk.clone();
-        let transaction = self.table.transaction().insert("notification", &item);
         let event_sk = format!("EVENT#{}", queued.id);
-        match transaction
-            .announce(&pk, &event_sk, queued, Keep::ThirtyDays)
-            .commit()
-            .await
-        {
-            Ok(()) => Ok(Queued::Now),
-            Err(CommitError::Refused(_)) => Ok(Queued::Before),
+        let transaction = self
+            .table
+            .transaction()
+            .insert("notification", &item)
+            .announce(&pk, &event_sk, queued, Keep::ThirtyDays);
+        match transaction.commit().await {
+            Ok(()) => Ok(EnqueueOutcome::Enqueued),
+            Err(CommitError::ConditionFailed(_)) => Ok(EnqueueOutcome::AlreadyEnqueued),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

@@ -7,19 +7,24 @@ use contracts::{
     },
 };
 use futures_util::future::join_all;
-use kernel::{OrderId, PaymentId, UserId};
-use notifications::{domain::Reach, store::Queued};
+use kernel::UserId;
+use notifications::{
+    domain::{ContactState, Reaction},
+    store::EnqueueOutcome,
+};
 
-use crate::desk::{
-    CORRELATION, Desk, EMAIL, at, confirmed, dollars, event, payment_failed, registered,
-    registered_as, seal_key, updated,
+use crate::{
+    events::{
+        CORRELATION, confirmed, dollars, event, payment_failed, registered, registered_as, updated,
+    },
+    fixture::{EMAIL, TestNotifications, at, seal_key},
 };
 
 fn cancelled(user_id: UserId) -> Envelope {
     let data = OrderCancelled {
-        order_id: OrderId::generate(),
+        order_id: testkit::new_id(),
         user_id,
-        payment_id: PaymentId::generate(),
+        payment_id: testkit::new_id(),
         total: dollars(500),
         reason: CancellationReason::ReservationExpired,
     };
@@ -27,18 +32,18 @@ fn cancelled(user_id: UserId) -> Envelope {
 }
 
 #[tokio::test]
-async fn each_event_makes_one_notification_and_the_event_that_it_waits() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+async fn each_event_makes_one_notification_with_its_queued_event() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
     let events = [
         registered(user_id),
         confirmed(user_id),
         payment_failed(user_id, "card_declined"),
         cancelled(user_id),
     ];
-    desk.compose(&events).await;
-    let templates: Vec<_> = desk
-        .notifications()
+    notifications.compose(&events).await;
+    let templates: Vec<_> = notifications
+        .items()
         .await
         .into_iter()
         .map(|item| item["template"].as_str().unwrap().to_owned())
@@ -52,27 +57,27 @@ async fn each_event_makes_one_notification_and_the_event_that_it_waits() {
             "order_cancelled"
         ]
     );
-    let queued = desk.table.events().await;
+    let queued = notifications.table.events().await;
     assert_eq!(queued.len(), 4);
     for event in &events {
-        let told = queued
+        let caused = queued
             .iter()
             .filter(|queued| queued.causationid == event.id.to_string());
-        let told: Vec<_> = told.collect();
-        assert_eq!(told.len(), 1, "{}", event.event_type);
-        assert_eq!(told[0].event_type, "notification.queued");
-        assert_eq!(told[0].correlationid, CORRELATION);
-        assert_eq!(told[0].actor, "function:compose-notifications");
-        let data: NotificationQueued = told[0].read().unwrap();
+        let caused: Vec<_> = caused.collect();
+        assert_eq!(caused.len(), 1, "{}", event.event_type);
+        assert_eq!(caused[0].event_type, "notification.queued");
+        assert_eq!(caused[0].correlationid, CORRELATION);
+        assert_eq!(caused[0].actor, "function:compose-notifications");
+        let data: NotificationQueued = caused[0].read().unwrap();
         assert_eq!(data.user_id, user_id);
         assert_eq!(data.notification_id.as_uuid(), event.id.as_uuid());
     }
 }
 
 #[tokio::test]
-async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_account_is_known() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+async fn account_emails_go_to_the_address_of_their_event_even_for_an_unknown_account() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
     let email = || "old@example.com".to_owned();
     let sealed_token = || seal_key().seal("token").unwrap();
     let events = [
@@ -121,29 +126,30 @@ async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_a
             at(3),
         ),
     ];
-    // Each twice: one mail each.
-    desk.compose(&events).await;
-    desk.compose(&events).await;
-    desk.compose(&[updated(user_id, "new@example.com", at(4))])
+    // Each event twice leads to one email.
+    notifications.compose(&events).await;
+    notifications.compose(&events).await;
+    notifications
+        .compose(&[updated(user_id, "new@example.com", at(4))])
         .await;
-    assert_eq!(desk.deliver_all().await, 0);
-    let mut subjects: Vec<_> = desk.mailer.mails().into_iter().collect();
-    subjects.sort_by(|a, b| a.subject.cmp(&b.subject));
-    let subjects: Vec<_> = subjects
+    assert_eq!(notifications.deliver_all().await, 0);
+    let mut mails = notifications.mailbox.mails();
+    mails.sort_by(|a, b| a.subject.cmp(&b.subject));
+    let subjects: Vec<_> = mails
         .iter()
         .map(|mail| (&*mail.to, &*mail.subject))
         .collect();
     assert_eq!(
         subjects,
         [
-            ("old@example.com", "Set a new password for Emporium"),
+            ("old@example.com", "Reset your Emporium password"),
             (
                 "old@example.com",
-                "Two-factor authentication is off at Emporium"
+                "Two-factor authentication is off for your Emporium account"
             ),
             (
                 "old@example.com",
-                "Two-factor authentication is on at Emporium"
+                "Two-factor authentication is on for your Emporium account"
             ),
             ("old@example.com", "Verify your email address for Emporium"),
             ("old@example.com", "Your Emporium email address was changed"),
@@ -153,50 +159,48 @@ async fn mails_about_an_account_go_to_the_address_of_the_event_even_before_the_a
 }
 
 #[tokio::test]
-async fn an_event_that_comes_again_or_many_times_at_once_makes_nothing_more() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    desk.compose(&[registered(user_id)]).await;
+async fn repeated_or_concurrent_deliveries_make_one_notification() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    notifications.compose(&[registered(user_id)]).await;
     let event = confirmed(user_id);
     let copies = vec![event.clone(); 8];
-    let at_once = copies
+    let composer = notifications.function("compose-notifications").await;
+    let concurrent = copies
         .chunks(2)
-        .map(|batch| testkit::deliver(&desk.composer, batch));
-    assert!(join_all(at_once).await.concat().is_empty());
-    desk.compose(&copies).await;
-    assert_eq!(desk.notifications().await.len(), 2);
-    assert_eq!(desk.table.events().await.len(), 2);
+        .map(|batch| testkit::deliver(&composer, batch));
+    assert!(join_all(concurrent).await.concat().is_empty());
+    notifications.compose(&copies).await;
+    assert_eq!(notifications.items().await.len(), 2);
+    assert_eq!(notifications.table.events().await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_lost_reply_of_the_store_is_no_second_notification() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+async fn enqueueing_twice_makes_one_notification_and_one_event() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
     let event = confirmed(user_id);
-    let notifications::domain::Reaction::Tell(notification) =
-        notifications::domain::Reaction::to(&event).unwrap()
-    else {
-        panic!("an order that is confirmed is told");
+    let Reaction::NotifyUser(notification) = Reaction::to(&event).unwrap() else {
+        panic!("a confirmed order notifies its user");
     };
     let mut outcomes = Vec::new();
     for _ in 0..2 {
-        let data = NotificationQueued {
-            notification_id: notification.id,
-            user_id,
-            channel: notification.channel,
-        };
-        let queued = crate::desk::event(&data, at(11));
-        outcomes.push(desk.store.queue(&notification, &queued).await.unwrap());
+        let queued = notifications.queued(notification.id, user_id);
+        let enqueued = notifications.store.enqueue(&notification, &queued).await;
+        outcomes.push(enqueued.unwrap());
     }
-    assert_eq!(outcomes, [Queued::Now, Queued::Before]);
-    assert_eq!(desk.table.events().await.len(), 1);
+    assert_eq!(
+        outcomes,
+        [EnqueueOutcome::Enqueued, EnqueueOutcome::AlreadyEnqueued]
+    );
+    assert_eq!(notifications.table.events().await.len(), 1);
 }
 
 #[tokio::test]
-async fn what_is_not_told_makes_nothing() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    let (order_id, payment_id) = (OrderId::generate(), PaymentId::generate());
+async fn an_event_without_a_message_writes_nothing() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    let (order_id, payment_id) = (testkit::new_id(), testkit::new_id());
     let placed = OrderPlaced {
         order_id,
         user_id,
@@ -211,27 +215,29 @@ async fn what_is_not_told_makes_nothing() {
         payment_id,
     };
     let mut unknown = event(&authorized, at(1));
-    unknown.event_type = "order.teleported".into();
-    desk.compose(&[event(&placed, at(0)), event(&authorized, at(1)), unknown])
+    unknown.event_type = "order.unknown".into();
+    notifications
+        .compose(&[event(&placed, at(0)), event(&authorized, at(1)), unknown])
         .await;
-    assert!(desk.table.items().await.is_empty());
+    assert!(notifications.table.items().await.is_empty());
 }
 
 #[tokio::test]
-async fn an_order_that_overtakes_its_persons_registration_waits_for_it() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+async fn an_order_event_that_overtakes_the_registration_fails_until_it_arrives() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
     let (account, order) = (registered(user_id), confirmed(user_id));
+    let composer = notifications.function("compose-notifications").await;
     let overtaking = std::slice::from_ref(&order);
-    assert_eq!(testkit::deliver(&desk.composer, overtaking).await, [0]);
-    assert!(desk.table.items().await.is_empty());
-    desk.compose(&[account, order]).await;
-    assert_eq!(desk.notifications().await.len(), 2);
+    assert_eq!(testkit::deliver(&composer, overtaking).await, [0]);
+    assert!(notifications.table.items().await.is_empty());
+    notifications.compose(&[account, order]).await;
+    assert_eq!(notifications.items().await.len(), 2);
 }
 
 #[tokio::test]
-async fn the_newest_address_wins_in_whatever_order_it_comes() {
-    let user_id = UserId::generate();
+async fn the_latest_contact_data_wins_in_any_order_of_events() {
+    let user_id: UserId = testkit::new_id();
     let first = registered(user_id);
     let second = updated(user_id, "second@example.com", at(5));
     let third = updated(user_id, "third@example.com", at(9));
@@ -243,38 +249,42 @@ async fn the_newest_address_wins_in_whatever_order_it_comes() {
         [&third, &first, &second],
         [&third, &second, &first],
     ] {
-        let desk = Desk::open().await;
-        desk.compose(&order.map(Clone::clone)).await;
-        desk.compose(&order.map(Clone::clone)).await;
-        let Reach::At(contact) = desk.store.reach(user_id).await.unwrap() else {
-            panic!("not known")
+        let notifications = TestNotifications::new().await;
+        notifications.compose(&order.map(Clone::clone)).await;
+        notifications.compose(&order.map(Clone::clone)).await;
+        let ContactState::Known(contact) = notifications.store.contact(user_id).await.unwrap()
+        else {
+            panic!("the user is unknown")
         };
         assert_eq!(contact.email, "third@example.com");
         assert_eq!(contact.name, "Ada King");
         assert_eq!(contact.updated_at, at(9));
-        assert_eq!(desk.notifications().await.len(), 1);
+        assert_eq!(notifications.items().await.len(), 1);
     }
 }
 
 #[tokio::test]
-async fn an_event_that_does_not_read_fails_alone() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+async fn an_invalid_event_does_not_affect_the_rest_of_its_batch() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
     let mut broken = registered_as(user_id, "Ada", EMAIL, at(0));
     broken.data = serde_json::json!({"userId": user_id});
-    let batch = [registered(UserId::generate()), broken, registered(user_id)];
-    assert_eq!(testkit::deliver(&desk.composer, &batch).await, [1]);
-    assert_eq!(desk.notifications().await.len(), 2);
+    let batch = [registered(testkit::new_id()), broken, registered(user_id)];
+    let composer = notifications.function("compose-notifications").await;
+    assert_eq!(testkit::deliver(&composer, &batch).await, [1]);
+    assert_eq!(notifications.items().await.len(), 2);
 }
 
 #[tokio::test]
-async fn no_event_bears_an_address_or_a_token() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+async fn published_events_contain_no_address_and_no_token() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
     let account = registered(user_id);
-    desk.compose(&[account.clone(), confirmed(user_id)]).await;
+    notifications
+        .compose(&[account.clone(), confirmed(user_id)])
+        .await;
     let sealed = account.data["sealedVerificationToken"].as_str().unwrap();
-    for event in desk.table.events().await {
+    for event in notifications.table.events().await {
         let json = serde_json::to_string(&event).unwrap();
         for secret in [EMAIL, "Ada", sealed, "tok+en"] {
             assert!(!json.contains(secret), "{secret} in {json}");
@@ -283,13 +293,14 @@ async fn no_event_bears_an_address_or_a_token() {
 }
 
 #[tokio::test]
-async fn an_items_size_is_one_write_unit() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    desk.compose(&[registered(user_id), confirmed(user_id)])
+async fn every_item_fits_into_one_write_unit() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    notifications
+        .compose(&[registered(user_id), confirmed(user_id)])
         .await;
-    for item in desk.table.items().await {
-        // The JSON of an item is longer than DynamoDB counts it.
+    for item in notifications.table.items().await {
+        // Its JSON is longer than what DynamoDB counts.
         let item: serde_json::Value = serde_dynamo::from_item(item).unwrap();
         let bytes = item.to_string().len();
         assert!(bytes <= 1024, "{bytes} bytes: {item}");

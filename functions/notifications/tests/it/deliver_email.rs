@@ -1,24 +1,20 @@
-use contracts::events::{Channel, NotificationQueued};
 use futures_util::future::join_all;
 use kernel::{NotificationId, SignedDuration, UserId};
-use notifications::{
-    mail::SendMailError,
-    store::{Claim, Claimed, Settled},
-};
+use notifications::store::{Claim, ClaimOutcome, DeliveryOutcome};
 use uuid::Uuid;
 
-use crate::desk::{
-    CORRELATION, Desk, EMAIL, at, confirmed, event, payment_failed, registered, registered_as,
-    updated,
+use crate::{
+    events::{CORRELATION, confirmed, payment_failed, registered, registered_as, updated},
+    fixture::{EMAIL, TestNotifications, at, error},
 };
 
-/// A desk where one confirmed order's mail waits.
-async fn waiting() -> (Desk, Claim) {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+/// The service with one queued notification, and a claim to it.
+async fn with_queued_notification() -> (TestNotifications, Claim) {
+    let notifications = TestNotifications::new().await;
+    let user_id = testkit::new_id();
     let order = confirmed(user_id);
     let contact = updated(user_id, EMAIL, at(0));
-    desk.compose(&[contact, order.clone()]).await;
+    notifications.compose(&[contact, order.clone()]).await;
     let claim = Claim {
         user_id,
         notification_id: NotificationId::from(*order.id.as_uuid()),
@@ -26,25 +22,25 @@ async fn waiting() -> (Desk, Claim) {
         now: at(0),
         until: at(30),
     };
-    (desk, claim)
+    (notifications, claim)
 }
 
 #[tokio::test]
-async fn each_event_ends_in_one_mail_that_bears_the_first_requests_id() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
+async fn each_event_leads_to_one_email_with_the_correlation_id() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
     let events = [
         registered(user_id),
         confirmed(user_id),
         payment_failed(user_id, "insufficient_funds"),
     ];
-    desk.compose(&events).await;
-    assert_eq!(desk.deliver_all().await, 0);
-    // Everything comes twice.
-    desk.compose(&events).await;
-    assert_eq!(desk.deliver_all().await, 0);
+    notifications.compose(&events).await;
+    assert_eq!(notifications.deliver_all().await, 0);
+    // Every event is delivered twice.
+    notifications.compose(&events).await;
+    assert_eq!(notifications.deliver_all().await, 0);
 
-    let mails = desk.mailer.mails();
+    let mails = notifications.mailbox.mails();
     let mut subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
     subjects.sort_unstable();
     assert_eq!(
@@ -59,103 +55,126 @@ async fn each_event_ends_in_one_mail_that_bears_the_first_requests_id() {
         assert_eq!(mail.to, EMAIL);
         assert_eq!(mail.correlation_id, CORRELATION);
     }
-    assert_eq!(desk.statuses().await, ["sent", "sent", "sent"]);
+    assert_eq!(notifications.statuses().await, ["sent", "sent", "sent"]);
 }
 
 #[tokio::test]
-async fn many_copies_at_once_are_one_mail() {
-    let (desk, _) = waiting().await;
-    let queued = desk.table.events().await;
-    let copies = (0..8).map(|_| testkit::deliver(&desk.courier, &queued));
+async fn concurrent_deliveries_send_one_email() {
+    let (notifications, _) = with_queued_notification().await;
+    let queued = notifications.table.events().await;
+    let copies = (0..8).map(|_| notifications.deliver(&queued));
     let failed = join_all(copies).await.concat();
-    assert_eq!(desk.mailer.mails().len(), 1);
-    // Those who met the one that was sending come again, and find it sent.
+    assert_eq!(notifications.mailbox.mails().len(), 1);
+    // Those that met a claim are redelivered, and find the email sent.
     assert!(failed.len() < 8);
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.mailer.mails().len(), 1);
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.mailbox.mails().len(), 1);
 }
 
 #[tokio::test]
-async fn a_mail_that_did_not_work_is_sent_when_it_comes_again() {
-    let (desk, _) = waiting().await;
-    desk.mailer
-        .refuse_next(SendMailError::Failed("no answer".into()));
-    assert_eq!(desk.deliver_all().await, 1);
-    assert_eq!(desk.statuses().await, ["queued"]);
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.mailer.mails().len(), 1);
-    assert_eq!(desk.statuses().await, ["sent"]);
+async fn a_failed_email_is_sent_on_redelivery() {
+    let (notifications, _) = with_queued_notification().await;
+    notifications
+        .mailbox
+        .fail_next(error(500, "InternalFailure", "try again"));
+    assert_eq!(notifications.deliver_all().await, 1);
+    assert_eq!(notifications.statuses().await, ["queued"]);
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.mailbox.mails().len(), 1);
+    assert_eq!(notifications.statuses().await, ["sent"]);
 }
 
 #[tokio::test]
-async fn a_mail_that_is_refused_for_good_is_given_up_and_acknowledged() {
-    let (desk, _) = waiting().await;
-    desk.mailer.refuse_next(SendMailError::Refused {
-        code: "MessageRejected".into(),
-    });
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.statuses().await, ["failed"]);
-    assert_eq!(desk.notifications().await[0]["failure"], "MessageRejected");
-    assert_eq!(desk.deliver_all().await, 0);
-    assert!(desk.mailer.mails().is_empty());
+async fn a_rejected_email_is_recorded_as_failed_and_acknowledged() {
+    let (notifications, _) = with_queued_notification().await;
+    notifications
+        .mailbox
+        .fail_next(error(400, "MessageRejected", "Address blacklisted."));
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.statuses().await, ["failed"]);
+    assert_eq!(notifications.items().await[0]["failure"], "MessageRejected");
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert!(notifications.mailbox.mails().is_empty());
 }
 
 #[tokio::test]
-async fn a_dead_functions_claim_runs_out_and_the_mail_is_sent() {
-    let (desk, claim) = waiting().await;
+async fn a_claim_expires_and_another_attempt_sends_the_email() {
+    let (notifications, claim) = with_queued_notification().await;
     assert!(matches!(
-        desk.store.claim(&claim).await.unwrap(),
-        Claimed::Yours { .. }
+        notifications.store.claim(&claim).await.unwrap(),
+        ClaimOutcome::Granted { .. }
     ));
-    desk.clock.advance(SignedDuration::from_millis(29_999));
-    assert_eq!(desk.deliver_all().await, 1);
-    assert!(desk.mailer.mails().is_empty());
-    desk.clock.advance(SignedDuration::from_millis(1));
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.mailer.mails().len(), 1);
-    // The dead one wakes up: what it has to say does not count any more.
+    notifications
+        .table
+        .clock()
+        .advance(SignedDuration::from_millis(29_999));
+    assert_eq!(notifications.deliver_all().await, 1);
+    assert!(notifications.mailbox.mails().is_empty());
+    notifications
+        .table
+        .clock()
+        .advance(SignedDuration::from_millis(1));
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.mailbox.mails().len(), 1);
+    // The first attempt resumes; its outcome no longer counts.
     for late in [
-        Settled::Released,
-        Settled::Sent,
-        Settled::Failed("MessageRejected"),
+        DeliveryOutcome::Released,
+        DeliveryOutcome::Sent,
+        DeliveryOutcome::Failed("MessageRejected"),
     ] {
-        assert!(!desk.store.settle(&claim, late).await.unwrap());
-        assert_eq!(desk.statuses().await, ["sent"]);
+        assert!(!notifications.store.settle(&claim, late).await.unwrap());
+        assert_eq!(notifications.statuses().await, ["sent"]);
     }
 }
 
 #[tokio::test]
-async fn a_lost_reply_changes_nothing() {
-    let (desk, claim) = waiting().await;
-    let first = desk.store.claim(&claim).await.unwrap();
-    assert!(matches!(first, Claimed::Yours { .. }));
-    assert_eq!(desk.store.claim(&claim).await.unwrap(), first);
+async fn a_repeated_claim_or_settlement_has_no_further_effect() {
+    let (notifications, claim) = with_queued_notification().await;
+    let first = notifications.store.claim(&claim).await.unwrap();
+    assert!(matches!(first, ClaimOutcome::Granted { .. }));
+    assert_eq!(notifications.store.claim(&claim).await.unwrap(), first);
     let other = Claim {
         id: Uuid::from_u128(2),
         ..claim
     };
-    assert_eq!(desk.store.claim(&other).await.unwrap(), Claimed::Busy);
+    assert_eq!(
+        notifications.store.claim(&other).await.unwrap(),
+        ClaimOutcome::Busy
+    );
     for _ in 0..2 {
-        assert!(desk.store.settle(&claim, Settled::Sent).await.unwrap());
-        assert_eq!(desk.statuses().await, ["sent"]);
+        assert!(
+            notifications
+                .store
+                .settle(&claim, DeliveryOutcome::Sent)
+                .await
+                .unwrap()
+        );
+        assert_eq!(notifications.statuses().await, ["sent"]);
     }
-    assert_eq!(desk.store.claim(&claim).await.unwrap(), Claimed::Settled);
-    assert_eq!(desk.store.claim(&other).await.unwrap(), Claimed::Settled);
+    assert_eq!(
+        notifications.store.claim(&claim).await.unwrap(),
+        ClaimOutcome::Settled
+    );
+    assert_eq!(
+        notifications.store.claim(&other).await.unwrap(),
+        ClaimOutcome::Settled
+    );
 }
 
 #[tokio::test]
-async fn the_token_goes_to_the_address_that_it_proves_without_a_name() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    desk.compose(&[
-        registered_as(user_id, "Ada", "first@example.com", at(0)),
-        updated(user_id, "second@example.com", at(1)),
-        confirmed(user_id),
-    ])
-    .await;
-    assert_eq!(desk.deliver_all().await, 0);
-    let mut sent: Vec<_> = desk
-        .mailer
+async fn a_token_is_sent_to_the_address_it_verifies_without_a_name() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    notifications
+        .compose(&[
+            registered_as(user_id, "Ada", "first@example.com", at(0)),
+            updated(user_id, "second@example.com", at(1)),
+            confirmed(user_id),
+        ])
+        .await;
+    assert_eq!(notifications.deliver_all().await, 0);
+    let mut sent: Vec<_> = notifications
+        .mailbox
         .mails()
         .into_iter()
         .map(|mail| {
@@ -177,29 +196,24 @@ async fn the_token_goes_to_the_address_that_it_proves_without_a_name() {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_open_waits_for_an_operator() {
-    let desk = Desk::open().await;
-    let mut account = registered(UserId::generate());
+async fn an_email_whose_token_cannot_be_unsealed_stays_queued() {
+    let notifications = TestNotifications::new().await;
+    let mut account = registered(testkit::new_id());
     account.data["sealedVerificationToken"] = "bm90IHNlYWxlZCB3aXRoIHRoaXMga2V5".into();
-    desk.compose(&[account]).await;
-    assert_eq!(desk.deliver_all().await, 1);
-    assert_eq!(desk.statuses().await, ["queued"]);
-    assert!(desk.mailer.mails().is_empty());
+    notifications.compose(&[account]).await;
+    assert_eq!(notifications.deliver_all().await, 1);
+    assert_eq!(notifications.statuses().await, ["queued"]);
+    assert!(notifications.mailbox.mails().is_empty());
 }
 
 #[tokio::test]
-async fn what_is_not_there_fails_and_what_is_not_for_it_is_ignored() {
-    let desk = Desk::open().await;
-    let data = NotificationQueued {
-        notification_id: NotificationId::generate(),
-        user_id: UserId::generate(),
-        channel: Channel::Email,
-    };
+async fn an_unknown_notification_fails_and_other_events_are_ignored() {
+    let notifications = TestNotifications::new().await;
     let batch = [
-        event(&data, at(0)),
-        registered(UserId::generate()),
-        confirmed(UserId::generate()),
+        notifications.queued(testkit::new_id(), testkit::new_id()),
+        registered(testkit::new_id()),
+        confirmed(testkit::new_id()),
     ];
-    assert_eq!(testkit::deliver(&desk.courier, &batch).await, [0]);
-    assert!(desk.table.items().await.is_empty());
+    assert_eq!(notifications.deliver(&batch).await, [0]);
+    assert!(notifications.table.items().await.is_empty());
 }

@@ -1,16 +1,18 @@
-//! Who closes an account is told until when; who is erased is told nothing more
-//! and known no more.
+//! Closing, reopening and erasing an account.
 
 use contracts::{
     Envelope,
     events::{UserDeactivated, UserErased, UserPasswordChanged, UserReactivated},
 };
-use kernel::UserId;
-use notifications::{api::list_notifications, domain::Reach};
-use runtime::http::Role;
-use testkit::{Client, status::OK};
+use dynamo::Expression;
+use kernel::{Role, UserId};
+use notifications::domain::ContactState;
+use testkit::status::OK;
 
-use crate::desk::{Desk, EMAIL, at, confirmed, event, registered, updated};
+use crate::{
+    events::{confirmed, event, registered, updated},
+    fixture::{EMAIL, TestNotifications, at},
+};
 
 fn closed(user_id: UserId, erase_at: Option<i64>) -> Envelope {
     let data = UserDeactivated {
@@ -25,21 +27,21 @@ fn erased(user_id: UserId) -> Envelope {
 }
 
 #[tokio::test]
-async fn who_closes_an_account_is_told_until_when_and_who_is_back_that() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    let back = event(&UserReactivated { user_id }, at(30));
+async fn closing_and_reopening_an_account_are_confirmed_by_email() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    let reopened = event(&UserReactivated { user_id }, at(30));
     let events = [
         registered(user_id),
         closed(user_id, Some(30 * 24 * 3600)),
-        back,
+        reopened,
     ];
-    desk.compose(&events).await;
-    desk.compose(&events).await;
-    // What an admin closes is not told.
-    desk.compose(&[closed(user_id, None)]).await;
-    assert_eq!(desk.deliver_all().await, 0);
-    let mut mails = desk.mailer.mails();
+    notifications.compose(&events).await;
+    notifications.compose(&events).await;
+    // An account that an admin closed has no erasure date, and no email.
+    notifications.compose(&[closed(user_id, None)]).await;
+    assert_eq!(notifications.deliver_all().await, 0);
+    let mut mails = notifications.mailbox.mails();
     mails.sort_by(|a, b| a.subject.cmp(&b.subject));
     let subjects: Vec<_> = mails.iter().map(|mail| &*mail.subject).collect();
     let expected = [
@@ -53,33 +55,30 @@ async fn who_closes_an_account_is_told_until_when_and_who_is_back_that() {
         assert!(body.contains("sign in"), "{body}");
     }
     assert!(mails.iter().all(|mail| mail.to == EMAIL));
-    // And the person sees all of them.
-    let listed = Client::new(desk.table.start(&list_notifications::function()).await);
-    let listed = listed.as_user(user_id, Role::User);
-    let listed = listed.get("/api/notifications", OK).await;
-    let listed = listed.body["data"].as_array().unwrap();
-    let mut kinds: Vec<_> = listed
-        .iter()
-        .map(|one| one["type"].as_str().unwrap())
-        .collect();
-    kinds.sort_unstable();
+    // All of them are listed.
+    let client = notifications.client().as_user(user_id, Role::User);
+    let reply = client.get("/api/notifications", OK).await;
+    let listed = reply.body["data"].as_array().unwrap().iter();
+    let mut types: Vec<_> = listed.map(|item| item["type"].as_str().unwrap()).collect();
+    types.sort_unstable();
     let expected = ["account_closed", "account_reopened", "verify_email"];
-    assert_eq!(kinds, expected);
+    assert_eq!(types, expected);
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_who_was_erased_in_whatever_order_it_comes() {
-    let (user_id, other) = (UserId::generate(), UserId::generate());
-    let desk = Desk::open().await;
-    desk.compose(&[registered(other), registered(user_id)])
+async fn erasure_removes_all_personal_data_in_any_order_of_events() {
+    let (user_id, other): (UserId, UserId) = (testkit::new_id(), testkit::new_id());
+    let notifications = TestNotifications::new().await;
+    notifications
+        .compose(&[registered(other), registered(user_id)])
         .await;
     for _ in 0..120 {
-        desk.compose(&[confirmed(user_id)]).await;
+        notifications.compose(&[confirmed(user_id)]).await;
     }
-    // Twice, and what comes after it does not bring the person back.
+    // All events twice; those after the erasure do not restore the user.
     let late = updated(user_id, "late@example.com", at(50));
     let later = updated(user_id, "later@example.com", at(200));
-    let mailed = event(
+    let password_changed = event(
         &UserPasswordChanged {
             user_id,
             email: EMAIL.into(),
@@ -87,58 +86,59 @@ async fn nothing_is_left_of_who_was_erased_in_whatever_order_it_comes() {
         at(60),
     );
     let events = [
-        mailed.clone(),
+        password_changed.clone(),
         erased(user_id),
         late,
         later,
         confirmed(user_id),
         registered(user_id),
     ];
-    desk.compose(&events).await;
-    desk.compose(&events).await;
-    // What has its address with it too, however late it comes.
-    desk.compose(&[mailed]).await;
-    assert_eq!(desk.store.reach(user_id).await.unwrap(), Reach::Erased);
-    assert_eq!(desk.notifications().await.len(), 1, "the other person's");
-    let items = desk.table.items().await;
-    let left = items.iter().map(|item| format!("{item:?}"));
-    let of_user: Vec<String> = left
-        .filter(|item| item.contains(&user_id.to_string()))
-        .collect();
-    for item in &of_user {
+    notifications.compose(&events).await;
+    notifications.compose(&events).await;
+    // The same for an event that names its address, however late it arrives.
+    notifications.compose(&[password_changed]).await;
+    assert_eq!(
+        notifications.store.contact(user_id).await.unwrap(),
+        ContactState::Erased
+    );
+    assert_eq!(notifications.items().await.len(), 1, "the other person's");
+    let items = notifications.table.items().await;
+    let items = items.iter().map(|item| format!("{item:?}"));
+    for item in items.filter(|item| item.contains(&user_id.to_string())) {
         let personal = ["Ada", "example.com", "kettle"];
         assert!(!personal.iter().any(|word| item.contains(word)), "{item}");
     }
     assert!(matches!(
-        desk.store.reach(other).await.unwrap(),
-        Reach::At(_)
+        notifications.store.contact(other).await.unwrap(),
+        ContactState::Known(_)
     ));
-    // What was to be delivered is done with, and nobody is paged for it.
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.mailer.mails().len(), 1);
+    // The queued notifications are acknowledged, and trigger no alarm.
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.mailbox.mails().len(), 1);
 }
 
 #[tokio::test]
-async fn a_message_that_was_made_at_the_same_time_is_not_sent() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    desk.compose(&[registered(user_id), confirmed(user_id)])
-        .await;
-    // The person is erased between the look at how to reach them and the
-    // message, which is then left over.
-    let order = confirmed(user_id);
-    desk.compose(std::slice::from_ref(&order)).await;
-    let left_over = desk.notifications().await.pop().unwrap();
-    desk.compose(&[erased(user_id)]).await;
-    let item = serde_dynamo::to_item(&left_over).unwrap();
-    let table = desk.table.table();
-    let put = table.client().put_item().table_name(table.name());
-    put.set_item(Some(item)).send().await.unwrap();
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.statuses().await, ["failed"]);
-    let left = format!("{:?}", desk.table.items().await);
-    for personal in ["example.com", "kettle"] {
-        assert!(!left.contains(personal), "{left}");
+async fn a_notification_composed_during_the_erasure_is_not_sent() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    notifications.compose(&[registered(user_id)]).await;
+    // The user is erased after the contact was read and before these were
+    // written, which are then left over; the second names its address itself.
+    let email = EMAIL.into();
+    let password_changed = event(&UserPasswordChanged { user_id, email }, at(60));
+    let late = [confirmed(user_id), password_changed];
+    notifications.compose(&late).await;
+    let left_over = notifications.items().await.split_off(1);
+    notifications.compose(&[erased(user_id)]).await;
+    let table = notifications.table.table();
+    for item in left_over {
+        table.put(&item, Expression::default()).await.unwrap();
     }
-    assert!(desk.mailer.mails().is_empty());
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.statuses().await, ["failed", "failed"]);
+    let items = format!("{:?}", notifications.table.items().await);
+    for personal in ["example.com", "kettle"] {
+        assert!(!items.contains(personal), "{items}");
+    }
+    assert!(notifications.mailbox.mails().is_empty());
 }

@@ -1,15 +1,16 @@
-//! What the service holds on a person, for the person.
+use std::collections::BTreeSet;
 
 use contracts::calls::{ExportNotifications, ExportedNotifications};
 use kernel::{NotificationId, UserId};
-use notifications::api::export_notifications;
-use runtime::Handler;
 use serde_json::Value;
 
-use crate::desk::{Desk, EMAIL, confirmed, registered};
+use crate::{
+    events::{confirmed, registered},
+    fixture::{EMAIL, TestNotifications},
+};
 
-async fn ask(
-    handler: &Handler,
+async fn export(
+    notifications: &TestNotifications,
     user_id: UserId,
     after: Option<NotificationId>,
 ) -> ExportedNotifications {
@@ -18,22 +19,23 @@ async fn ask(
         after,
         correlation_id: "export-1".into(),
     };
-    testkit::call(handler, &call).await.unwrap()
+    let function = notifications.function("export-notifications").await;
+    testkit::call(&function, &call).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_person_gets_all_that_was_said_and_where_to() {
-    let desk = Desk::open().await;
-    let handler = desk.table.start(&export_notifications::function()).await;
-    let (user_id, other) = (UserId::generate(), UserId::generate());
-    desk.compose(&[registered(user_id), registered(other)])
+async fn an_export_contains_contact_and_every_notification_once() {
+    let notifications = TestNotifications::new().await;
+    let (user_id, other): (UserId, UserId) = (testkit::new_id(), testkit::new_id());
+    notifications
+        .compose(&[registered(user_id), registered(other)])
         .await;
     for _ in 0..230 {
-        desk.compose(&[confirmed(user_id)]).await;
+        notifications.compose(&[confirmed(user_id)]).await;
     }
     let (mut all, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
-        let page = ask(&handler, user_id, after).await;
+        let page = export(&notifications, user_id, after).await;
         assert_eq!(page.contact.unwrap()["email"], EMAIL);
         all.extend(page.notifications);
         (after, pages) = (page.next, pages + 1);
@@ -43,17 +45,18 @@ async fn a_person_gets_all_that_was_said_and_where_to() {
         assert!(pages < 10);
     }
     assert_eq!((all.len(), pages), (231, 3));
-    let ids: std::collections::BTreeSet<&str> =
-        all.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let ids: BTreeSet<&str> = all
+        .iter()
+        .map(|view| view["id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids.len(), 231, "each once");
     let text = Value::from(all).to_string();
     assert!(!text.contains("sealed"), "no token");
 }
 
 #[tokio::test]
-async fn nobody_has_nothing() {
-    let desk = Desk::open().await;
-    let handler = desk.table.start(&export_notifications::function()).await;
-    let page = ask(&handler, UserId::generate(), None).await;
+async fn the_export_of_an_unknown_user_is_empty() {
+    let notifications = TestNotifications::new().await;
+    let page = export(&notifications, testkit::new_id(), None).await;
     assert!(page.contact.is_none() && page.notifications.is_empty() && page.next.is_none());
 }

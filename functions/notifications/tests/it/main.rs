@@ -1,14 +1,19 @@
-//! The notifications service, with a store of its own and a mailer that remembers.
+//! The notifications service, function by function, on an embedded DynamoDB and
+//! a stub of SES.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper fails the test, as the test's own lines do"
+)]
 
 mod compose_notifications;
 mod deliver_email;
-mod desk;
 mod erasure;
+mod events;
 mod export_notifications;
+mod fixture;
 mod list_notifications;
-mod mails;
 mod preferences;
-mod sample_events;
+mod rendering;
+mod samples;
 mod ses;

@@ -1,46 +1,51 @@
-//! Who does not want mails gets none about orders, and all about the account.
+//! A user who does not want email gets none about orders, but all about the
+//! account.
 
 use contracts::events::{UserPasswordChanged, UserPasswordResetRequested};
-use kernel::UserId;
-use notifications::api::list_notifications;
-use runtime::http::Role;
-use testkit::{Client, status::OK};
+use kernel::{Role, UserId};
+use testkit::status::OK;
 
-use crate::desk::{
-    Desk, EMAIL, at, confirmed, event, payment_failed, registered, seal_key, updated, wants_email,
+use crate::{
+    events::{confirmed, email_preference, event, payment_failed, registered, updated},
+    fixture::{EMAIL, TestNotifications, at, seal_key},
 };
 
 #[tokio::test]
-async fn whoever_wants_no_mails_is_told_in_the_list_alone() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    desk.compose(&[registered(user_id), wants_email(user_id, false, at(1))])
+async fn an_unwanted_email_about_an_order_is_listed_but_not_sent() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    notifications
+        .compose(&[registered(user_id), email_preference(user_id, false, at(1))])
         .await;
     let orders = [confirmed(user_id), payment_failed(user_id, "card_declined")];
-    // Each twice: one entry each.
-    desk.compose(&orders).await;
-    desk.compose(&orders).await;
-    assert_eq!(desk.deliver_all().await, 0);
+    // Each event twice makes one notification.
+    notifications.compose(&orders).await;
+    notifications.compose(&orders).await;
+    assert_eq!(notifications.deliver_all().await, 0);
     assert_eq!(
-        desk.statuses().await,
+        notifications.statuses().await,
         ["sent", "suppressed", "suppressed"],
-        "the verification, then the orders"
+        "the verification, then those about orders"
     );
-    assert_eq!(desk.mailer.mails().len(), 1);
-    assert_eq!(desk.table.events().await.len(), 1, "nothing else waits");
-    let client = Client::new(desk.table.start(&list_notifications::function()).await);
-    let reply = client.as_user(user_id, Role::User);
-    let reply = reply.get("/api/notifications", OK).await;
-    let told = &reply.body["data"][1];
-    assert_eq!(told["status"], "suppressed");
-    assert_eq!(told["title"], "Your order is confirmed");
+    assert_eq!(notifications.mailbox.mails().len(), 1);
+    assert_eq!(
+        notifications.table.events().await.len(),
+        1,
+        "nothing else is queued"
+    );
+    let client = notifications.client().as_user(user_id, Role::User);
+    let reply = client.get("/api/notifications", OK).await;
+    let listed = &reply.body["data"][1];
+    assert_eq!(listed["status"], "suppressed");
+    assert_eq!(listed["title"], "Your order is confirmed");
 }
 
 #[tokio::test]
-async fn mails_about_the_account_go_out_all_the_same() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    desk.compose(&[registered(user_id), wants_email(user_id, false, at(1))])
+async fn an_email_about_the_account_is_sent_regardless_of_preferences() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    notifications
+        .compose(&[registered(user_id), email_preference(user_id, false, at(1))])
         .await;
     let reset = UserPasswordResetRequested {
         user_id,
@@ -51,40 +56,47 @@ async fn mails_about_the_account_go_out_all_the_same() {
         user_id,
         email: EMAIL.into(),
     };
-    desk.compose(&[event(&reset, at(2)), event(&changed, at(3))])
+    notifications
+        .compose(&[event(&reset, at(2)), event(&changed, at(3))])
         .await;
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.statuses().await, ["sent", "sent", "sent"]);
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.statuses().await, ["sent", "sent", "sent"]);
 }
 
 #[tokio::test]
-async fn the_newest_wish_counts_and_what_was_decided_stays_decided() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    // Ids sort by the time they were made, so the account is made first.
+async fn the_latest_preference_applies_and_earlier_decisions_stand() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    // Ids sort by creation, so the account comes first.
     let account = registered(user_id);
-    let (no, yes) = (
-        wants_email(user_id, false, at(1)),
-        wants_email(user_id, true, at(2)),
+    let (unwanted, wanted) = (
+        email_preference(user_id, false, at(1)),
+        email_preference(user_id, true, at(2)),
     );
     let (first, second) = (confirmed(user_id), confirmed(user_id));
-    desk.compose(&[account, no.clone(), first.clone()]).await;
-    // The older wish comes again after the newer one.
-    desk.compose(&[yes, no, first, second.clone()]).await;
-    let orders = &desk.statuses().await[1..];
-    assert_eq!(orders, ["suppressed", "queued"]);
-    desk.compose(&[wants_email(user_id, false, at(3)), second])
+    notifications
+        .compose(&[account, unwanted.clone(), first.clone()])
         .await;
-    assert_eq!(desk.deliver_all().await, 0);
-    assert_eq!(desk.statuses().await[1..], ["suppressed", "sent"]);
+    // The older preference is redelivered after the newer one.
+    notifications
+        .compose(&[wanted, unwanted, first, second.clone()])
+        .await;
+    let orders = &notifications.statuses().await[1..];
+    assert_eq!(orders, ["suppressed", "queued"]);
+    notifications
+        .compose(&[email_preference(user_id, false, at(3)), second])
+        .await;
+    assert_eq!(notifications.deliver_all().await, 0);
+    assert_eq!(notifications.statuses().await[1..], ["suppressed", "sent"]);
 }
 
 #[tokio::test]
-async fn who_never_said_gets_mails() {
-    let desk = Desk::open().await;
-    let user_id = UserId::generate();
-    desk.compose(&[registered(user_id), updated(user_id, EMAIL, at(1))])
+async fn a_user_without_preferences_gets_email() {
+    let notifications = TestNotifications::new().await;
+    let user_id: UserId = testkit::new_id();
+    notifications
+        .compose(&[registered(user_id), updated(user_id, EMAIL, at(1))])
         .await;
-    desk.compose(&[confirmed(user_id)]).await;
-    assert_eq!(desk.statuses().await, ["queued", "queued"]);
+    notifications.compose(&[confirmed(user_id)]).await;
+    assert_eq!(notifications.statuses().await, ["queued", "queued"]);
 }

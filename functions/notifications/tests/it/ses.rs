@@ -1,33 +1,19 @@
-//! What the SES mailer sends, and how it takes SES's answers.
+//! The requests of the SES mailer, and its handling of SES's replies.
 
 use notifications::mail::{Mail, Mailer, SendMailError, SesMailer};
-use runtime::{Environment, aws::Aws};
-use testkit::{Answer, Peer};
+use runtime::{Environment, Random, aws::Aws};
+use testkit::StubServer;
 
-const SENT: &str = "<SendEmailResponse><SendEmailResult><MessageId>ses-1</MessageId>\
-    </SendEmailResult></SendEmailResponse>";
+use crate::fixture::{error, sent};
 
-fn refused(status: u16, code: &str, message: &str) -> Answer {
-    let body = format!(
-        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
-         <Message>{message}</Message></Error></ErrorResponse>"
-    );
-    Answer::Reply(status, body)
-}
-
-fn sent() -> Answer {
-    Answer::Reply(200, SENT.into())
-}
-
-async fn send(peer: &Peer) -> Result<String, SendMailError> {
+async fn send(ses: &StubServer) -> Result<String, SendMailError> {
     let environment: Environment = [
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_ENDPOINT_URL", &peer.url),
+        ("AWS_ENDPOINT_URL", &ses.url),
     ]
     .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
     let client = Aws::from_environment(&environment).unwrap().ses();
     let mail = Mail {
@@ -37,16 +23,16 @@ async fn send(peer: &Peer) -> Result<String, SendMailError> {
         html: "<p>rich</p>".into(),
         correlation_id: "chain:1.a".into(),
     };
-    SesMailer::new(&client, "Emporium <no-reply@shop.example>")
-        .send(mail)
-        .await
+    let from = "Emporium <no-reply@shop.example>";
+    let mailer = SesMailer::new(&client, from, Random::system());
+    mailer.send(mail).await
 }
 
 #[tokio::test]
-async fn a_mail_goes_out_whole_with_its_chain_as_a_tag() {
-    let peer = Peer::start(|_, _| sent()).await;
-    assert_eq!(send(&peer).await.unwrap(), "ses-1");
-    let bodies = peer.bodies();
+async fn an_email_is_sent_whole_with_its_correlation_id_as_a_tag() {
+    let ses = StubServer::start(|_, _| sent()).await;
+    assert_eq!(send(&ses).await.unwrap(), "ses-1");
+    let bodies = ses.bodies();
     assert_eq!(bodies.len(), 1);
     for part in [
         "Action=SendEmail",
@@ -67,7 +53,7 @@ async fn a_mail_goes_out_whole_with_its_chain_as_a_tag() {
 }
 
 #[tokio::test]
-async fn what_ses_will_never_take_is_told_from_what_it_may_take_later() {
+async fn rejections_are_distinguished_from_failures_that_may_pass() {
     for (status, code, message, is_final) in [
         (400, "MessageRejected", "Address blacklisted.", true),
         (400, "InvalidParameterValue", "Illegal address", true),
@@ -82,40 +68,40 @@ async fn what_ses_will_never_take_is_told_from_what_it_may_take_later() {
         (500, "InternalFailure", "ada@example.com", false),
         (503, "ServiceUnavailable", "ada@example.com", false),
     ] {
-        let peer = Peer::start(move |_, _| refused(status, code, message)).await;
-        let error = send(&peer).await.unwrap_err();
+        let ses = StubServer::start(move |_, _| error(status, code, message)).await;
+        let failure = send(&ses).await.unwrap_err();
         assert_eq!(
-            matches!(&error, SendMailError::Refused { code: said } if said == code),
+            matches!(&failure, SendMailError::Rejected { code: found } if found == code),
             is_final,
-            "{code}: {error:?}"
+            "{code}: {failure:?}"
         );
-        // Nothing is repeated that may have been sent already.
-        assert_eq!(peer.bodies().len(), 1, "{code}");
-        // Nothing that is logged names the address.
-        let logged = format!("{} {error:?}", runtime::log::chain(&error));
+        // An email that may have been sent is not sent again.
+        assert_eq!(ses.bodies().len(), 1, "{code}");
+        // The log does not contain the address.
+        let logged = format!("{} {failure:?}", runtime::log::error_chain(&failure));
         assert!(!logged.contains("ada@"), "{logged}");
         assert!(logged.contains(code), "{logged}");
     }
 }
 
 #[tokio::test]
-async fn a_pace_that_is_too_fast_is_slowed() {
-    let peer = Peer::start(|_, before| match before {
-        0 => refused(400, "Throttling", "Maximum sending rate exceeded."),
+async fn a_throttled_email_is_sent_after_a_wait() {
+    let ses = StubServer::start(|_, earlier| match earlier {
+        0 => error(400, "Throttling", "Maximum sending rate exceeded."),
         _ => sent(),
     })
     .await;
-    assert_eq!(send(&peer).await.unwrap(), "ses-1");
-    assert_eq!(peer.bodies().len(), 2);
+    assert_eq!(send(&ses).await.unwrap(), "ses-1");
+    assert_eq!(ses.bodies().len(), 2);
 }
 
 #[tokio::test]
-async fn a_pace_that_stays_too_fast_is_left_to_the_queue() {
-    let peer = Peer::start(|_, _| refused(400, "Throttling", "Maximum sending rate exceeded."));
-    let peer = peer.await;
+async fn an_email_that_stays_throttled_fails() {
+    let ses = StubServer::start(|_, _| error(400, "Throttling", "Maximum sending rate exceeded."));
+    let ses = ses.await;
     assert!(matches!(
-        send(&peer).await.unwrap_err(),
+        send(&ses).await.unwrap_err(),
         SendMailError::Failed(_)
     ));
-    assert_eq!(peer.bodies().len(), 4);
+    assert_eq!(ses.bodies().len(), 4);
 }

@@ -1,73 +1,78 @@
-//! Where the service's errors become replies.
+//! The service's errors as HTTP replies.
 
 use contracts::{calls::Shortage, events::Quantity};
-use kernel::input::{Refusal, Refusals};
+use dynamo::idempotency::ClaimError;
+use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
 
 use super::place_order::PlaceOrderError;
-use crate::domain::RefuseOrderError;
+use crate::domain::InvalidOrderError;
 
 impl From<PlaceOrderError> for ApiError {
     fn from(error: PlaceOrderError) -> Self {
         match error {
-            PlaceOrderError::Short { asked, shortages } => short(&asked, &shortages),
-            PlaceOrderError::HoldOver => Self::conflict(
+            PlaceOrderError::InsufficientStock {
+                requested,
+                shortages,
+            } => insufficient_stock(&requested, &shortages),
+            PlaceOrderError::ReservationExpired => Self::conflict(
                 "reservation_expired",
-                "the goods were held by an earlier try with this Idempotency-Key, and that hold \
-                 has run out; nothing was ordered or charged: send the request again",
+                "the goods reserved by an earlier request with this Idempotency-Key are no longer \
+                 reserved; nothing was ordered or charged, so send the request again",
             ),
-            PlaceOrderError::Unacceptable(error) => unacceptable(error),
-            PlaceOrderError::Claim(error) => error.into(),
+            PlaceOrderError::Invalid(error) => invalid_order(error),
+            PlaceOrderError::Claim(ClaimError::Reused) => Self::idempotency_key_reused(),
+            PlaceOrderError::Claim(ClaimError::InProgress) | PlaceOrderError::ClaimLost => {
+                Self::idempotency_in_progress()
+            }
+            PlaceOrderError::Claim(ClaimError::Store(error)) | PlaceOrderError::Store(error) => {
+                error.into()
+            }
             PlaceOrderError::Catalog(error) => error.into(),
-            PlaceOrderError::Store(error) => error.into(),
             PlaceOrderError::Reply(error) => error,
         }
     }
 }
 
-fn unacceptable(error: RefuseOrderError) -> ApiError {
+fn invalid_order(error: InvalidOrderError) -> ApiError {
     match error {
-        RefuseOrderError::MixedCurrencies { line } => ApiError::validation(Refusals::at(
+        InvalidOrderError::MixedCurrencies { line } => ApiError::validation(FieldErrors::at(
             format!("/items/{line}/productId"),
-            "must have its price in the currency of the first item",
+            "must be priced in the currency of the first item",
         )),
-        RefuseOrderError::TooLarge => {
-            ApiError::validation(Refusals::at("/items", "come to more than an order may"))
+        InvalidOrderError::TotalTooLarge => {
+            ApiError::validation(FieldErrors::at("/items", "exceed the maximum order total"))
         }
-        RefuseOrderError::OtherGoods => ApiError::internal(error),
+        InvalidOrderError::ReservationMismatch => ApiError::internal(error),
     }
 }
 
-/// 409 with what there is of each line; but products that are not there at all
-/// are a mistake in the request: 422.
-fn short(asked: &[Quantity], shortages: &[Shortage]) -> ApiError {
-    let lines = || {
-        shortages.iter().filter_map(|short| {
-            let line = asked
-                .iter()
-                .position(|item| item.product_id == short.product_id)?;
-            Some((line, short.available))
-        })
-    };
-    let unknown: Vec<Refusal> = lines()
-        .filter(|(_, available)| available.is_none())
-        .map(|(line, _)| Refusal {
-            field: format!("/items/{line}/productId"),
-            message: "is not a product that can be ordered".into(),
-        })
-        .collect();
-    if !unknown.is_empty() {
-        return ApiError::validation(Refusals(unknown));
+/// 409 with the available quantity of each short line. Unknown products are an
+/// error in the request, and so 422.
+fn insufficient_stock(requested: &[Quantity], shortages: &[Shortage]) -> ApiError {
+    let (mut unknown, mut short) = (Vec::new(), Vec::new());
+    for shortage in shortages {
+        let mut items = requested.iter();
+        let Some(line) = items.position(|item| item.product_id == shortage.product_id) else {
+            continue;
+        };
+        match shortage.available {
+            None => unknown.push(FieldError {
+                field: format!("/items/{line}/productId"),
+                message: "is not a product that can be ordered".into(),
+            }),
+            Some(available) => short.push(FieldError {
+                field: format!("/items/{line}/quantity"),
+                message: format!("only {available} available"),
+            }),
+        }
     }
-    let errors = lines().filter_map(|(line, available)| {
-        Some(Refusal {
-            field: format!("/items/{line}/quantity"),
-            message: format!("only {} available", available?),
-        })
-    });
+    if !unknown.is_empty() {
+        return ApiError::validation(FieldErrors(unknown));
+    }
     ApiError::conflict(
         "insufficient_stock",
-        "there is not enough of some items; see errors",
+        "there is not enough stock for some items; see errors",
     )
-    .with_errors(errors.collect())
+    .with_errors(short)
 }

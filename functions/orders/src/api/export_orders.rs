@@ -1,5 +1,7 @@
-//! `export-orders`: what the service holds on a person, a page at a time.
-//! Called by `export-account`.
+//! `export-orders`: a user's orders, for the export of an account. Called by
+//! `export-account`.
+
+use std::sync::Arc;
 
 use contracts::calls::{ExportOrders, ExportedOrders};
 use futures_util::future::try_join_all;
@@ -7,10 +9,7 @@ use kernel::Limit;
 use runtime::{Error, Function, Grant, call, grant};
 use serde::Serialize;
 
-use super::{
-    get_order_history::{EntryView, entry},
-    view::OrderView,
-};
+use super::views::{HistoryEntryView, OrderView};
 use crate::{App, store::StoredOrder};
 
 const GRANTS: &[Grant] = &[
@@ -20,50 +19,36 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:Query", "OrdersTable/index/by-user"),
 ];
 
-/// The function `export-orders`.
 pub fn function() -> Function {
-    call::service(
-        "export-orders",
-        GRANTS,
-        App::start,
-        |app, call| async move { export_orders(&app, call).await },
-    )
+    call::service("export-orders", GRANTS, App::start, export_orders)
 }
 
-/// An order with every step of it.
 #[derive(Debug, Serialize)]
-struct ExportView<'a> {
+struct ExportedOrder<'a> {
     #[serde(flatten)]
     order: OrderView<'a>,
-    history: Vec<EntryView>,
+    history: Vec<HistoryEntryView>,
 }
 
-/// A page of the person's orders, newest first, as `GET /api/orders/{id}` and
-/// its history show them.
-///
-/// # Errors
-/// When the store fails.
-pub async fn export_orders(app: &App, call: ExportOrders) -> Result<ExportedOrders, Error> {
-    let (stored, next) = app
-        .orders
-        .page(call.user_id, Limit::default(), call.after)
-        .await?;
-    let orders = try_join_all(stored.iter().map(|stored| export(app, stored))).await?;
+/// Returns a page of the user's orders, newest first, as `GET /api/orders/{id}`
+/// and `GET /api/orders/{id}/history` show them.
+async fn export_orders(app: Arc<App>, call: ExportOrders) -> Result<ExportedOrders, Error> {
+    let page = app.orders.page(call.user_id, Limit::default(), call.after);
+    let (stored, next) = page.await?;
+    let orders = stored.iter().map(|stored| export(&app, stored));
+    let payment_ids = stored.iter().map(|stored| stored.order.payment_id);
     Ok(ExportedOrders {
-        orders,
-        payment_ids: stored
-            .iter()
-            .map(|stored| stored.order.payment_id)
-            .collect(),
+        orders: try_join_all(orders).await?,
+        payment_ids: payment_ids.collect(),
         next,
     })
 }
 
 async fn export(app: &App, stored: &StoredOrder) -> Result<serde_json::Value, Error> {
     let history = app.orders.history(stored.order.order_id).await?;
-    let view = ExportView {
-        order: OrderView::of(stored)?,
-        history: history.into_iter().map(entry).collect(),
+    let order = ExportedOrder {
+        order: OrderView::try_from(stored)?,
+        history: history.into_iter().map(Into::into).collect(),
     };
-    Ok(serde_json::to_value(view)?)
+    Ok(serde_json::to_value(order)?)
 }

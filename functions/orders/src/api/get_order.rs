@@ -8,33 +8,25 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Id, Reply, SignedIn, State},
 };
 
-use super::view::OrderView;
-use crate::{App, store::StoredOrder};
+use super::views::OrderView;
+use crate::App;
 
 const GRANTS: &[Grant] = &[grant("dynamodb:GetItem", "OrdersTable")];
 
-/// The function `get-order`.
 pub fn function() -> Function {
     Endpoint::new("get-order", Access::SignedIn, GRANTS)
         .get("/api/orders/{id}", get_order)
-        .start(App::shared)
+        .start(App::start)
 }
 
-/// Gives the order; another person's is not there.
-pub async fn get_order(
+/// Answers 404 also for another user's order.
+async fn get_order(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
     Id(id): Id<OrderId>,
 ) -> Result<Reply, ApiError> {
-    let stored = own(&app, person, id).await?;
-    let view = OrderView::of(&stored).map_err(ApiError::internal)?;
+    let stored = app.orders.find_owned(id, caller.user_id).await?;
+    let stored = stored.ok_or_else(|| ApiError::not_found("order"))?;
+    let view = OrderView::try_from(&stored).map_err(ApiError::internal)?;
     Ok(Reply::ok("order", &view))
-}
-
-/// An order of the person's own.
-pub(super) async fn own(app: &App, person: SignedIn, id: OrderId) -> Result<StoredOrder, ApiError> {
-    let found = app.orders.find(id).await?;
-    found
-        .filter(|stored| stored.order.user_id == person.user_id)
-        .ok_or_else(|| ApiError::not_found("order"))
 }

@@ -9,7 +9,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, PageQuery, Query, Reply, SignedIn, State},
 };
 
-use super::view::OrderView;
+use super::views::OrderView;
 use crate::store::OrderStore;
 
 const GRANTS: &[Grant] = &[
@@ -18,46 +18,40 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:Query", "OrdersTable/index/by-user"),
 ];
 
-/// The function `list-orders`.
 pub fn function() -> Function {
     Endpoint::new("list-orders", Access::SignedIn, GRANTS)
         .get("/api/orders", list_orders)
-        .start(Lister::start)
+        .start(OrderList::start)
 }
 
-/// What listing needs.
-pub struct Lister {
+struct OrderList {
     orders: OrderStore,
     cursors: CursorKey,
 }
 
-impl Lister {
-    async fn start(environment: Environment) -> Result<Arc<Self>, runtime::Error> {
-        Ok(Arc::new(Self {
+impl OrderList {
+    async fn start(environment: Environment) -> Result<Self, runtime::Error> {
+        Ok(Self {
             cursors: CursorKey::from_environment(&environment)?,
             orders: OrderStore::open(&environment).await?,
-        }))
+        })
     }
 }
 
-/// Gives one page of the caller's orders.
-pub async fn list_orders(
-    State(lister): State<Arc<Lister>>,
-    person: SignedIn,
+async fn list_orders(
+    State(app): State<Arc<OrderList>>,
+    caller: SignedIn,
     Query(query): Query<PageQuery>,
 ) -> Result<Reply, ApiError> {
-    let list = format!("orders of {}", person.user_id);
-    let open = |cursor: String| lister.cursors.open::<OrderId>(&list, &cursor);
+    let list = format!("orders of {}", caller.user_id);
+    let open = |cursor: String| app.cursors.open::<OrderId>(&list, &cursor);
     let after = query.cursor.map(open).transpose()?;
-    let (orders, last) = lister
-        .orders
-        .page(person.user_id, query.limit, after)
-        .await?;
-    let items: Result<Vec<_>, _> = orders.iter().map(OrderView::of).collect();
+    let (orders, next) = app.orders.page(caller.user_id, query.limit, after).await?;
+    let items: Result<Vec<_>, _> = orders.iter().map(OrderView::try_from).collect();
     let page = Page {
         items: items.map_err(ApiError::internal)?,
         limit: query.limit,
-        next_cursor: last.and_then(|last| lister.cursors.seal(&list, &last)),
+        next_cursor: next.and_then(|last| app.cursors.seal(&list, &last)),
     };
     Ok(Reply::page("orders", &page))
 }

@@ -1,4 +1,4 @@
-//! The service's HTTP functions, one a file.
+//! The functions that are called, one a file.
 
 mod errors;
 pub mod export_orders;
@@ -6,4 +6,4 @@ pub mod get_order;
 pub mod get_order_history;
 pub mod list_orders;
 pub mod place_order;
-mod view;
+mod views;

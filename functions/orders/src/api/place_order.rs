@@ -1,38 +1,39 @@
-//! `POST /api/orders`: places an order, once for each idempotency key.
+//! `POST /api/orders`: places an order, once per idempotency key.
 //!
-//! Claim the key, hold the goods, then write order, event and reply in one
-//! transaction. What if it dies
-//! - after the claim: the claim runs out, and a retry takes it over;
-//! - after the hold: the same, and as the claim names the order's id, which is
-//!   the hold's, the retry finds its own hold. Without a retry it runs out;
-//! - after the transaction: the retry gets the stored reply.
+//! Claims the key, has catalog reserve the goods, then writes the order, its
+//! event and the reply in one transaction. If the function dies
+//! - after the claim: the claim expires, and a retry takes it over;
+//! - after the reservation: likewise, and since the claim fixes the id of the
+//!   order, and so of the reservation, the retry finds the same reservation.
+//!   Without a retry the reservation expires;
+//! - after the transaction: a retry gets the stored reply.
 
 use std::sync::Arc;
 
 use contracts::{
-    Envelope,
     calls::{Call, ReserveStock, Shortage, StockReservation},
-    events::{OrderLine, Quantity},
+    events::Quantity,
 };
 use dynamo::{
     CommitError, StoreError,
     idempotency::{Claim, ClaimError, Claimed},
 };
-use jiff::Timestamp;
-use kernel::{Cause, Clock, OrderId, PaymentId, UserId};
+use kernel::{Cause, OrderId, UserId};
 use runtime::{
-    Environment, Function, Grant,
+    Environment, Function, Grant, Host,
     aws::Aws,
     call::{CallClient, CallError},
     grant,
     http::{
-        Access, ApiError, Endpoint, Idempotent, Reply, RequestCause, SignedIn, State, StoredReply,
+        Access, ApiError, Endpoint, Idempotent, Reply, RequestCause, RequestInfo, SignedIn, State,
+        StoredReply,
     },
+    log,
 };
 
-use super::view::OrderView;
+use super::views::OrderView;
 use crate::{
-    domain::{Order, PlaceOrder, Placing, RefuseOrderError, place},
+    domain::{InvalidOrderError, Order, PlaceOrder, Reservation},
     metrics,
     store::{OrderStore, StoredOrder},
 };
@@ -45,227 +46,174 @@ const GRANTS: &[Grant] = &[
     grant("lambda:InvokeFunction", "ReserveStockFunction"),
 ];
 
-/// The function `place-order`.
 pub fn function() -> Function {
-    function_at(Clock::System)
-}
-
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
     Endpoint::new("place-order", Access::SignedIn, GRANTS)
         .post("/api/orders", place_order)
-        .start(move |environment| Checkout::start(environment, clock.clone()))
+        .start(Checkout::start)
 }
 
-/// What placing an order needs.
-pub struct Checkout {
+struct Checkout {
     orders: OrderStore,
     catalog: CallClient,
-    clock: Clock,
+    host: Host,
 }
 
-/// Why an order is not placed.
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceOrderError {
-    /// Some goods are not there.
-    #[error("not enough stock")]
-    Short {
-        /// What was asked for.
-        asked: Vec<Quantity>,
-        /// What is missing.
+pub(super) enum PlaceOrderError {
+    #[error("insufficient stock")]
+    InsufficientStock {
+        requested: Vec<Quantity>,
         shortages: Vec<Shortage>,
     },
-    /// An earlier try held the goods, and its hold is over.
-    #[error("the hold of an earlier try is over")]
-    HoldOver,
-    /// The goods are held but do not make an order.
+    /// An earlier request with the key reserved the goods; its reservation has ended.
+    #[error("the reservation of an earlier request has ended")]
+    ReservationExpired,
     #[error(transparent)]
-    Unacceptable(#[from] RefuseOrderError),
-    /// The key cannot be acted on.
+    Invalid(#[from] InvalidOrderError),
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    /// The catalog does not answer.
+    #[error("the claim no longer holds")]
+    ClaimLost,
     #[error(transparent)]
     Catalog(#[from] CallError),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The reply could not be made.
     #[error("the reply cannot be made")]
     Reply(ApiError),
 }
 
-/// Places an order and gives it with 201, or gives again what it gave before
-/// for the same key.
-pub async fn place_order(
-    State(checkout): State<Arc<Checkout>>,
-    person: SignedIn,
+async fn place_order(
+    State(app): State<Arc<Checkout>>,
+    caller: SignedIn,
+    info: RequestInfo,
     RequestCause(cause): RequestCause,
     request: Idempotent<PlaceOrder>,
 ) -> Result<StoredReply, ApiError> {
-    let claim = match checkout.claim(person.user_id, &request).await? {
-        Claimed::Replay(reply) => return Ok(reply),
-        Claimed::Mine(claim) => claim,
+    let user_id = caller.user_id;
+    let claim = match app.claim(user_id, &request).await? {
+        Claimed::Completed(reply) => return Ok(reply.replayed()),
+        Claimed::Granted(claim) => claim,
     };
-    let order_id = OrderId::from(claim.subject);
-    let held = match checkout.hold(order_id, &request.input, &cause).await {
-        Ok(held) => held,
-        Err(error) => return Err(checkout.let_go(claim, error).await.into()),
+    let placed = app.place(&claim, user_id, &request.input, &info, &cause);
+    let error = match placed.await {
+        Ok(reply) => return Ok(reply),
+        Err(error) => error,
     };
-    let placed = checkout.placed(order_id, person.user_id, &request.input, held, &cause);
-    match placed {
-        Ok(placed) => Ok(checkout
-            .store(placed, person.user_id, &request, claim)
-            .await?),
-        Err(error) => Err(checkout.let_go(claim, error).await.into()),
-    }
-}
-
-/// Goods that are held, with names and prices.
-struct Held {
-    lines: Vec<OrderLine>,
-    until: Timestamp,
-}
-
-/// An order that is ready to be written.
-struct Placed {
-    stored: StoredOrder,
-    event: Envelope,
-    reply: StoredReply,
+    let claim = match error {
+        // Another request took the claim over, or this one wrote the order and
+        // the store's reply was lost. The key's record shows which.
+        PlaceOrderError::ClaimLost => match app.claim(user_id, &request).await? {
+            Claimed::Completed(reply) => return Ok(reply.replayed()),
+            Claimed::Granted(claim) => claim,
+        },
+        _ => claim,
+    };
+    app.give_up(claim, &error).await;
+    Err(error.into())
 }
 
 impl Checkout {
-    /// On the table in `TABLE` and the function in `RESERVE_STOCK_FUNCTION`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
-    pub async fn start(
-        environment: Environment,
-        clock: Clock,
-    ) -> Result<Arc<Self>, runtime::Error> {
+    async fn start(environment: Environment) -> Result<Self, runtime::Error> {
         let lambda = Aws::from_environment(&environment)?.lambda();
         let function = environment.require("RESERVE_STOCK_FUNCTION")?;
-        Ok(Arc::new(Self {
-            catalog: CallClient::new(lambda, function, ReserveStock::SERVICE),
+        let host = environment.host().clone();
+        Ok(Self {
+            catalog: CallClient::new(
+                lambda,
+                function,
+                ReserveStock::SERVICE,
+                host.clock().clone(),
+            ),
             orders: OrderStore::open(&environment).await?,
-            clock,
-        }))
+            host,
+        })
     }
 
     async fn claim(
         &self,
         user_id: UserId,
         request: &Idempotent<PlaceOrder>,
-    ) -> Result<Claimed, ClaimError> {
-        let (fresh, now) = (OrderId::generate(), self.clock.now());
-        self.orders
-            .claim(user_id, &request.key, &request.fingerprint, fresh, now)
-            .await
+    ) -> Result<Claimed<StoredReply>, PlaceOrderError> {
+        let (order_id, now) = (self.host.new_id(), self.host.now());
+        let (key, fingerprint) = (&request.key, &request.fingerprint);
+        let claim = self.orders.claim(user_id, key, fingerprint, order_id, now);
+        Ok(claim.await?)
     }
 
-    async fn hold(
+    async fn place(
+        &self,
+        claim: &Claim,
+        user_id: UserId,
+        input: &PlaceOrder,
+        info: &RequestInfo,
+        cause: &Cause,
+    ) -> Result<StoredReply, PlaceOrderError> {
+        let reservation = self.reserve(claim.subject.into(), input, cause).await?;
+        let stamp = self.host.stamp(self.host.now(), cause);
+        let payment_id = self.host.new_id();
+        let (order, placed) = Order::place(user_id, payment_id, input, reservation, stamp)?;
+        let stored = StoredOrder::new(order, input.shipping_address.clone());
+        let reply = created(&stored, info).map_err(PlaceOrderError::Reply)?;
+        match self.orders.insert(&stored, &placed, claim, &reply).await {
+            Ok(()) => {
+                metrics::record_placed();
+                Ok(reply)
+            }
+            Err(CommitError::ConditionFailed(_)) => Err(PlaceOrderError::ClaimLost),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    async fn reserve(
         &self,
         order_id: OrderId,
         input: &PlaceOrder,
         cause: &Cause,
-    ) -> Result<Held, PlaceOrderError> {
+    ) -> Result<Reservation, PlaceOrderError> {
         let call = ReserveStock {
             order_id,
             lines: input.items.clone(),
             correlation_id: cause.correlation_id.clone(),
         };
         match self.catalog.call(&call).await? {
-            StockReservation::Held {
+            StockReservation::Held { lines, held_until } => Ok(Reservation {
+                order_id,
                 lines,
-                held_until: until,
-            } => Ok(Held { lines, until }),
-            StockReservation::Refused { shortages } => {
-                let asked = call.lines;
-                Err(PlaceOrderError::Short { asked, shortages })
-            }
-            StockReservation::Gone => Err(PlaceOrderError::HoldOver),
+                held_until,
+            }),
+            StockReservation::Refused { shortages } => Err(PlaceOrderError::InsufficientStock {
+                requested: call.lines,
+                shortages,
+            }),
+            StockReservation::Gone => Err(PlaceOrderError::ReservationExpired),
         }
     }
 
-    fn placed(
-        &self,
-        order_id: OrderId,
-        user_id: UserId,
-        input: &PlaceOrder,
-        held: Held,
-        cause: &Cause,
-    ) -> Result<Placed, PlaceOrderError> {
-        let placed = place(Placing {
-            order_id,
-            user_id,
-            payment_id: PaymentId::generate(),
-            payment_method: input.payment_method.as_str().to_owned(),
-            asked: input.items.clone(),
-            held: held.lines,
-            held_until: held.until,
-        })?;
-        let event = Envelope::new(&placed, self.clock.now(), cause);
-        let order = Order::begin(placed, event.time);
-        let stored = StoredOrder::new(order, input.shipping_address.clone());
-        let view = OrderView::of(&stored).map_err(|_| RefuseOrderError::TooLarge)?;
-        let location = format!("/api/orders/{order_id}");
-        let reply = Reply::created("order placed", &location, &view).store();
-        let reply = reply.map_err(PlaceOrderError::Reply)?;
-        Ok(Placed {
-            stored,
-            event,
-            reply,
-        })
-    }
-
-    async fn store(
-        &self,
-        placed: Placed,
-        user_id: UserId,
-        request: &Idempotent<PlaceOrder>,
-        claim: Claim,
-    ) -> Result<StoredReply, PlaceOrderError> {
-        let Placed {
-            stored,
-            event,
-            reply,
-        } = placed;
-        match self.orders.insert(&stored, &event, &claim, &reply).await {
-            Ok(()) => {
-                metrics::placed();
-                Ok(reply)
-            }
-            // Somebody took the claim over, or it was we ourselves and the
-            // answer was lost: either way the key tells what came of it. No
-            // second order can come of asking.
-            Err(CommitError::Refused(_)) => match self.claim(user_id, request).await? {
-                Claimed::Replay(reply) => Ok(reply),
-                Claimed::Mine(claim) => Err(self.let_go(claim, ClaimError::Running.into()).await),
-            },
-            // It may have been written all the same: then the key has its
-            // reply, which this leaves alone.
-            Err(CommitError::Store(error)) => Err(self.let_go(claim, error.into()).await),
-        }
-    }
-
-    /// Frees the key for a retry, and gives the error back. Where nothing is
-    /// held, wholly; else for the same order id, so that the retry finds the
-    /// goods that may be held for it and does not hold others beside them.
-    async fn let_go(&self, claim: Claim, error: PlaceOrderError) -> PlaceOrderError {
-        let freed = match &error {
-            PlaceOrderError::Short { .. } | PlaceOrderError::HoldOver => {
+    /// Lets a retry with the key go ahead. If goods may be reserved, the key
+    /// stays bound to the order's id, so that the retry finds the reservation
+    /// instead of making a second one. If the order was written after all, the
+    /// key has its reply, and giving up changes nothing.
+    async fn give_up(&self, claim: Claim, error: &PlaceOrderError) {
+        let result = match error {
+            PlaceOrderError::InsufficientStock { .. } | PlaceOrderError::ReservationExpired => {
                 self.orders.release(claim).await
             }
-            PlaceOrderError::Unacceptable(_)
+            PlaceOrderError::Invalid(_)
             | PlaceOrderError::Claim(_)
+            | PlaceOrderError::ClaimLost
             | PlaceOrderError::Catalog(_)
             | PlaceOrderError::Store(_)
-            | PlaceOrderError::Reply(_) => self.orders.abandon(claim, self.clock.now()).await,
+            | PlaceOrderError::Reply(_) => self.orders.abandon(claim, self.host.now()).await,
         };
-        if let Err(error) = freed {
-            let error = runtime::log::chain(&error);
-            tracing::warn!(error, "the claim was not let go and will run out");
+        if let Err(error) = result {
+            let error = log::error_chain(&error);
+            tracing::warn!(error, "idempotency claim not released; it will expire");
         }
-        error
     }
+}
+
+fn created(stored: &StoredOrder, info: &RequestInfo) -> Result<StoredReply, ApiError> {
+    let view = OrderView::try_from(stored).map_err(ApiError::internal)?;
+    let location = format!("/api/orders/{}", stored.order.order_id);
+    Reply::created("order placed", &location, &view).into_stored(info)
 }

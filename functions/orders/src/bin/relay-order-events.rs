@@ -1,4 +1,5 @@
 //! The function `relay-order-events`.
+
 fn main() -> Result<(), runtime::Error> {
     runtime::serve(orders::events::relay_order_events::function())
 }

@@ -1,234 +1,149 @@
-//! The process manager: what an outside event means for an order. The only
-//! place in the shop that decides this; payments and catalog obey and answer.
+//! What an event of payments or catalog means for an order; decided nowhere else.
 //!
-//! Events come at least once and in any order, but not without their cause:
-//! catalog answers `stock.committed` only to our `order.authorized`, which is
-//! published after the order is authorised, and payments captures only on our
-//! `order.committed`. So the only events that truly cross are those that come
-//! by themselves: `reservation.expired` (a timer) against all others, and
-//! repetitions against everything. What cannot come before its cause is still
-//! never thrown away: it is [`Decision::NotYet`], and the queue brings it
-//! again, or a person finds it in the dead-letter queue.
+//! Events arrive at least once and in any order, but not before their causes:
+//! catalog publishes `stock.committed` only after `order.authorized`, and
+//! payments captures only after `order.committed`. So the only races are
+//! repetitions, and `reservation.expired`, which a timer causes, against
+//! everything else. An event that does arrive before its cause is deferred, not
+//! dropped: the queue delivers it again, or it ends in the dead-letter queue.
 
-use contracts::{
-    Envelope, EventData, ReadEventError,
-    events::{
-        CancellationReason, OrderAuthorized, OrderCancelled, OrderCommitted, OrderConfirmed,
-        OrderPaymentFailed, PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured,
-        PaymentDeclined, PaymentVoided, RejectionReason, ReservationExpired, StockCommitRejected,
-        StockCommitted, StockReleased,
-    },
+use contracts::events::{
+    CancellationReason, OrderAuthorized, OrderCancelled, OrderCommitted, OrderConfirmed,
+    OrderPaymentFailed, RejectionReason,
 };
-use kernel::{Money, OrderId, PaymentId};
 
-use super::{Order, Status, Step};
+use super::{ExternalEvent, Order, Status, Transition};
 
-/// What another service says happened.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input {
-    /// The provider promises the money.
-    PaymentAuthorized(PaymentAuthorized),
-    /// It does not.
-    PaymentDeclined(PaymentDeclined),
-    /// The money is taken.
-    PaymentCaptured(PaymentCaptured),
-    /// It could not be.
-    PaymentCaptureFailed(PaymentCaptureFailed),
-    /// The promise was given back.
-    PaymentVoided(PaymentVoided),
-    /// The goods are sold to the order.
-    StockCommitted(StockCommitted),
-    /// They are not held any more.
-    StockCommitRejected(StockCommitRejected),
-    /// They went back because we said that the order is over.
-    StockReleased(StockReleased),
-    /// They went back because their time was over.
-    ReservationExpired(ReservationExpired),
-}
-
-impl Input {
-    /// What an event says to orders; `None` when it says nothing to them.
-    ///
-    /// # Errors
-    /// When its data does not read.
-    pub fn read(event: &Envelope) -> Result<Option<Self>, ReadEventError> {
-        Ok(Some(match event.event_type.as_str() {
-            PaymentAuthorized::TYPE => Self::PaymentAuthorized(event.read()?),
-            PaymentDeclined::TYPE => Self::PaymentDeclined(event.read()?),
-            PaymentCaptured::TYPE => Self::PaymentCaptured(event.read()?),
-            PaymentCaptureFailed::TYPE => Self::PaymentCaptureFailed(event.read()?),
-            PaymentVoided::TYPE => Self::PaymentVoided(event.read()?),
-            StockCommitted::TYPE => Self::StockCommitted(event.read()?),
-            StockCommitRejected::TYPE => Self::StockCommitRejected(event.read()?),
-            StockReleased::TYPE => Self::StockReleased(event.read()?),
-            ReservationExpired::TYPE => Self::ReservationExpired(event.read()?),
-            _ => return Ok(None),
-        }))
-    }
-
-    /// The order that it is about.
-    pub const fn order_id(&self) -> OrderId {
-        match self {
-            Self::PaymentAuthorized(event) => event.order_id,
-            Self::PaymentDeclined(event) => event.order_id,
-            Self::PaymentCaptured(event) => event.order_id,
-            Self::PaymentCaptureFailed(event) => event.order_id,
-            Self::PaymentVoided(event) => event.order_id,
-            Self::StockCommitted(event) => event.order_id,
-            Self::StockCommitRejected(event) => event.order_id,
-            Self::StockReleased(event) => event.order_id,
-            Self::ReservationExpired(event) => event.order_id,
-        }
-    }
-
-    /// Whether it may be about an order that never came to be: goods are held
-    /// before the order is written, and `place-order` may die in between.
-    pub const fn may_precede_order(&self) -> bool {
-        matches!(self, Self::ReservationExpired(_))
-    }
-
-    const fn payment(&self) -> Option<(PaymentId, Option<Money>)> {
-        match self {
-            Self::PaymentAuthorized(event) => Some((event.payment_id, Some(event.amount))),
-            Self::PaymentCaptured(event) => Some((event.payment_id, Some(event.amount))),
-            Self::PaymentDeclined(event) => Some((event.payment_id, None)),
-            Self::PaymentCaptureFailed(event) => Some((event.payment_id, None)),
-            Self::PaymentVoided(event) => Some((event.payment_id, None)),
-            Self::StockCommitted(_)
-            | Self::StockCommitRejected(_)
-            | Self::StockReleased(_)
-            | Self::ReservationExpired(_) => None,
-        }
-    }
-}
-
-/// What is to be done about an [`Input`].
+/// What an [`ExternalEvent`] requires.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// The order moves on.
-    Step(Step),
-    /// Nothing: it is settled already, or another event will settle it.
+    Apply(Transition),
+    /// The event has had its effect, or another event will have it.
     Ignore(&'static str),
-    /// It came before its cause: it must come again.
-    NotYet(&'static str),
-    /// It cannot be true together with what the order knows: a person must
-    /// look at it, because money may be where it should not be.
+    /// The event arrived before its cause; it must be delivered again.
+    Defer(&'static str),
+    /// The event contradicts the order's state. A person has to look at it,
+    /// because money may be in the wrong place.
     Contradiction(&'static str),
 }
 
-/// How far an order is, as far as deciding goes.
+/// The state of an order, as far as decisions depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// No promise of money yet.
+enum State {
     Pending,
-    /// The money is promised, the goods are only held.
+    /// The payment is authorised, the goods are only reserved.
     Authorized,
-    /// The money is promised and the goods are sold.
+    /// The payment is authorised, the goods are sold.
     Committed,
-    /// The money was taken.
     Paid,
-    /// Over without money.
-    Over,
+    Failed,
 }
 
-const fn stage(order: &Order) -> Stage {
-    match (order.status, order.committed) {
-        (Status::Pending, _) => Stage::Pending,
-        (Status::Authorized, false) => Stage::Authorized,
-        (Status::Authorized, true) => Stage::Committed,
-        (Status::Confirmed | Status::Shipped | Status::Delivered | Status::Refunded, _) => {
-            Stage::Paid
+impl From<&Order> for State {
+    fn from(order: &Order) -> Self {
+        match (order.status, order.committed) {
+            (Status::Pending, _) => Self::Pending,
+            (Status::Authorized, false) => Self::Authorized,
+            (Status::Authorized, true) => Self::Committed,
+            (Status::Confirmed | Status::Shipped | Status::Delivered | Status::Refunded, _) => {
+                Self::Paid
+            }
+            (Status::Cancelled | Status::PaymentFailed, _) => Self::Failed,
         }
-        (Status::Cancelled | Status::PaymentFailed, _) => Stage::Over,
     }
 }
 
-/// Decides what `input` means for `order`. The table below is complete by the
-/// compiler's check: every stage meets every event, and no arm is a catch-all.
-pub fn decide(order: &Order, input: &Input) -> Decision {
-    use Decision::{Contradiction, Ignore, NotYet};
-    use Input as I;
+/// Decides what an event requires of an order. The match has no catch-all, so
+/// the compiler checks that it is complete.
+pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
+    use Decision::{Apply, Contradiction, Defer, Ignore};
+    use ExternalEvent as E;
 
-    if let Some((payment_id, amount)) = input.payment() {
+    if let Some((payment_id, amount)) = event.payment() {
         if payment_id != order.payment_id {
-            return Contradiction("it is about another payment than the order's");
+            return Contradiction("the event names another payment than the order");
         }
         if amount.is_some_and(|amount| amount != order.total) {
-            return Contradiction("its amount is not the order's total");
+            return Contradiction("the payment's amount is not the order's total");
         }
     }
-    match stage(order) {
-        Stage::Pending => match input {
-            I::PaymentAuthorized(_) => Decision::Step(authorized(order)),
-            I::PaymentDeclined(declined) => Decision::Step(payment_failed(order, &declined.reason)),
-            // No money was promised yet, or none that we know of: payments
-            // voids what it finds, or never asks for it.
-            I::ReservationExpired(_) => {
-                Decision::Step(cancelled(order, CancellationReason::ReservationExpired))
+    match State::from(order) {
+        State::Pending => match event {
+            E::PaymentAuthorized(_) => Apply(authorized(order)),
+            E::PaymentDeclined(declined) => Apply(payment_failed(order, &declined.reason)),
+            // Payments voids the authorisation, or never begins it.
+            E::ReservationExpired(_) => {
+                Apply(cancelled(order, CancellationReason::ReservationExpired))
             }
-            I::StockCommitted(_) | I::StockCommitRejected(_) => {
-                NotYet("goods are settled after the payment is authorised")
+            E::StockCommitted(_) | E::StockCommitRejected(_) => {
+                Defer("the payment is not authorised yet")
             }
-            I::PaymentCaptured(_) | I::PaymentCaptureFailed(_) => {
-                NotYet("money is taken after the goods are sold")
+            E::PaymentCaptured(_) | E::PaymentCaptureFailed(_) => {
+                Defer("the goods are not sold yet")
             }
-            I::PaymentVoided(_) | I::StockReleased(_) => Ignore("it only follows from our word"),
+            E::PaymentVoided(_) | E::StockReleased(_) => {
+                Ignore("it only follows from the order's end")
+            }
         },
-        Stage::Authorized => match input {
-            I::PaymentAuthorized(_) | I::PaymentDeclined(_) => Ignore("the promise is known"),
-            I::StockCommitted(_) => Decision::Step(committed(order)),
-            I::StockCommitRejected(rejected) => {
-                Decision::Step(cancelled(order, why(rejected.reason)))
+        State::Authorized => match event {
+            E::PaymentAuthorized(_) | E::PaymentDeclined(_) => Ignore("the payment is authorised"),
+            E::StockCommitted(_) => Apply(committed(order)),
+            E::StockCommitRejected(rejected) => {
+                Apply(cancelled(order, cancellation_reason(rejected.reason)))
             }
-            // The catalog will say the same to our order.authorized, if that
-            // reaches it; the goods are gone either way, and stay gone.
-            I::ReservationExpired(_) => {
-                Decision::Step(cancelled(order, CancellationReason::ReservationExpired))
+            // The goods are released for good: catalog will reject the commit,
+            // if `order.authorized` has not reached it yet.
+            E::ReservationExpired(_) => {
+                Apply(cancelled(order, CancellationReason::ReservationExpired))
             }
-            I::PaymentCaptured(_) | I::PaymentCaptureFailed(_) => {
-                NotYet("money is taken after the goods are sold")
+            E::PaymentCaptured(_) | E::PaymentCaptureFailed(_) => {
+                Defer("the goods are not sold yet")
             }
-            I::PaymentVoided(_) | I::StockReleased(_) => Ignore("it only follows from our word"),
+            E::PaymentVoided(_) | E::StockReleased(_) => {
+                Ignore("it only follows from the order's end")
+            }
         },
-        Stage::Committed => match input {
-            I::PaymentCaptured(_) => Decision::Step(confirmed(order)),
-            I::PaymentCaptureFailed(failed) => {
-                Decision::Step(payment_failed(order, &failed.reason))
-            }
-            I::PaymentAuthorized(_) | I::PaymentDeclined(_) => Ignore("the promise is known"),
-            I::StockCommitted(_) | I::StockCommitRejected(_) | I::ReservationExpired(_) => {
+        State::Committed => match event {
+            E::PaymentCaptured(_) => Apply(confirmed(order)),
+            E::PaymentCaptureFailed(failed) => Apply(payment_failed(order, &failed.reason)),
+            E::PaymentAuthorized(_) | E::PaymentDeclined(_) => Ignore("the payment is authorised"),
+            E::StockCommitted(_) | E::StockCommitRejected(_) | E::ReservationExpired(_) => {
                 Ignore("the goods are sold")
             }
-            I::PaymentVoided(_) | I::StockReleased(_) => Ignore("it only follows from our word"),
+            E::PaymentVoided(_) | E::StockReleased(_) => {
+                Ignore("it only follows from the order's end")
+            }
         },
-        Stage::Paid => match input {
-            I::PaymentAuthorized(_)
-            | I::PaymentDeclined(_)
-            | I::PaymentCaptured(_)
-            | I::PaymentCaptureFailed(_)
-            | I::PaymentVoided(_)
-            | I::StockCommitted(_)
-            | I::StockCommitRejected(_)
-            | I::StockReleased(_)
-            | I::ReservationExpired(_) => Ignore("the order is paid"),
+        State::Paid => match event {
+            E::PaymentAuthorized(_)
+            | E::PaymentDeclined(_)
+            | E::PaymentCaptured(_)
+            | E::PaymentCaptureFailed(_)
+            | E::PaymentVoided(_)
+            | E::StockCommitted(_)
+            | E::StockCommitRejected(_)
+            | E::StockReleased(_)
+            | E::ReservationExpired(_) => Ignore("the order is paid"),
         },
-        Stage::Over => match input {
-            // Payments never takes money for an order that is over. If it
-            // says so all the same, nobody may throw that away.
-            I::PaymentCaptured(_) => Contradiction("money was taken for an order that is over"),
-            I::PaymentAuthorized(_)
-            | I::PaymentDeclined(_)
-            | I::PaymentCaptureFailed(_)
-            | I::PaymentVoided(_)
-            | I::StockCommitted(_)
-            | I::StockCommitRejected(_)
-            | I::StockReleased(_)
-            | I::ReservationExpired(_) => Ignore("the order is over"),
+        State::Failed => match event {
+            // Payments never captures for an order that has failed. If it did,
+            // the event must not be dropped.
+            E::PaymentCaptured(_) => {
+                Contradiction("a payment was captured for an order that has failed")
+            }
+            E::PaymentAuthorized(_)
+            | E::PaymentDeclined(_)
+            | E::PaymentCaptureFailed(_)
+            | E::PaymentVoided(_)
+            | E::StockCommitted(_)
+            | E::StockCommitRejected(_)
+            | E::StockReleased(_)
+            | E::ReservationExpired(_) => Ignore("the order has failed"),
         },
     }
 }
 
-const fn why(reason: RejectionReason) -> CancellationReason {
+const fn cancellation_reason(reason: RejectionReason) -> CancellationReason {
     match reason {
         RejectionReason::ReservationExpired => CancellationReason::ReservationExpired,
         RejectionReason::ReservationReleased | RejectionReason::ReservationMissing => {
@@ -237,23 +152,23 @@ const fn why(reason: RejectionReason) -> CancellationReason {
     }
 }
 
-const fn authorized(order: &Order) -> Step {
-    Step::Authorized(OrderAuthorized {
+const fn authorized(order: &Order) -> Transition {
+    Transition::Authorized(OrderAuthorized {
         order_id: order.order_id,
         payment_id: order.payment_id,
     })
 }
 
-const fn committed(order: &Order) -> Step {
-    Step::Committed(OrderCommitted {
+const fn committed(order: &Order) -> Transition {
+    Transition::Committed(OrderCommitted {
         order_id: order.order_id,
         payment_id: order.payment_id,
         total: order.total,
     })
 }
 
-fn confirmed(order: &Order) -> Step {
-    Step::Confirmed(OrderConfirmed {
+fn confirmed(order: &Order) -> Transition {
+    Transition::Confirmed(OrderConfirmed {
         order_id: order.order_id,
         user_id: order.user_id,
         payment_id: order.payment_id,
@@ -262,8 +177,8 @@ fn confirmed(order: &Order) -> Step {
     })
 }
 
-const fn cancelled(order: &Order, reason: CancellationReason) -> Step {
-    Step::Cancelled(OrderCancelled {
+const fn cancelled(order: &Order, reason: CancellationReason) -> Transition {
+    Transition::Cancelled(OrderCancelled {
         order_id: order.order_id,
         user_id: order.user_id,
         payment_id: order.payment_id,
@@ -272,8 +187,8 @@ const fn cancelled(order: &Order, reason: CancellationReason) -> Step {
     })
 }
 
-fn payment_failed(order: &Order, reason: &str) -> Step {
-    Step::PaymentFailed(OrderPaymentFailed {
+fn payment_failed(order: &Order, reason: &str) -> Transition {
+    Transition::PaymentFailed(OrderPaymentFailed {
         order_id: order.order_id,
         user_id: order.user_id,
         payment_id: order.payment_id,
@@ -283,5 +198,4 @@ fn payment_failed(order: &Order, reason: &str) -> Step {
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;

@@ -1,11 +1,13 @@
-//! What an order is and how it moves on. Pure: no I/O, clock, environment or
-//! randomness.
+//! What an order is and how its state changes. Pure.
 
-mod checkout;
 mod decide;
+mod external_event;
 mod order;
+mod place_order;
+mod transition;
 
-pub use checkout::{ITEMS_MAX, PAYMENT_METHOD_LENGTH_MAX, PaymentMethod, PlaceOrder, QUANTITY_MAX};
-pub use decide::{Decision, Input, decide};
-pub use kernel::{Address, Country};
-pub use order::{Order, Placing, RefuseOrderError, Status, Step, line_total, place};
+pub use decide::{Decision, decide};
+pub use external_event::ExternalEvent;
+pub use order::{InvalidOrderError, Order, Reservation, Status, line_total};
+pub use place_order::{PaymentMethod, PlaceOrder};
+pub use transition::Transition;

@@ -1,19 +1,18 @@
-//! `advance-orders`: moves orders on by what payments and catalog say.
+//! `advance-orders`: moves orders on as payments and catalog report.
 //!
-//! An event twice: its id is recorded with the step that it led to. The
-//! function dies: the step is one transaction, done or not. Two events at
-//! once: the order's version decides, and the second decides again.
-
-use std::sync::Arc;
+//! A transition is one transaction, so it happens entirely or not at all. It
+//! records the id of the event that caused it, so a repeated event has no
+//! effect. If two events race, the order's version lets one through, and the
+//! other is decided again.
 
 use contracts::{Envelope, ReadEventError};
-use dynamo::{CommitError, StoreError};
-use kernel::{Clock, OrderId};
+use dynamo::{Attempts, CommitError, StoreError};
+use kernel::OrderId;
 use runtime::{Function, Grant, grant, queue};
 
 use crate::{
     App,
-    domain::{Decision, Input, Step, decide},
+    domain::{Decision, ExternalEvent, Transition, decide},
     metrics,
     store::StoredOrder,
 };
@@ -26,102 +25,79 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "OrdersTable"),
 ];
 
-/// How often an order is read and decided again when others move it at the
-/// same time; it has fewer steps than this.
-const DECISIONS_MAX: u32 = 8;
-
-/// The function `advance-orders`.
 pub fn function() -> Function {
-    function_at(Clock::System)
+    queue::consumer(NAME, GRANTS, App::start, |app, event| async move {
+        Ok(advance_order(&app, event).await?)
+    })
 }
 
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
-    queue::consumer(
-        NAME,
-        GRANTS,
-        move |environment| App::start_at(environment, clock.clone()),
-        |app, event| async move { Ok(advance_order(app, event).await?) },
-    )
-}
-
-/// Why an event must come again.
 #[derive(Debug, thiserror::Error)]
-pub enum AdvanceOrderError {
-    /// Its order is not there.
+enum AdvanceOrderError {
     #[error("there is no order {0}")]
-    Missing(OrderId),
-    /// It came before its cause.
-    #[error("too early: {0}")]
-    TooEarly(&'static str),
-    /// It cannot be true; only a person can tell why it was said.
+    NotFound(OrderId),
+    #[error("deferred: {0}")]
+    Deferred(&'static str),
     #[error("contradiction: {0}")]
     Contradiction(&'static str),
-    /// Others moved the order through all tries.
-    #[error("order {0} kept changing")]
+    #[error("order {0} changed during every attempt")]
     Contended(OrderId),
-    /// It does not read.
     #[error(transparent)]
     Read(#[from] ReadEventError),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Moves the order that an event is about on, if the event means that.
-///
-/// # Errors
-/// [`AdvanceOrderError`]; the queue then brings the event again.
-pub async fn advance_order(app: Arc<App>, event: Envelope) -> Result<(), AdvanceOrderError> {
-    let Some(input) = Input::read(&event)? else {
+async fn advance_order(app: &App, trigger: Envelope) -> Result<(), AdvanceOrderError> {
+    let Some(event) = ExternalEvent::read(&trigger)? else {
         return Ok(());
     };
-    let order_id = input.order_id();
-    for _ in 0..DECISIONS_MAX {
+    let order_id = event.order_id();
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
         let Some(stored) = app.orders.find(order_id).await? else {
-            return missing(&input);
+            return if event.may_lack_order() {
+                Ok(())
+            } else {
+                Err(AdvanceOrderError::NotFound(order_id))
+            };
         };
-        if stored.has_seen(&event) {
+        if stored.has_seen(&trigger) {
             return Ok(());
         }
-        let step = match decide(&stored.order, &input) {
-            Decision::Step(step) => step,
-            Decision::Ignore(why) => {
-                tracing::debug!(event_type = event.event_type, %order_id, why, "event ignored");
+        let transition = match decide(&stored.order, &event) {
+            Decision::Apply(transition) => transition,
+            Decision::Ignore(reason) => {
+                let event_type = trigger.event_type;
+                tracing::debug!(event_type, %order_id, reason, "event ignored");
                 return Ok(());
             }
-            Decision::NotYet(why) => return Err(AdvanceOrderError::TooEarly(why)),
-            Decision::Contradiction(why) => return Err(AdvanceOrderError::Contradiction(why)),
+            Decision::Defer(reason) => return Err(AdvanceOrderError::Deferred(reason)),
+            Decision::Contradiction(reason) => {
+                return Err(AdvanceOrderError::Contradiction(reason));
+            }
         };
-        match take(&app, &stored, &step, &event).await {
+        match apply(app, &stored, &transition, &trigger).await {
             Ok(()) => {
-                metrics::stepped(&stored.order, &step);
+                metrics::record_transition(&stored.order, &transition);
                 return Ok(());
             }
-            // The order moved meanwhile; or it was we and the answer was lost,
-            // which the next reading shows.
-            Err(CommitError::Refused(_)) => {}
+            // The order changed in between, or this was written and the store's
+            // reply was lost. Reading it again shows which.
+            Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }
     Err(AdvanceOrderError::Contended(order_id))
 }
 
-fn missing(input: &Input) -> Result<(), AdvanceOrderError> {
-    if input.may_precede_order() {
-        Ok(())
-    } else {
-        Err(AdvanceOrderError::Missing(input.order_id()))
-    }
-}
-
-async fn take(
+async fn apply(
     app: &App,
     stored: &StoredOrder,
-    step: &Step,
-    because: &Envelope,
+    transition: &Transition,
+    trigger: &Envelope,
 ) -> Result<(), CommitError> {
-    let event = step.envelope(app.clock.now(), &because.cause(NAME));
-    let next = stored.order.after(step, event.time);
-    app.orders.append(stored, &event, &next, because).await
+    let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));
+    let event = transition.envelope(stamp);
+    let next = stored.order.apply(transition, event.time);
+    app.orders.append(stored, &next, &event, trigger).await
 }

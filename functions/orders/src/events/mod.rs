@@ -1,4 +1,4 @@
-//! The service's consumers and its relay, one a file.
+//! The consumers and the relay, one a file.
 
 pub mod advance_orders;
 pub mod anonymise_orders;

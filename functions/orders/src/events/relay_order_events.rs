@@ -1,9 +1,9 @@
-//! `relay-order-events`: publishes the orders' events. With each sweep, once a
+//! `relay-order-events`: publishes order events. After each sweep, once a
 //! minute, it also counts the orders that are stuck.
 
-use dynamo::Table;
-use kernel::{Clock, SignedDuration, Timestamp};
-use runtime::{BoxFuture, Error, Function, Grant, grant};
+use dynamo::{Table, relay};
+use kernel::{SignedDuration, Timestamp};
+use runtime::{Error, Function, Grant, grant};
 
 use crate::{metrics, store::OrderStore};
 
@@ -16,29 +16,21 @@ const GRANTS: &[Grant] = &[
     grant("sns:Publish", "OrdersTopic"),
 ];
 
-/// How long an order may be open. Its goods are held for fifteen minutes, and a
-/// minute later the round of `expire-reservations` has ended it; the rest is
-/// for queues that were behind.
+/// How long an order may be open. Its goods are reserved for fifteen minutes,
+/// and `expire-reservations` ends it within another minute; the rest allows for
+/// delayed queues.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(20);
 
-/// The function `relay-order-events`.
 pub fn function() -> Function {
-    function_at(Clock::System)
+    relay::function_with_sweep("relay-order-events", GRANTS, count_stuck)
 }
 
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
-    dynamo::relay::function_with_sweep("relay-order-events", GRANTS, clock, count_stuck)
-}
-
-fn count_stuck(table: Table, now: Timestamp) -> BoxFuture<Result<(), Error>> {
-    Box::pin(async move {
-        let before = now.saturating_sub(STUCK_AFTER).unwrap_or(Timestamp::MIN);
-        let stuck = OrderStore::new(table).count_open_since(before).await?;
-        if stuck > 0 {
-            tracing::warn!(stuck, "orders are stuck");
-        }
-        metrics::stuck(stuck);
-        Ok(())
-    })
+async fn count_stuck(table: Table, now: Timestamp) -> Result<(), Error> {
+    let before = now.saturating_sub(STUCK_AFTER).unwrap_or(Timestamp::MIN);
+    let orders = OrderStore::new(table).count_open_since(before).await?;
+    if orders > 0 {
+        tracing::warn!(orders, "orders are stuck");
+    }
+    metrics::set_stuck(orders);
+    Ok(())
 }

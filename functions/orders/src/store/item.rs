@@ -3,22 +3,21 @@
 use std::collections::BTreeSet;
 
 use contracts::Envelope;
-use kernel::OrderId;
+use kernel::Address;
 use serde::{Deserialize, Serialize};
 
-use super::{ANONYMOUS, SNAPSHOT, open_shard, partition};
-use crate::domain::{Address, Order};
+use super::{REDACTED, SNAPSHOT, open_shard, partition};
+use crate::domain::Order;
 
-/// An order with what is kept beside it.
+/// An order, with what is stored beside the fold of its events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredOrder {
-    /// The fold of its events.
     #[serde(flatten)]
     pub order: Order,
-    /// Where it goes to. Here only: events go through queues and are kept for
-    /// ever, and personal data must do neither.
+    /// Only here: events pass through queues and are kept forever, and personal
+    /// data must do neither.
     pub shipping_address: Address,
-    /// The outside events that moved it on, so that each does so once.
+    /// The events of other services that changed it, so that each does so once.
     #[serde(
         default,
         with = "serde_dynamo::string_set",
@@ -31,16 +30,15 @@ pub struct StoredOrder {
 pub(super) struct SnapshotItem<'a> {
     pk: String,
     sk: &'static str,
-    /// In the index of open orders; the step that ends the order takes it out.
+    /// The key of the index of open orders; removed when the order ends.
     open_shard: String,
-    /// Since when, in milliseconds since the Unix epoch.
+    /// In milliseconds since the Unix epoch.
     open_since: i64,
     #[serde(flatten)]
     stored: &'a StoredOrder,
 }
 
 impl StoredOrder {
-    /// An order that no outside event has moved yet.
     pub const fn new(order: Order, shipping_address: Address) -> Self {
         Self {
             order,
@@ -49,7 +47,6 @@ impl StoredOrder {
         }
     }
 
-    /// Whether nobody can be found through it any more.
     pub fn is_anonymous(&self) -> bool {
         let Address {
             name,
@@ -58,17 +55,17 @@ impl StoredOrder {
             postal_code,
             ..
         } = &self.shipping_address;
-        let gone = [name, line1, postal_code];
-        gone.iter().all(|text| *text == ANONYMOUS) && line2.is_none()
+        let redacted = [name, line1, postal_code];
+        redacted.iter().all(|text| *text == REDACTED) && line2.is_none()
     }
 
-    /// Whether an outside event has moved it already.
     pub fn has_seen(&self, event: &Envelope) -> bool {
         self.seen.contains(&event.dedup_key())
     }
 
-    /// The item of an order that is new, and so open.
-    pub(super) fn item(&self, id: OrderId) -> SnapshotItem<'_> {
+    /// The item of a new, and so open, order.
+    pub(super) fn new_item(&self) -> SnapshotItem<'_> {
+        let id = self.order.order_id;
         SnapshotItem {
             pk: partition(id),
             sk: SNAPSHOT,

@@ -1,36 +1,35 @@
-//! Orders in DynamoDB. The only place in the service that knows it.
+//! Orders in DynamoDB. No other module of the service knows it.
 //!
 //! | item | pk | sk |
 //! |---|---|---|
-//! | the snapshot: the order as it is now, and its address | `ORDER#<id>` | `ORDER` |
-//! | its events: history and outbox at once | `ORDER#<id>` | `EVENT#000001` |
+//! | the snapshot: the order's current state and its address | `ORDER#<id>` | `ORDER` |
+//! | its events: both history and outbox | `ORDER#<id>` | `EVENT#000001` |
 //! | the reply to an idempotency key | `IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
 //!
-//! The index `by-user` has the snapshots' keys only, under attributes that
-//! never change, so that no step of an order writes to it. The index `open`
-//! has the snapshots' keys while the order is neither confirmed nor over: two
-//! writes in an order's life, and nothing in it when all is well.
+//! The index `by-user` has the keys of the snapshots under attributes that
+//! never change, so that no transition writes to it. The index `open` has them
+//! while the order is open: two writes in an order's life.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use contracts::Envelope;
 use dynamo::{
-    CommitError, Expression, Index, IndexKey, Keep, Key, OutboxItem, Shape, StoreError, Table,
+    CommitError, Expression, Index, IndexKey, Item, Keep, Key, OutboxItem, Query, StoreError,
+    Table, TableSchema,
     idempotency::{Claim, ClaimError, Claimed, abandon, claim, release},
 };
-use jiff::Timestamp;
-use kernel::{Limit, OrderId, UserId};
-use runtime::{
-    Environment,
-    http::{IdempotencyKey, StoredReply},
+use kernel::{IdempotencyKey, Limit, OrderId, Timestamp, UserId};
+use runtime::Environment;
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
 };
-use serde::{Deserialize, de::IgnoredAny};
+
+use crate::domain::Order;
 
 mod item;
 
 pub use item::StoredOrder;
 
-/// The table's indexes.
-pub const SHAPE: Shape = Shape {
+pub const SCHEMA: TableSchema = TableSchema {
     indexes: &[
         Index {
             name: BY_USER,
@@ -49,70 +48,62 @@ pub const SHAPE: Shape = Shape {
 
 const BY_USER: &str = "by-user";
 const OPEN: &str = "open";
-/// Partitions of that index, so that a busy shop does not meet the limit of one.
+/// Partitions of the index `open`, so that a busy shop does not reach the
+/// write limit of one.
 const OPEN_SHARDS: u8 = 4;
-/// Pages of one partition that are counted: some 30,000 orders. Who has more
-/// than that stuck need not know how many more.
-const OPEN_PAGES_MAX: usize = 5;
-/// What stands where a person was.
-const ANONYMOUS: &str = "-";
+/// Calls that count one partition of open orders: some 30,000 orders. Beyond
+/// that, the exact number of stuck orders does not matter.
+const COUNT_CALLS_MAX: usize = 5;
+/// Stands in for personal data that was removed.
+const REDACTED: &str = "-";
 const SNAPSHOT: &str = "ORDER";
 const EVENTS: &str = "EVENT#";
-/// Events that an order may have; its states allow fewer than ten.
-const EVENTS_MAX: i32 = 100;
+/// Events of one order; its states allow fewer than ten.
+const EVENTS_MAX: usize = 100;
 
-/// The orders of the shop.
 #[derive(Clone, Debug)]
 pub struct OrderStore {
     table: Table,
 }
 
-/// One event of a history with its number.
 #[derive(Clone, Debug)]
-pub struct Numbered {
-    /// From 1 on; the order's version after it.
+pub struct HistoryEntry {
+    /// The order's version after the event; the first is 1.
     pub version: u32,
-    /// The event.
     pub event: Envelope,
 }
 
 impl OrderStore {
-    /// The store on the table in `TABLE`.
-    ///
-    /// # Errors
-    /// When a variable is missing.
     pub async fn open(environment: &Environment) -> Result<Self, runtime::Error> {
         Ok(Self::new(Table::open(environment).await?))
     }
 
-    /// The store on a table.
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// An order as it is now; strongly consistent, so that whoever has just
-    /// placed it finds it.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Strongly consistent, so a client finds the order that it has just placed.
     pub async fn find(&self, id: OrderId) -> Result<Option<StoredOrder>, StoreError> {
-        self.table.get(Key::new(partition(id), SNAPSHOT)).await
+        self.table.get(snapshot_key(id)).await
     }
 
-    /// An order's events, oldest first.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn history(&self, id: OrderId) -> Result<Vec<Numbered>, StoreError> {
+    pub async fn find_owned(
+        &self,
+        id: OrderId,
+        user_id: UserId,
+    ) -> Result<Option<StoredOrder>, StoreError> {
+        let found = self.find(id).await?;
+        Ok(found.filter(|stored| stored.order.user_id == user_id))
+    }
+
+    /// Oldest first.
+    pub async fn history(&self, id: OrderId) -> Result<Vec<HistoryEntry>, StoreError> {
         let items: Vec<OutboxItem> = self.table.list(&partition(id), EVENTS, EVENTS_MAX).await?;
-        items.into_iter().map(numbered).collect()
+        items.into_iter().map(history_entry).collect()
     }
 
-    /// A page of a person's orders, newest first, that begins after an order;
-    /// and the last order on it, when there are more.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Reads a page of a user's orders, newest first, that begins after the
+    /// order `after`. Returns also the last order of the page, if there are more.
     pub async fn page(
         &self,
         user_id: UserId,
@@ -120,92 +111,61 @@ impl OrderStore {
         after: Option<OrderId>,
     ) -> Result<(Vec<StoredOrder>, Option<OrderId>), StoreError> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct IndexItem {
             order_id: OrderId,
         }
-        let page_len = usize::try_from(limit.get()).unwrap_or(1);
-        // One more than the page tells whether there is a next one.
-        let wanted = i32::try_from(page_len + 1).unwrap_or(i32::MAX);
-        let text = |text: String| AttributeValue::S(text);
-        let start = after.map(|id| {
-            let key = [
-                ("pk", partition(id)),
-                ("sk", SNAPSHOT.to_owned()),
-                ("user_id", user_id.to_string()),
-                ("order_id", id.to_string()),
-            ];
-            key.map(|(name, value)| (name.to_owned(), text(value)))
-                .into()
-        });
-        let output = self
-            .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .index_name(BY_USER)
-            .key_condition_expression("user_id = :user")
-            .expression_attribute_values(":user", text(user_id.to_string()))
-            // Ids are UUIDv7: their order is that of time.
-            .scan_index_forward(false)
-            .limit(wanted)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| StoreError::call("Query", error))?;
-        let mut listed: Vec<Listed> = serde_dynamo::from_items(output.items.unwrap_or_default())?;
-        let more = listed.len() > page_len;
-        listed.truncate(page_len);
-        // Taken from the index, not from the items read: one that a replica
-        // does not show yet must not end the list.
-        let last = listed.last().map(|one| one.order_id).filter(|_| more);
-        let keys = listed
-            .iter()
-            .map(|one| Key::new(partition(one.order_id), SNAPSHOT))
-            .collect();
-        let mut orders: Vec<StoredOrder> = self.table.get_many(keys, false).await?;
+        let after = after.map(|id| by_user_key(user_id, id)).transpose()?;
+        // Ids are UUIDv7, and so sort by time.
+        let query = Query::index(BY_USER, "user_id = :user")
+            .value(":user", user_id)
+            .backwards()
+            .after(after);
+        let (items, has_more): (Vec<IndexItem>, bool) = self.table.page(query, limit).await?;
+        // From the index: an order that the replica read next does not have yet
+        // must not end the list.
+        let last = items.last().map(|item| item.order_id);
+        let keys = items.iter().map(|item| snapshot_key(item.order_id));
+        let mut orders: Vec<StoredOrder> = self.table.get_many(keys.collect(), false).await?;
         orders.sort_by_key(|stored| std::cmp::Reverse(stored.order.order_id));
-        Ok((orders, last))
+        Ok((orders, last.filter(|_| has_more)))
     }
 
-    /// Writes a new order, announces it, and keeps the reply for its
-    /// idempotency key: all or nothing.
-    ///
-    /// Refused when the claim is not ours any more. The order itself cannot
-    /// be there already under a claim that is: it is written only together
-    /// with the claim's reply. What is refused may still be our own earlier
-    /// success whose answer was lost; the reply under the key then tells.
+    /// Writes a new order, its first event, and the reply for its idempotency
+    /// key, in one transaction.
     ///
     /// # Errors
-    /// [`CommitError`].
+    /// [`CommitError::ConditionFailed`] when the claim no longer holds: it was
+    /// taken over, or it has its reply because this very write succeeded before
+    /// and the store's reply was lost.
     pub async fn insert(
         &self,
         stored: &StoredOrder,
         placed: &Envelope,
         claim: &Claim,
-        reply: &StoredReply,
+        reply: &impl Serialize,
     ) -> Result<(), CommitError> {
-        let id = stored.order.order_id;
+        let pk = partition(stored.order.order_id);
         self.table
             .transaction()
-            .insert("order", &stored.item(id))
-            .announce(&partition(id), &event_key(1), placed, Keep::Forever)
+            .insert("order", &stored.new_item())
+            .announce(&pk, &event_key(1), placed, Keep::Forever)
             .complete(claim, reply)
             .commit()
             .await
     }
 
-    /// Moves an order on by one event, because of an outside event that it has
-    /// not seen. Refused when the order has changed since it was read, or has
-    /// seen that event: read it again and decide again.
+    /// Moves an order to its `next` state by an event, once for each `trigger`,
+    /// the event of another service that caused it.
     ///
     /// # Errors
-    /// [`CommitError`].
+    /// [`CommitError::ConditionFailed`] when the order has changed since it was
+    /// read, or has seen the trigger: read it and decide again.
     pub async fn append(
         &self,
         stored: &StoredOrder,
+        next: &Order,
         event: &Envelope,
-        next: &crate::domain::Order,
-        because: &Envelope,
+        trigger: &Envelope,
     ) -> Result<(), CommitError> {
         let id = next.order_id;
         let update = if next.status.is_open() {
@@ -215,8 +175,8 @@ impl OrderStore {
             "SET #status = :status, status_reason = :reason, committed = :committed, \
              version = :next, updated_at = :at ADD seen :seen REMOVE open_shard, open_since"
         };
-        let advance = Expression::update(update)
-            .only_when("version = :version AND NOT contains(seen, :event)")
+        let update = Expression::update(update)
+            .only_when("version = :version AND NOT contains(seen, :trigger)")
             .name("#status", "status")
             .value(":status", next.status)
             .value(":reason", &next.status_reason)
@@ -224,113 +184,66 @@ impl OrderStore {
             .value(":next", next.version)
             .value(":at", next.updated_at)
             .value(":version", stored.order.version)
-            .value(":event", because.dedup_key())
-            .string_set(":seen", vec![because.dedup_key()]);
-        let key = Key::new(partition(id), SNAPSHOT);
+            .value(":trigger", trigger.dedup_key())
+            .string_set(":seen", vec![trigger.dedup_key()]);
+        let (pk, sk) = (partition(id), event_key(next.version));
         self.table
             .transaction()
-            .update("order", key, advance)
-            .announce(
-                &partition(id),
-                &event_key(next.version),
-                event,
-                Keep::Forever,
-            )
+            .update("order", snapshot_key(id), update)
+            .announce(&pk, &sk, event, Keep::Forever)
             .commit()
             .await
     }
 
-    /// Takes the person out of an order's address: who and at which door, and
-    /// not in which town, state and country: a postal code can be one door. The order itself stays as it is.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Removes the personal data from an order's address. Town, state and
+    /// country stay; the postal code does not, because it can be one door.
     pub async fn anonymise(&self, id: OrderId) -> Result<(), StoreError> {
-        let nobody = Expression::update(
-            "SET shipping_address.#name = :nobody, shipping_address.line1 = :nobody, \
-             shipping_address.postalCode = :nobody \
+        let redact = Expression::update(
+            "SET shipping_address.#name = :redacted, shipping_address.line1 = :redacted, \
+             shipping_address.postalCode = :redacted \
              REMOVE shipping_address.line2",
         )
         .only_when("attribute_exists(pk)")
         .name("#name", "name")
-        .value(":nobody", ANONYMOUS);
-        let key = Key::new(partition(id), SNAPSHOT);
-        match self.table.update::<IgnoredAny>(key, nobody).await {
-            Ok(_) | Err(CommitError::Refused(_)) => Ok(()),
+        .value(":redacted", REDACTED);
+        let updated = self.table.update::<IgnoredAny>(snapshot_key(id), redact);
+        match updated.await {
+            Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
 
-    /// How many orders have been open since before a time.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn count_open_since(&self, before: Timestamp) -> Result<u32, StoreError> {
         let mut count = 0;
         for shard in 0..OPEN_SHARDS {
-            let mut pages = self
-                .table
-                .client()
-                .query()
-                .table_name(self.table.name())
-                .index_name(OPEN)
-                .key_condition_expression("open_shard = :shard AND open_since < :before")
-                .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
-                .expression_attribute_values(
-                    ":before",
-                    AttributeValue::N(before.as_millisecond().to_string()),
-                )
-                .select(Select::Count)
-                .into_paginator()
-                .send();
-            for _ in 0..OPEN_PAGES_MAX {
-                let Some(page) = pages.next().await else {
-                    break;
-                };
-                let page = page.map_err(|error| StoreError::call("Query", error))?;
-                count += u32::try_from(page.count).unwrap_or_default();
-            }
+            let query = Query::index(OPEN, "open_shard = :shard AND open_since < :before")
+                .value(":shard", shard.to_string())
+                .value(":before", before.as_millisecond());
+            count += self.table.count(query, COUNT_CALLS_MAX).await?;
         }
         Ok(count)
     }
 
-    /// Claims a person's idempotency key for an order with the id `subject`.
-    ///
-    /// # Errors
-    /// [`ClaimError`].
-    pub async fn claim(
+    pub async fn claim<R: DeserializeOwned>(
         &self,
         user_id: UserId,
         key: &IdempotencyKey,
         fingerprint: &str,
-        subject: OrderId,
+        order_id: OrderId,
         now: Timestamp,
-    ) -> Result<Claimed, ClaimError> {
+    ) -> Result<Claimed<R>, ClaimError> {
         let scope = format!("{user_id}#POST /api/orders");
-        claim(
-            &self.table,
-            &scope,
-            key,
-            fingerprint,
-            *subject.as_uuid(),
-            now,
-        )
-        .await
+        let subject = *order_id.as_uuid();
+        claim(&self.table, &scope, key, fingerprint, subject, now).await
     }
 
-    /// Frees a claim under which nothing was done.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Frees the key of a claim under which nothing was done.
     pub async fn release(&self, claim: Claim) -> Result<(), StoreError> {
         release(&self.table, claim).await
     }
 
-    /// Lets go of a claim under which goods may be held: the next request with
-    /// the key goes on with the same order id.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Gives up a claim under which goods may be reserved: the next request
+    /// with the key continues with the same order id.
     pub async fn abandon(&self, claim: Claim, now: Timestamp) -> Result<(), StoreError> {
         abandon(&self.table, claim, now).await
     }
@@ -340,7 +253,22 @@ fn partition(id: OrderId) -> String {
     format!("ORDER#{id}")
 }
 
-/// The partition of the index of open orders that an order is in.
+fn snapshot_key(id: OrderId) -> Key {
+    Key::new(partition(id), SNAPSHOT)
+}
+
+fn by_user_key(user_id: UserId, order_id: OrderId) -> Result<Item, StoreError> {
+    #[derive(Serialize)]
+    struct ByUser {
+        user_id: UserId,
+        order_id: OrderId,
+    }
+    let index: Item = serde_dynamo::to_item(ByUser { user_id, order_id })?;
+    let mut key = snapshot_key(order_id).into_item();
+    key.extend(index);
+    Ok(key)
+}
+
 fn open_shard(id: OrderId) -> u8 {
     id.as_uuid().as_bytes()[15] % OPEN_SHARDS
 }
@@ -349,13 +277,13 @@ fn event_key(version: u32) -> String {
     format!("{EVENTS}{version:06}")
 }
 
-fn numbered(item: OutboxItem) -> Result<Numbered, StoreError> {
+fn history_entry(item: OutboxItem) -> Result<HistoryEntry, StoreError> {
     let unreadable = |source: runtime::Error| StoreError::Call {
         operation: "read an order's event",
         source,
     };
     let digits = item.sk.strip_prefix(EVENTS).unwrap_or_default();
-    Ok(Numbered {
+    Ok(HistoryEntry {
         version: digits
             .parse()
             .map_err(|error| unreadable(Box::new(error)))?,

@@ -1,20 +1,11 @@
-//! Who was erased is taken out of their orders, and the orders stay.
+//! `anonymise-orders`: the person is removed, the orders stay.
 
-use contracts::{
-    Envelope,
-    events::{UserErased, UserReactivated},
-};
+use contracts::events::{PaymentAuthorized, UserErased, UserReactivated};
 use kernel::UserId;
-use orders::events::anonymise_orders;
 use serde_json::{Value, json};
+use testkit::{deliver, new_id};
 
-use crate::shop::Shop;
-
-/// Delivers events; gives the numbers of those that failed.
-async fn deliver(shop: &Shop, events: &[Envelope]) -> Vec<usize> {
-    let consumer = shop.table.start(&anonymise_orders::function()).await;
-    testkit::deliver(&consumer, events).await
-}
+use crate::fixture::TestOrders;
 
 fn without_address(mut order: Value) -> Value {
     order.as_object_mut().unwrap().remove("shipping_address");
@@ -22,77 +13,75 @@ fn without_address(mut order: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_person_goes_and_the_order_stays() {
-    let shop = Shop::open().await;
-    let (ada, eve) = (UserId::generate(), UserId::generate());
-    let (of_ada, of_eve) = (shop.order(ada).await, shop.order(eve).await);
-    let before = shop.orders().await;
-    let history = shop.history(of_ada.order.order_id).await;
-    let erased = shop.says(&UserErased { user_id: ada });
-    let other = shop.says(&UserReactivated { user_id: eve });
-    let events = [other, erased];
-    assert!(deliver(&shop, &events).await.is_empty());
-    assert!(deliver(&shop, &events).await.is_empty(), "and again");
+async fn the_personal_data_is_removed_and_the_order_stays() {
+    let orders = TestOrders::new().await;
+    let (ada, eve): (UserId, UserId) = (new_id(), new_id());
+    let (adas, eves) = (orders.place(ada).await, orders.place(eve).await);
+    let before = orders.snapshots().await;
+    let history = orders.history(adas.order.order_id).await;
+    let events = [
+        orders.event(&UserReactivated { user_id: eve }),
+        orders.event(&UserErased { user_id: ada }),
+    ];
+    let consumer = orders.function("anonymise-orders").await;
+    for _ in 0..2 {
+        assert!(deliver(&consumer, &events).await.is_empty());
+    }
 
-    let found = shop.find(of_ada.order.order_id).await;
+    let found = orders.find(adas.order.order_id).await;
     assert!(found.is_anonymous());
-    assert_eq!(found.order, of_ada.order);
+    assert_eq!(found.order, adas.order);
     let address = serde_json::to_value(&found.shipping_address).unwrap();
     let expected = json!({
         "name": "-", "line1": "-", "city": "London", "postalCode": "-", "country": "GB"
     });
     assert_eq!(address, expected);
-    assert_eq!(shop.find(of_eve.order.order_id).await, of_eve);
-    let after = shop.orders().await;
+    assert_eq!(orders.find(eves.order.order_id).await, eves);
+    let after = orders.snapshots().await;
+    let items = format!("{after:?}");
+    assert_eq!(items.matches("Ada Lovelace").count(), 1, "{items}");
     let stripped =
         |orders: Vec<Value>| -> Vec<Value> { orders.into_iter().map(without_address).collect() };
     assert_eq!(stripped(before), stripped(after));
-    assert_eq!(shop.history(of_ada.order.order_id).await, history);
-    let items = format!(
-        "{:?}",
-        shop.table.items_of::<Value>("ORDER#", "ORDER").await
-    );
-    assert_eq!(items.matches("Ada Lovelace").count(), 1, "{items}");
+    assert_eq!(orders.history(adas.order.order_id).await, history);
 }
 
 #[tokio::test]
-async fn more_orders_than_a_page_are_all_done_and_none_twice() {
-    let shop = Shop::open().await;
-    let ada = UserId::generate();
+async fn all_orders_of_more_than_one_page_are_anonymised() {
+    let orders = TestOrders::new().await;
+    let user_id: UserId = new_id();
     for _ in 0..103 {
-        shop.order(ada).await;
+        orders.place(user_id).await;
     }
-    let erased = shop.says(&UserErased { user_id: ada });
-    assert!(
-        deliver(&shop, std::slice::from_ref(&erased))
-            .await
-            .is_empty()
-    );
-    let orders = shop.orders().await;
-    assert_eq!(orders.len(), 103);
-    for order in orders {
+    let erased = orders.event(&UserErased { user_id });
+    let consumer = orders.function("anonymise-orders").await;
+    assert!(deliver(&consumer, &[erased]).await.is_empty());
+    let snapshots = orders.snapshots().await;
+    assert_eq!(snapshots.len(), 103);
+    for order in snapshots {
         assert_eq!(order["shipping_address"]["name"], "-");
     }
 }
 
 #[tokio::test]
-async fn an_order_that_moves_on_meanwhile_keeps_both() {
-    let shop = Shop::open().await;
-    let ada = UserId::generate();
-    let placed = shop.order(ada).await;
-    let id = placed.order.order_id;
-    let authorized = shop.says(&contracts::events::PaymentAuthorized {
-        payment_id: placed.order.payment_id,
+async fn a_concurrent_transition_and_anonymisation_both_take_effect() {
+    let orders = TestOrders::new().await;
+    let user_id: UserId = new_id();
+    let order = orders.place(user_id).await.order;
+    let id = order.order_id;
+    let authorized = [orders.event(&PaymentAuthorized {
+        payment_id: order.payment_id,
         order_id: id,
-        amount: placed.order.total,
-    });
-    let advance = shop.advance_orders().await;
-    let erased = [shop.says(&UserErased { user_id: ada })];
-    let paid = [authorized];
-    let (failed, also) = tokio::join!(testkit::deliver(&advance, &paid), deliver(&shop, &erased));
-    assert!(failed.is_empty() && also.is_empty());
-    assert!(shop.find(id).await.is_anonymous());
-    let types = shop.history_types(id).await;
+        amount: order.total,
+    })];
+    let erased = [orders.event(&UserErased { user_id })];
+    let advance = orders.function("advance-orders").await;
+    let anonymise = orders.function("anonymise-orders").await;
+    let (advancing, anonymising) =
+        tokio::join!(deliver(&advance, &authorized), deliver(&anonymise, &erased));
+    assert!(advancing.is_empty() && anonymising.is_empty());
+    assert!(orders.find(id).await.is_anonymous());
+    let types = orders.history_types(id).await;
     assert_eq!(types, ["order.placed", "order.authorized"]);
-    shop.assert_snapshot_is_the_fold(id).await;
+    orders.assert_snapshot_is_the_fold(id).await;
 }

@@ -1,37 +1,37 @@
-//! What the service holds on a person, for the person.
+//! `export-orders`: a user's orders, for the export of their account.
 
 use std::collections::BTreeSet;
 
 use contracts::calls::{ExportOrders, ExportedOrders};
 use kernel::{OrderId, UserId};
-use orders::api::export_orders;
+use testkit::new_id;
 
-use crate::shop::Shop;
+use crate::fixture::TestOrders;
 
-async fn ask(shop: &Shop, user_id: UserId, after: Option<OrderId>) -> ExportedOrders {
-    let handler = shop.table.start(&export_orders::function()).await;
+async fn export(orders: &TestOrders, user_id: UserId, after: Option<OrderId>) -> ExportedOrders {
+    let handler = orders.function("export-orders").await;
     let call = ExportOrders {
         user_id,
         after,
-        correlation_id: "export-1".into(),
+        correlation_id: "test-correlation".into(),
     };
     testkit::call(&handler, &call).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_person_gets_every_order_with_its_steps_and_nobody_elses() {
-    let shop = Shop::open().await;
-    let (ada, eve) = (UserId::generate(), UserId::generate());
-    shop.order(eve).await;
+async fn every_order_of_the_user_is_exported_with_its_history_and_no_other() {
+    let orders = TestOrders::new().await;
+    let user: UserId = new_id();
+    orders.place(new_id()).await;
     let mut placed = BTreeSet::new();
     for _ in 0..45 {
-        placed.insert(shop.order(ada).await.order.order_id.to_string());
+        placed.insert(orders.place(user).await.order.order_id.to_string());
     }
-    let (mut found, mut payments, mut after, mut pages) = (vec![], vec![], None, 0);
+    let (mut exported, mut payments, mut after, mut pages) = (vec![], vec![], None, 0);
     loop {
-        let page = ask(&shop, ada, after).await;
+        let page = export(&orders, user, after).await;
         assert_eq!(page.orders.len(), page.payment_ids.len());
-        found.extend(page.orders);
+        exported.extend(page.orders);
         payments.extend(page.payment_ids);
         (after, pages) = (page.next, pages + 1);
         if after.is_none() {
@@ -39,10 +39,10 @@ async fn a_person_gets_every_order_with_its_steps_and_nobody_elses() {
         }
         assert!(pages < 10);
     }
-    assert_eq!((found.len(), pages), (45, 3));
-    let text = |order: &serde_json::Value| order["id"].as_str().unwrap().to_owned();
-    assert_eq!(found.iter().map(text).collect::<BTreeSet<_>>(), placed);
-    for (order, payment) in found.iter().zip(payments) {
+    assert_eq!((exported.len(), pages), (45, 3));
+    let id = |order: &serde_json::Value| order["id"].as_str().unwrap().to_owned();
+    assert_eq!(exported.iter().map(id).collect::<BTreeSet<_>>(), placed);
+    for (order, payment) in exported.iter().zip(payments) {
         assert_eq!(order["paymentId"], payment.to_string());
         assert_eq!(order["shippingAddress"]["name"], "Ada Lovelace");
         assert_eq!(order["history"][0]["type"], "order.placed");
@@ -50,8 +50,8 @@ async fn a_person_gets_every_order_with_its_steps_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn nobody_has_nothing() {
-    let shop = Shop::open().await;
-    let page = ask(&shop, UserId::generate(), None).await;
+async fn the_export_of_a_user_without_orders_is_empty() {
+    let orders = TestOrders::new().await;
+    let page = export(&orders, new_id(), None).await;
     assert!(page.orders.is_empty() && page.payment_ids.is_empty() && page.next.is_none());
 }

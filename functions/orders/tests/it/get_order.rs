@@ -1,31 +1,24 @@
 //! `GET /api/orders/{id}`.
 
-use kernel::{OrderId, UserId};
-use orders::api::get_order;
-use runtime::http::Role;
+use kernel::{OrderId, Role, UserId};
 use serde_json::json;
-use testkit::{Client, status::*};
+use testkit::{new_id, status::*};
 
-use crate::shop::{Shop, address};
-
-async fn client(shop: &Shop) -> Client {
-    Client::new(shop.table.start(&get_order::function()).await)
-}
+use crate::fixture::{TestOrders, address};
 
 #[tokio::test]
-async fn an_order_is_shown_to_whom_it_belongs() {
-    let shop = Shop::open().await;
-    let user = UserId::generate();
-    let order = shop.order(user).await.order;
+async fn an_order_is_shown_to_its_owner_only() {
+    let orders = TestOrders::new().await;
+    let user: UserId = new_id();
+    let order = orders.place(user).await.order;
     let path = format!("/api/orders/{}", order.order_id);
-    let client = client(&shop).await;
-    let reply = client.as_user(user, Role::User).get(&path, OK).await;
+    let reply = orders.client_of(user).get(&path, OK).await;
     assert_eq!(
         reply.body["data"],
         json!({
             "id": order.order_id, "status": "pending", "paymentId": order.payment_id,
             "items": [{
-                "productId": order.lines[0].product_id, "name": "a thing", "quantity": 2,
+                "productId": order.lines[0].product_id, "name": "Lamp", "quantity": 2,
                 "unitPrice": 10.0, "totalPrice": 20.0
             }],
             "totalAmount": 20.0, "currency": "USD", "shippingAddress": address(),
@@ -34,11 +27,10 @@ async fn an_order_is_shown_to_whom_it_belongs() {
     );
     assert_eq!(reply.header("cache-control"), Some("no-store"));
 
-    for other in [Role::User, Role::Moderator, Role::Admin] {
-        let reply = client
-            .as_user(UserId::generate(), other)
-            .get(&path, NOT_FOUND)
-            .await;
+    let client = orders.client();
+    for role in [Role::User, Role::Moderator, Role::Admin] {
+        let other = client.as_user(new_id(), role);
+        let reply = other.get(&path, NOT_FOUND).await;
         assert_eq!(reply.body["code"], "not_found");
     }
     client.get(&path, UNAUTHORIZED).await;
@@ -46,12 +38,12 @@ async fn an_order_is_shown_to_whom_it_belongs() {
 }
 
 #[tokio::test]
-async fn what_is_not_an_order_is_not_found() {
-    let shop = Shop::open().await;
-    let client = client(&shop).await.as_user(UserId::generate(), Role::User);
-    let missing = OrderId::generate().to_string();
+async fn an_unknown_or_malformed_id_is_not_found() {
+    let orders = TestOrders::new().await;
+    let client = orders.client_of(new_id());
+    let unknown = new_id::<OrderId>().to_string();
     for id in [
-        &*missing,
+        &*unknown,
         "1",
         "ORDER",
         "00000000000000000000000000000000",

@@ -1,36 +1,26 @@
 //! `GET /api/orders/{id}/history`.
 
 use contracts::events::PaymentDeclined;
-use kernel::UserId;
-use orders::api::get_order_history;
-use runtime::http::Role;
+use kernel::{Role, UserId};
 use serde_json::json;
-use testkit::{Client, deliver, status::*};
+use testkit::{new_id, status::*};
 
-use crate::shop::Shop;
+use crate::fixture::TestOrders;
 
 #[tokio::test]
-async fn the_history_says_who_when_and_why() {
-    let shop = Shop::open().await;
-    let user = UserId::generate();
-    let order = shop.order(user).await.order;
-    let declined = shop.says(&PaymentDeclined {
+async fn the_history_has_actor_time_and_cause_of_each_event() {
+    let orders = TestOrders::new().await;
+    let user: UserId = new_id();
+    let order = orders.place(user).await.order;
+    let declined = orders.event(&PaymentDeclined {
         payment_id: order.payment_id,
         order_id: order.order_id,
         reason: "card_declined".into(),
     });
-    assert!(
-        deliver(
-            &shop.advance_orders().await,
-            std::slice::from_ref(&declined)
-        )
-        .await
-        .is_empty()
-    );
+    orders.advance(&[&declined]).await;
 
-    let client = Client::new(shop.table.start(&get_order_history::function()).await);
     let path = format!("/api/orders/{}/history", order.order_id);
-    let reply = client.as_user(user, Role::User).get(&path, OK).await;
+    let reply = orders.client_of(user).get(&path, OK).await;
     let entries = reply.body["data"].as_array().unwrap();
     assert_eq!(entries.len(), 2);
     assert_eq!(entries[0]["type"], "order.placed");
@@ -40,7 +30,7 @@ async fn the_history_says_who_when_and_why() {
         entries[1],
         json!({
             "type": "order.payment_failed", "at": "2026-01-05T12:00:00Z", "version": 2,
-            "correlationId": "chain", "causationId": declined.id,
+            "correlationId": "test-correlation", "causationId": declined.id,
             "actor": "function:advance-orders",
             "data": {
                 "orderId": order.order_id, "userId": user, "paymentId": order.payment_id,
@@ -49,13 +39,12 @@ async fn the_history_says_who_when_and_why() {
         })
     );
 
-    client
-        .as_user(UserId::generate(), Role::Admin)
-        .get(&path, NOT_FOUND)
-        .await;
+    let client = orders.client();
+    let other = client.as_user(new_id(), Role::Admin);
+    other.get(&path, NOT_FOUND).await;
     client.get(&path, UNAUTHORIZED).await;
-    client
-        .as_user(user, Role::User)
+    orders
+        .client_of(user)
         .get("/api/orders/x/history", NOT_FOUND)
         .await;
 }

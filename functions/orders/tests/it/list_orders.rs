@@ -1,11 +1,9 @@
 //! `GET /api/orders`.
 
-use kernel::{OrderId, UserId};
-use orders::api::list_orders;
-use runtime::http::Role;
-use testkit::{Client, Reply, status::*};
+use kernel::{OrderId, Role, UserId};
+use testkit::{Reply, new_id, status::*};
 
-use crate::shop::Shop;
+use crate::fixture::{PATH, TestOrders};
 
 fn ids(reply: &Reply) -> Vec<OrderId> {
     let items = reply.body["data"].as_array().unwrap();
@@ -16,33 +14,29 @@ fn ids(reply: &Reply) -> Vec<OrderId> {
 }
 
 #[tokio::test]
-async fn a_persons_orders_are_listed_newest_first_page_by_page() {
-    let shop = Shop::open().await;
-    let (ada, bob) = (UserId::generate(), UserId::generate());
+async fn the_callers_orders_are_listed_newest_first_page_by_page() {
+    let orders = TestOrders::new().await;
+    let (ada, bob): (UserId, UserId) = (new_id(), new_id());
     let mut placed = Vec::new();
     for _ in 0..5 {
-        placed.push(shop.order(ada).await.order.order_id);
-        shop.order(bob).await;
+        placed.push(orders.place(ada).await.order.order_id);
+        orders.place(bob).await;
     }
     placed.reverse();
 
-    let client = Client::new(shop.table.start(&list_orders::function()).await);
-    let (ada, bob) = (
-        client.as_user(ada, Role::User),
-        client.as_user(bob, Role::User),
-    );
-    let whole = ada.get("/api/orders", OK).await;
-    assert_eq!(ids(&whole), placed);
-    assert_eq!(whole.body["meta"]["pagination"]["limit"], 20);
-    assert_eq!(whole.body["meta"]["pagination"]["hasMore"], false);
-    assert_eq!(whole.body["data"][0]["totalAmount"], 20.0);
+    let (ada, bob) = (orders.client_of(ada), orders.client_of(bob));
+    let all = ada.get(PATH, OK).await;
+    assert_eq!(ids(&all), placed);
+    assert_eq!(all.body["meta"]["pagination"]["limit"], 20);
+    assert_eq!(all.body["meta"]["pagination"]["hasMore"], false);
+    assert_eq!(all.body["data"][0]["totalAmount"], 20.0);
 
     for limit in 1..=5 {
-        let (mut seen, mut query) = (Vec::new(), format!("?limit={limit}"));
+        let (mut listed, mut query) = (Vec::new(), format!("?limit={limit}"));
         loop {
-            let page = ada.get(&format!("/api/orders{query}"), OK).await;
+            let page = ada.get(&format!("{PATH}{query}"), OK).await;
             assert!(ids(&page).len() <= limit);
-            seen.extend(ids(&page));
+            listed.extend(ids(&page));
             let pagination = &page.body["meta"]["pagination"];
             let Some(cursor) = pagination["nextCursor"].as_str() else {
                 assert_eq!(pagination["hasMore"], false);
@@ -50,37 +44,32 @@ async fn a_persons_orders_are_listed_newest_first_page_by_page() {
             };
             assert_eq!(pagination["hasMore"], true);
             query = format!("?limit={limit}&cursor={cursor}");
-            if seen.len() == limit {
-                // Sealed for its list: nobody else may use it.
-                let refused = bob
-                    .get(&format!("/api/orders{query}"), UNPROCESSABLE_ENTITY)
-                    .await;
-                assert_eq!(refused.refused_fields(), ["cursor"]);
+            if listed.len() == limit {
+                // A cursor is sealed for its list, so it is invalid in another user's.
+                let path = format!("{PATH}{query}");
+                let reply = bob.get(&path, UNPROCESSABLE_ENTITY).await;
+                assert_eq!(reply.invalid_fields(), ["cursor"]);
             }
         }
-        assert_eq!(seen, placed, "limit {limit}");
+        assert_eq!(listed, placed, "limit {limit}");
     }
 }
 
 #[tokio::test]
-async fn whoever_has_no_orders_has_an_empty_list() {
-    let shop = Shop::open().await;
-    shop.order(UserId::generate()).await;
-    let client = Client::new(shop.table.start(&list_orders::function()).await);
-    let reply = client
-        .as_user(UserId::generate(), Role::Admin)
-        .get("/api/orders", OK)
-        .await;
+async fn a_user_without_orders_gets_an_empty_list() {
+    let orders = TestOrders::new().await;
+    orders.place(new_id()).await;
+    let client = orders.client();
+    let reply = client.as_user(new_id(), Role::Admin).get(PATH, OK).await;
     assert!(ids(&reply).is_empty());
-    client.get("/api/orders", UNAUTHORIZED).await;
-    client.as_internal().get("/api/orders", FORBIDDEN).await;
+    client.get(PATH, UNAUTHORIZED).await;
+    client.as_internal().get(PATH, FORBIDDEN).await;
 }
 
 #[tokio::test]
-async fn a_query_that_is_not_one_is_refused_by_field() {
-    let shop = Shop::open().await;
-    let client = Client::new(shop.table.start(&list_orders::function()).await);
-    let client = client.as_user(UserId::generate(), Role::User);
+async fn an_invalid_query_is_rejected_by_field() {
+    let orders = TestOrders::new().await;
+    let client = orders.client_of(new_id());
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),
@@ -88,9 +77,8 @@ async fn a_query_that_is_not_one_is_refused_by_field() {
         ("cursor=AAAA", "cursor"),
         ("user=somebody", "user"),
     ] {
-        let reply = client
-            .get(&format!("/api/orders?{query}"), UNPROCESSABLE_ENTITY)
-            .await;
-        assert_eq!(reply.refused_fields(), [field], "{query}");
+        let path = format!("{PATH}?{query}");
+        let reply = client.get(&path, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), [field], "{query}");
     }
 }

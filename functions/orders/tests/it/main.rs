@@ -3,19 +3,21 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test's helpers fail the test, as its own lines do"
+    reason = "a helper fails the test, as the test's own lines do"
 )]
 
 mod advance_orders;
 mod anonymise_orders;
-mod catalog;
+mod determinism;
 mod export_orders;
+mod external_events;
+mod fixture;
 mod get_order;
 mod get_order_history;
 mod list_orders;
 mod metrics;
 mod place_order;
-mod place_order_once;
+mod place_order_idempotency;
 mod relay_order_events;
 mod samples;
-mod shop;
+mod stub_catalog;

@@ -1,24 +1,21 @@
-//! What is counted of orders: each thing once, however often it is told.
+//! The business metrics: each fact counts once, however often it is reported.
 
 use contracts::Envelope;
-use kernel::{SignedDuration, UserId};
-use orders::events::relay_order_events;
-use runtime::{Context, LambdaEvent};
-use serde_json::{json, value::to_raw_value};
+use kernel::SignedDuration;
 use testkit::{
-    Answer, Counted, Peer, deliver,
+    RecordedMetrics, StubReply, StubServer, deliver, new_id,
     status::{CONFLICT, CREATED, SERVICE_UNAVAILABLE},
 };
 
 use crate::{
-    advance_orders::opened,
-    catalog::Fault,
-    shop::{Shop, body, buyer},
+    external_events::{ExternalEvents, placed_order},
+    fixture::{PATH, TestOrders, order_body},
+    stub_catalog::Fault,
 };
 
-/// Delivers events, each twice: in one batch, and again later.
-async fn tell_twice(shop: &Shop, events: &[&Envelope]) {
-    let consumer = shop.advance_orders().await;
+/// Delivers each event twice in one batch, and again in a second batch.
+async fn advance_repeatedly(orders: &TestOrders, events: &[&Envelope]) {
+    let consumer = orders.function("advance-orders").await;
     for event in events {
         let event = (*event).clone();
         for _ in 0..2 {
@@ -29,146 +26,122 @@ async fn tell_twice(shop: &Shop, events: &[&Envelope]) {
 }
 
 #[tokio::test]
-async fn an_order_and_its_money_count_once_however_often_the_event_comes() {
-    let (shop, _, said) = opened().await;
-    let counted = Counted::begin();
-    tell_twice(&shop, &[&said.authorized, &said.committed]).await;
-    assert_eq!(counted.take_untimed(), []);
-    tell_twice(&shop, &[&said.captured]).await;
-    let wanted = [
+async fn a_confirmed_order_and_its_revenue_count_once_despite_repeated_events() {
+    let (orders, _, events) = placed_order().await;
+    let metrics = RecordedMetrics::begin();
+    advance_repeatedly(&orders, &[&events.authorized, &events.committed]).await;
+    assert_eq!(metrics.take_untimed(), []);
+    advance_repeatedly(&orders, &[&events.captured]).await;
+    let expected = [
         ("OrdersConfirmed[]".to_owned(), 1.0),
         ("Revenue[Currency=USD]".to_owned(), 20.0),
     ];
-    assert_eq!(counted.take_untimed(), wanted);
-    tell_twice(&shop, &[&said.authorized, &said.committed, &said.captured]).await;
-    assert_eq!(counted.take_untimed(), []);
+    assert_eq!(metrics.take_untimed(), expected);
+    let all = [&events.authorized, &events.committed, &events.captured];
+    advance_repeatedly(&orders, &all).await;
+    assert_eq!(metrics.take_untimed(), []);
 }
 
 #[tokio::test]
-async fn an_order_that_fails_counts_once_by_its_reason_and_brings_no_money() {
-    for (steps, reason) in [
+async fn a_failed_order_counts_once_by_its_reason_and_without_revenue() {
+    for (names, reason) in [
         (vec!["declined"], "payment_declined"),
         (vec!["expired"], "reservation_expired"),
         (vec!["authorized", "rejected"], "reservation_expired"),
-        (vec!["authorized", "committed", "failed"], "capture_failed"),
+        (
+            vec!["authorized", "committed", "capture_failed"],
+            "capture_failed",
+        ),
     ] {
-        let (shop, _, said) = opened().await;
-        let counted = Counted::begin();
-        let events: Vec<&Envelope> = steps
-            .iter()
-            .map(|step| match *step {
-                "authorized" => &said.authorized,
-                "committed" => &said.committed,
-                "declined" => &said.declined,
-                "expired" => &said.expired,
-                "rejected" => &said.rejected,
-                _ => &said.capture_failed,
-            })
-            .collect();
-        tell_twice(&shop, &events).await;
-        let wanted = [(format!("OrdersFailed[Reason={reason}]"), 1.0)];
-        assert_eq!(counted.take_untimed(), wanted, "{steps:?}");
+        let (orders, _, events) = placed_order().await;
+        let metrics = RecordedMetrics::begin();
+        let course: Vec<&Envelope> = names.iter().map(|name| events.by_name(name)).collect();
+        advance_repeatedly(&orders, &course).await;
+        let expected = [(format!("OrdersFailed[Reason={reason}]"), 1.0)];
+        assert_eq!(metrics.take_untimed(), expected, "{names:?}");
     }
 }
 
 #[tokio::test]
-async fn an_order_is_placed_once_for_its_key() {
-    let shop = Shop::open().await;
-    let product = shop.catalog.stock(1_000, 3);
-    let counted = Counted::begin();
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
+async fn an_order_counts_as_placed_once_per_key() {
+    let orders = TestOrders::new().await;
+    let body = order_body(&[(orders.catalog.add_product(1_000, 3), 2)]);
+    let metrics = RecordedMetrics::begin();
+    let client = orders.customer(new_id(), "key");
     for _ in 0..3 {
-        client
-            .post("/api/orders", &body(&[(product, 2)]), CREATED)
-            .await;
+        client.post(PATH, &body, CREATED).await;
     }
-    let all = counted.take();
-    assert_eq!(all["OrdersPlaced[]"], 1.0);
-    assert_eq!(all["BreakerOpen[Dependency=catalog]"], 0.0);
+    let recorded = metrics.take();
+    assert_eq!(recorded["OrdersPlaced[]"], 1.0);
+    assert_eq!(recorded["BreakerOpen[Dependency=catalog]"], 0.0);
     assert!(
-        all.contains_key("RequestLatency[Service=emporium]"),
-        "{all:?}"
+        recorded.contains_key("RequestLatency[Service=emporium]"),
+        "{recorded:?}"
     );
 
     let client = client.with_header("idempotency-key", "short");
-    client
-        .post("/api/orders", &body(&[(product, 2)]), CONFLICT)
-        .await;
-    let wanted = [("BreakerOpen[Dependency=catalog]".to_owned(), 0.0)];
+    client.post(PATH, &body, CONFLICT).await;
+    let expected = [("BreakerOpen[Dependency=catalog]".to_owned(), 0.0)];
     assert_eq!(
-        counted.take_untimed(),
-        wanted,
-        "refused is neither placed nor an error"
+        metrics.take_untimed(),
+        expected,
+        "a rejected order is neither placed nor an error"
     );
 }
 
 #[tokio::test]
-async fn a_service_that_fails_is_counted() {
-    let shop = Shop::open().await;
-    let product = shop.catalog.stock(1_000, 3);
-    let client = buyer(&shop.place_order().await, UserId::generate(), "k");
-    let counted = Counted::begin();
-    shop.catalog.fail(Fault::FunctionError, 1);
-    client
-        .post("/api/orders", &body(&[(product, 2)]), SERVICE_UNAVAILABLE)
-        .await;
-    let wanted = [
+async fn an_error_of_catalog_is_counted() {
+    let orders = TestOrders::new().await;
+    let body = order_body(&[(orders.catalog.add_product(1_000, 3), 2)]);
+    let metrics = RecordedMetrics::begin();
+    orders.catalog.fail(Fault::FunctionError, 1);
+    let client = orders.customer(new_id(), "key");
+    client.post(PATH, &body, SERVICE_UNAVAILABLE).await;
+    let expected = [
         ("BreakerOpen[Dependency=catalog]".to_owned(), 0.0),
         ("DependencyErrors[Dependency=catalog]".to_owned(), 1.0),
     ];
-    assert_eq!(counted.take_untimed(), wanted);
+    assert_eq!(metrics.take_untimed(), expected);
 }
 
 #[tokio::test]
-async fn orders_that_are_open_too_long_are_stuck_until_they_end() {
-    let (mut shop, _, said) = opened().await;
+async fn an_order_open_for_more_than_twenty_minutes_is_stuck_until_it_ends() {
     let published = "<PublishBatchResponse><PublishBatchResult><Successful/><Failed/>\
                      </PublishBatchResult></PublishBatchResponse>";
-    let sns = Peer::start(move |_, _| Answer::Reply(200, published.into())).await;
-    shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
-    shop.table
-        .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:orders");
-    let function = relay_order_events::function_at(shop.clock.clone());
-    let relay = shop.table.start(&function).await;
-    let counted = Counted::begin();
+    let sns = StubServer::start(move |_, _| StubReply::Reply(200, published.into())).await;
+    let orders = TestOrders::publishing_to(&sns).await;
+    let order = orders.place(new_id()).await.order;
+    let events = ExternalEvents::new(&orders, &order);
+    let relay = orders.function("relay-order-events").await;
+    let metrics = RecordedMetrics::begin();
     let stuck = async || {
-        let payload = to_raw_value(&json!({"source": "aws.scheduler"})).unwrap();
-        let sweep = relay(LambdaEvent::new(payload, Context::default()));
-        sweep.await.unwrap();
-        counted.take()["StuckOrders[]"]
+        testkit::run(&relay).await;
+        metrics.take()["StuckOrders[]"]
     };
     assert_eq!(stuck().await, 0.0);
-    shop.clock.advance(SignedDuration::from_mins(20));
+    orders.table.clock().advance(SignedDuration::from_mins(20));
     assert_eq!(stuck().await, 0.0, "not for more than twenty minutes");
-    shop.clock.advance(SignedDuration::from_millis(1));
+    orders.table.clock().advance(SignedDuration::from_millis(1));
     assert_eq!(stuck().await, 1.0);
-    let consumer = shop.advance_orders().await;
-    deliver(&consumer, std::slice::from_ref(&said.authorized)).await;
-    shop.order(UserId::generate()).await;
+    orders.advance(&[&events.authorized]).await;
+    orders.place(new_id()).await;
     assert_eq!(
         stuck().await,
         1.0,
-        "authorised and still open; the other one is new"
+        "authorised but still open; the second order is new"
     );
-    for event in [said.committed, said.captured] {
-        assert!(deliver(&consumer, &[event]).await.is_empty());
-    }
+    orders.advance(&[&events.committed, &events.captured]).await;
     assert_eq!(stuck().await, 0.0);
 }
 
 #[tokio::test]
-async fn a_topic_that_takes_nothing_is_counted() {
-    let mut shop = Shop::open().await;
-    shop.order(UserId::generate()).await;
-    let sns = Peer::start(|_, _| Answer::Reply(403, "<ErrorResponse/>".into())).await;
-    shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
-    shop.table
-        .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:orders");
-    let relay = shop.table.start(&relay_order_events::function()).await;
-    let counted = Counted::begin();
-    let payload = to_raw_value(&json!({"source": "aws.scheduler"})).unwrap();
-    relay(LambdaEvent::new(payload, Context::default()))
-        .await
-        .unwrap();
-    assert_eq!(counted.take()["DependencyErrors[Dependency=sns]"], 1.0);
+async fn a_rejected_publication_is_counted() {
+    let sns = StubServer::start(|_, _| StubReply::Reply(403, "<ErrorResponse/>".into())).await;
+    let orders = TestOrders::publishing_to(&sns).await;
+    orders.place(new_id()).await;
+    orders.table.clock().advance(SignedDuration::from_mins(2));
+    let relay = orders.function("relay-order-events").await;
+    let metrics = RecordedMetrics::begin();
+    testkit::run(&relay).await;
+    assert_eq!(metrics.take()["DependencyErrors[Dependency=sns]"], 1.0);
 }

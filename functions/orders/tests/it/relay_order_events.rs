@@ -1,37 +1,35 @@
-//! `relay-order-events`: the function over this service's own outbox. What
-//! every relay does is tested in `shared/dynamo/tests`.
+//! `relay-order-events` on this service's outbox. What every relay does is
+//! tested in `shared/dynamo/tests`.
 
-use kernel::UserId;
-use orders::events::relay_order_events;
-use runtime::{Context, LambdaEvent};
-use serde_json::{json, value::to_raw_value};
-use testkit::{Answer, Peer};
+use kernel::SignedDuration;
+use testkit::{StubReply, StubServer, new_id};
 
-use crate::shop::Shop;
+use crate::fixture::TestOrders;
 
-const PUBLISHED: &str = "<PublishBatchResponse><PublishBatchResult><Successful><member><Id>0</Id>\
-    <MessageId>1</MessageId></member></Successful><Failed/></PublishBatchResult></PublishBatchResponse>";
+/// SNS's reply to a batch of one event.
+pub(crate) const PUBLISHED: &str = "<PublishBatchResponse><PublishBatchResult><Successful><member>\
+    <Id>0</Id><MessageId>1</MessageId></member></Successful><Failed/></PublishBatchResult>\
+    </PublishBatchResponse>";
 
 #[tokio::test]
-async fn the_sweep_publishes_an_order_that_the_stream_forgot_and_keeps_the_history() {
-    let mut shop = Shop::open().await;
-    // Placed by the manual clock, long before the machine's time.
-    let order = shop.order(UserId::generate()).await.order;
-    let sns = Peer::start(|_, _| Answer::Reply(200, PUBLISHED.into())).await;
-    shop.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
-    shop.table
-        .set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:orders");
+async fn the_sweep_publishes_an_event_that_the_stream_missed_once_and_keeps_the_history() {
+    let sns = StubServer::start(|_, _| StubReply::Reply(200, PUBLISHED.into())).await;
+    let orders = TestOrders::publishing_to(&sns).await;
+    let order = orders.place(new_id()).await.order;
+    let relay = orders.function("relay-order-events").await;
+    testkit::run(&relay).await;
+    assert!(sns.bodies().is_empty(), "the stream has a minute");
 
-    let relay = shop.table.start(&relay_order_events::function()).await;
+    orders
+        .table
+        .clock()
+        .advance(SignedDuration::from_millis(60_001));
     for _ in 0..2 {
-        let payload = to_raw_value(&json!({"source": "aws.scheduler"})).unwrap();
-        relay(LambdaEvent::new(payload, Context::default()))
-            .await
-            .unwrap();
+        testkit::run(&relay).await;
     }
     let bodies = sns.bodies();
-    assert_eq!(bodies.len(), 1, "once: then it is marked");
+    assert_eq!(bodies.len(), 1);
     assert!(bodies[0].contains("order.placed"));
     assert!(bodies[0].contains(&order.order_id.to_string()));
-    assert_eq!(shop.history_types(order.order_id).await, ["order.placed"]);
+    assert_eq!(orders.history_types(order.order_id).await, ["order.placed"]);
 }

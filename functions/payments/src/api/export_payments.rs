@@ -1,12 +1,13 @@
-//! `export-payments`: what the service holds on a person. Called by
-//! `export-account`.
+//! `export-payments`: a user's payments, for the export of an account. Called
+//! by `export-account`.
 
 use std::sync::Arc;
 
 use contracts::calls::{ExportPayments, ExportedPayments};
+use dynamo::StoreError;
 use runtime::{Function, Grant, call, grant};
 
-use super::get_payment::PaymentView;
+use super::views::PaymentView;
 use crate::App;
 
 const GRANTS: &[Grant] = &[
@@ -14,10 +15,9 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "PaymentsTable"),
 ];
 
-/// Payments that one call may ask for: a page of orders, and one BatchGetItem.
+/// Payments in one call: those of a page of orders, and one BatchGetItem.
 const PAYMENTS_MAX: usize = 100;
 
-/// The function `export-payments`.
 pub fn function() -> Function {
     call::service(
         "export-payments",
@@ -27,26 +27,19 @@ pub fn function() -> Function {
     )
 }
 
-/// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum ExportPaymentsError {
-    /// The call is not one that a page of orders makes.
-    #[error("{0} payments were asked for; {PAYMENTS_MAX} at most")]
+enum ExportPaymentsError {
+    #[error("{0} payments were requested, more than the maximum of {PAYMENTS_MAX}")]
     TooMany(usize),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] dynamo::StoreError),
-    /// A payment cannot be shown.
-    #[error("show a payment")]
-    View(#[from] serde_json::Error),
+    #[error("read the payments")]
+    Store(#[from] StoreError),
+    #[error("serialise a payment")]
+    Serialise(#[from] serde_json::Error),
 }
 
-/// Those of the payments that are the person's, as `GET /api/payments/{id}`
-/// shows them, oldest first.
-///
-/// # Errors
-/// [`ExportPaymentsError`].
-pub async fn export_payments(
+/// Returns the requested payments that belong to the user, oldest first, as
+/// `GET /api/payments/{id}` shows them.
+async fn export_payments(
     app: &Arc<App>,
     call: ExportPayments,
 ) -> Result<ExportedPayments, ExportPaymentsError> {
@@ -56,7 +49,9 @@ pub async fn export_payments(
     let mut found = app.payments.find_many(call.payment_ids).await?;
     found.retain(|stored| stored.payment.user_id == call.user_id);
     found.sort_by_key(|stored| stored.payment.payment_id);
-    let views = found.iter().map(|stored| PaymentView::of(&stored.payment));
+    let views = found
+        .iter()
+        .map(|stored| PaymentView::from(&stored.payment));
     let payments = views.map(serde_json::to_value).collect::<Result<_, _>>()?;
     Ok(ExportedPayments { payments })
 }

@@ -1,4 +1,5 @@
-//! The service's HTTP functions, one a file.
+//! The functions that are called, one a file.
 
 pub mod export_payments;
 pub mod get_payment;
+mod views;

@@ -1,4 +1,5 @@
 //! The function `get-payment`.
+
 fn main() -> Result<(), runtime::Error> {
     runtime::serve(payments::api::get_payment::function())
 }

@@ -1,8 +1,9 @@
-//! What a payment is and what may be done with it. Pure: no I/O, clock,
-//! environment or randomness.
+//! What a payment is and what may be done with it. Pure.
 
 mod decide;
+mod order_event;
 mod payment;
 
-pub use decide::{Action, Input, Over, decide};
+pub use decide::{Action, decide};
+pub use order_event::{OrderEnded, OrderEvent};
 pub use payment::{Intent, Payment, ProviderReference, Status};

@@ -1,66 +1,112 @@
-//! A payment.
+//! A payment and its states.
 
+use contracts::events::OrderPlaced;
 use kernel::{Money, OrderId, PaymentId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Where a payment stands.
+use super::OrderEnded;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The provider promises the money.
     Authorized,
-    /// It does not.
     Declined,
-    /// The money is taken.
     Captured,
-    /// It was promised, but could not be taken.
     CaptureFailed,
-    /// Nothing is promised any more, or never was: the order is over.
+    /// The authorisation was voided, or the order ended before there was one.
     Voided,
 }
 
-/// What has been begun with an authorised payment. It is written before the
-/// provider is asked, and never changed: so of taking the money and giving the
-/// promise back, only one is ever asked for.
+/// The operation begun on an authorised payment. It is recorded before the
+/// provider is called and never changed, so a payment is either captured or
+/// voided, never both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
-    /// To take the money.
     Capture,
-    /// To give the promise back.
     Void,
 }
 
-/// The provider's own id of a payment.
+/// The provider's id of an authorisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProviderReference(pub String);
 
-/// A payment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Payment {
-    /// Which; orders makes the id.
+    /// Assigned by the orders service.
     pub payment_id: PaymentId,
-    /// For which order.
     pub order_id: OrderId,
-    /// Whose.
     pub user_id: UserId,
-    /// How much.
     pub amount: Money,
-    /// Where it stands.
     pub status: Status,
-    /// What has been begun with it, when it is authorised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// Why it was declined or could not be captured, in the provider's words.
+    /// Why it was declined or could not be captured: the provider's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
-    /// The provider's id of the promise; none when there never was one that
-    /// this record knows of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_reference: Option<ProviderReference>,
-    /// Since when there is this record.
     pub created_at: Timestamp,
-    /// When its status last changed.
+    /// When the status last changed.
     pub updated_at: Timestamp,
+}
+
+impl Payment {
+    pub fn authorized(placed: &OrderPlaced, reference: ProviderReference, now: Timestamp) -> Self {
+        Self {
+            provider_reference: Some(reference),
+            ..Self::for_order(placed, Status::Authorized, now)
+        }
+    }
+
+    pub fn declined(placed: &OrderPlaced, reason: String, now: Timestamp) -> Self {
+        Self {
+            failure_reason: Some(reason),
+            ..Self::for_order(placed, Status::Declined, now)
+        }
+    }
+
+    /// The record of an order that ended before its payment was authorised, so
+    /// that the late `order.placed` authorises nothing.
+    pub const fn tombstone(ended: &OrderEnded, now: Timestamp) -> Self {
+        Self {
+            payment_id: ended.payment_id,
+            order_id: ended.order_id,
+            user_id: ended.user_id,
+            amount: ended.total,
+            status: Status::Voided,
+            intent: None,
+            failure_reason: None,
+            provider_reference: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    const fn for_order(placed: &OrderPlaced, status: Status, now: Timestamp) -> Self {
+        Self {
+            payment_id: placed.payment_id,
+            order_id: placed.order_id,
+            user_id: placed.user_id,
+            amount: placed.total,
+            status,
+            intent: None,
+            failure_reason: None,
+            provider_reference: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The payment once an operation on it has ended.
+    #[must_use]
+    pub fn settled(&self, status: Status, failure_reason: Option<String>, now: Timestamp) -> Self {
+        Self {
+            status,
+            failure_reason,
+            updated_at: now,
+            ..self.clone()
+        }
+    }
 }

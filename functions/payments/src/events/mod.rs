@@ -1,4 +1,4 @@
-//! The service's consumers and its relay, one a file.
+//! The queue consumer and the relay, one a file.
 
 pub mod process_payments;
 pub mod relay_payment_events;

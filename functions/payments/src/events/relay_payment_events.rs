@@ -1,4 +1,4 @@
-//! `relay-payment-events`: publishes the payments' events.
+//! `relay-payment-events`: publishes the events of the outbox.
 
 use runtime::{Function, Grant, grant};
 
@@ -10,7 +10,6 @@ const GRANTS: &[Grant] = &[
     grant("sns:Publish", "PaymentsTopic"),
 ];
 
-/// The function `relay-payment-events`.
 pub fn function() -> Function {
     dynamo::relay::function("relay-payment-events", GRANTS)
 }

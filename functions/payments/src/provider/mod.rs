@@ -11,58 +11,58 @@ mod sandbox;
 
 pub use sandbox::Sandbox;
 
-/// A payment provider. Each call bears a key: a call that is repeated under
-/// its key has no second effect and gives the first one's answer, also when
-/// that was a refusal. That is what makes a crash between the provider's
-/// answer and our record of it harmless.
+/// A payment provider. A call repeated under the same key has no further
+/// effect and returns the first result, a decline included. A crash between
+/// the provider's reply and our record of it is therefore harmless.
 pub trait PaymentProvider: Send + Sync {
-    /// Asks for a promise of money.
     fn authorize(
         &self,
         key: OperationKey,
-        authorization: Authorization,
-    ) -> BoxFuture<Result<Authorized, ProviderError>>;
+        request: AuthorizationRequest,
+    ) -> BoxFuture<Result<AuthorizationOutcome, ProviderError>>;
 
-    /// Takes money that is promised, all of it.
+    /// Captures the full amount of an authorisation.
     fn capture(
         &self,
         key: OperationKey,
-        promise: ProviderReference,
+        authorization: ProviderReference,
         amount: Money,
-    ) -> BoxFuture<Result<Captured, ProviderError>>;
+    ) -> BoxFuture<Result<CaptureOutcome, ProviderError>>;
 
-    /// Gives a promise back. Without a reference: whatever may be promised
-    /// under the payment's id, of which the record was lost; that there is
-    /// nothing is success too.
+    /// Voids an authorisation. Without a reference, voids whatever is
+    /// authorised under the payment's id, if anything is.
     fn void(
         &self,
         key: OperationKey,
-        promise: Option<ProviderReference>,
+        authorization: Option<ProviderReference>,
     ) -> BoxFuture<Result<(), ProviderError>>;
 }
 
-/// What is asked of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// To promise money.
     Authorize,
-    /// To take it.
     Capture,
-    /// To give the promise back.
     Void,
 }
 
-/// The name of one intended call: one operation on one payment.
+/// Identifies one intended call: one operation on one payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OperationKey {
-    /// On which payment.
     pub payment_id: PaymentId,
-    /// What.
     pub operation: Operation,
 }
 
+impl OperationKey {
+    pub const fn new(payment_id: PaymentId, operation: Operation) -> Self {
+        Self {
+            payment_id,
+            operation,
+        }
+    }
+}
+
 impl fmt::Display for OperationKey {
-    /// As it is sent to a provider in `Idempotency-Key`.
+    /// The form in which it is sent to a provider as `Idempotency-Key`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operation = match self.operation {
             Operation::Authorize => "authorize",
@@ -73,56 +73,48 @@ impl fmt::Display for OperationKey {
     }
 }
 
-/// What is to be promised.
 #[derive(Clone, Debug)]
-pub struct Authorization {
-    /// The provider's token of the means of payment.
+pub struct AuthorizationRequest {
+    /// The provider's token for a payment method; never a card number.
     pub payment_method: String,
-    /// How much.
     pub amount: Money,
 }
 
-/// The answer to a request for a promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Authorized {
-    /// The money is promised.
-    Promised(ProviderReference),
-    /// It is not, and will not be under this key.
+pub enum AuthorizationOutcome {
+    Authorized(ProviderReference),
+    /// Final under this key.
     Declined {
-        /// Why, such as `card_declined`.
+        /// The provider's code, such as `card_declined`.
         reason: String,
     },
 }
 
-/// The answer to taking money.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Captured {
-    /// The money is taken.
-    Taken,
-    /// It cannot be taken, and will not be under this key.
+pub enum CaptureOutcome {
+    Captured,
+    /// Final under this key.
     Failed {
-        /// Why, such as `card_declined`.
+        /// The provider's code, such as `card_declined`.
         reason: String,
     },
 }
 
-/// The provider gave no answer: whether it did what was asked is not known,
-/// and only asking again under the same key can tell.
+/// The provider did not respond. Whether it carried out the operation is
+/// unknown; repeating the call under the same key will tell.
 #[derive(Debug, thiserror::Error)]
-#[error("the payment provider gave no answer to {key}")]
+#[error("the payment provider did not respond to {key}")]
 pub struct ProviderError {
-    /// To what.
     pub key: OperationKey,
-    /// What happened instead.
     #[source]
     pub source: runtime::Error,
 }
 
-/// The provider that `PAYMENT_PROVIDER` names; the sandbox when it names none.
+/// The provider that `PAYMENT_PROVIDER` names, or the sandbox if it is not set.
 ///
 /// # Errors
-/// When it names one that there is not: a shop must not take the sandbox's
-/// promises for money by a slip of the pen.
+/// When it names an unknown provider: a misspelt name must not fall back to
+/// the sandbox, which takes no money.
 pub fn from_environment(
     environment: &Environment,
 ) -> Result<Arc<dyn PaymentProvider>, EnvironmentError> {
@@ -130,7 +122,7 @@ pub fn from_environment(
         None | Some("sandbox") => Ok(Arc::new(Sandbox)),
         Some(_) => Err(EnvironmentError::Unreadable {
             name: "PAYMENT_PROVIDER".into(),
-            expected: "the name of a payment provider (there is: sandbox)",
+            expected: "the name of a payment provider (available: sandbox)",
         }),
     }
 }
@@ -140,15 +132,11 @@ mod tests {
     use super::*;
 
     fn named(name: &str) -> Result<Arc<dyn PaymentProvider>, EnvironmentError> {
-        from_environment(
-            &[("PAYMENT_PROVIDER".to_owned(), name.to_owned())]
-                .into_iter()
-                .collect(),
-        )
+        from_environment(&[("PAYMENT_PROVIDER", name)].into_iter().collect())
     }
 
     #[test]
-    fn only_a_provider_that_there_is_starts() {
+    fn only_a_known_provider_is_accepted() {
         assert!(named("sandbox").is_ok());
         assert!(named("").is_ok());
         for name in ["Sandbox", "stripe", "sandbox "] {
@@ -159,15 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_names_one_operation_on_one_payment() {
-        let payment_id = PaymentId::generate();
-        let key = |operation| {
-            OperationKey {
-                payment_id,
-                operation,
-            }
-            .to_string()
-        };
+    fn a_key_identifies_one_operation_on_one_payment() {
+        let payment_id = testkit::new_id();
+        let key = |operation| OperationKey::new(payment_id, operation).to_string();
         assert_eq!(key(Operation::Capture), format!("{payment_id}:capture"));
         assert_ne!(key(Operation::Capture), key(Operation::Void));
         assert_ne!(key(Operation::Capture), key(Operation::Authorize));

@@ -1,21 +1,23 @@
-//! A provider that moves no money, with Stripe's test tokens
-//! (<https://docs.stripe.com/testing>). It keeps no state: an answer follows
-//! from token and key alone, so repeating a call is repeating its answer.
+//! A provider that moves no money. It accepts Stripe's test tokens
+//! (<https://docs.stripe.com/testing>) and keeps no state: the outcome follows
+//! from token and key alone, so a repeated call returns the same outcome.
 
 use std::future::ready;
 
 use kernel::Money;
 use runtime::BoxFuture;
 
-use super::{Authorization, Authorized, Captured, OperationKey, PaymentProvider, ProviderError};
+use super::{
+    AuthorizationOutcome, AuthorizationRequest, CaptureOutcome, OperationKey, PaymentProvider,
+    ProviderError,
+};
 use crate::domain::ProviderReference;
 
-/// Begins the reference of a promise that will be kept.
+/// The prefix of an authorisation whose capture succeeds.
 const GOOD: &str = "sandbox_good_";
-/// Begins the reference of a promise that will not.
+/// The prefix of an authorisation whose capture fails.
 const FAILING: &str = "sandbox_failing_";
 
-/// The sandbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Sandbox;
 
@@ -23,18 +25,19 @@ impl PaymentProvider for Sandbox {
     fn authorize(
         &self,
         key: OperationKey,
-        authorization: Authorization,
-    ) -> BoxFuture<Result<Authorized, ProviderError>> {
-        let promised = |kind| ProviderReference(format!("{kind}{}", key.payment_id));
-        let declined = |reason: &str| Authorized::Declined {
+        request: AuthorizationRequest,
+    ) -> BoxFuture<Result<AuthorizationOutcome, ProviderError>> {
+        let authorized = |prefix| {
+            let reference = format!("{prefix}{}", key.payment_id);
+            AuthorizationOutcome::Authorized(ProviderReference(reference))
+        };
+        let declined = |reason: &str| AuthorizationOutcome::Declined {
             reason: reason.into(),
         };
-        Box::pin(ready(Ok(match authorization.payment_method.as_str() {
-            "pm_card_visa" | "pm_card_mastercard" | "pm_card_amex" => {
-                Authorized::Promised(promised(GOOD))
-            }
+        Box::pin(ready(Ok(match request.payment_method.as_str() {
+            "pm_card_visa" | "pm_card_mastercard" | "pm_card_amex" => authorized(GOOD),
             // Stripe attaches this card and then fails to charge it.
-            "pm_card_chargeCustomerFail" => Authorized::Promised(promised(FAILING)),
+            "pm_card_chargeCustomerFail" => authorized(FAILING),
             "pm_card_chargeDeclined" | "pm_card_visa_chargeDeclined" => declined("card_declined"),
             "pm_card_chargeDeclinedInsufficientFunds"
             | "pm_card_visa_chargeDeclinedInsufficientFunds" => declined("insufficient_funds"),
@@ -45,13 +48,13 @@ impl PaymentProvider for Sandbox {
     fn capture(
         &self,
         _: OperationKey,
-        promise: ProviderReference,
+        authorization: ProviderReference,
         _: Money,
-    ) -> BoxFuture<Result<Captured, ProviderError>> {
-        Box::pin(ready(Ok(if promise.0.starts_with(GOOD) {
-            Captured::Taken
+    ) -> BoxFuture<Result<CaptureOutcome, ProviderError>> {
+        Box::pin(ready(Ok(if authorization.0.starts_with(GOOD) {
+            CaptureOutcome::Captured
         } else {
-            Captured::Failed {
+            CaptureOutcome::Failed {
                 reason: "card_declined".into(),
             }
         })))
@@ -68,47 +71,41 @@ impl PaymentProvider for Sandbox {
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Currency, PaymentId};
+    use kernel::Currency;
 
     use super::{super::Operation, *};
 
-    async fn authorize(token: &str) -> Authorized {
-        let key = OperationKey {
-            payment_id: PaymentId::generate(),
-            operation: Operation::Authorize,
-        };
-        let authorization = Authorization {
+    async fn authorize(token: &str) -> AuthorizationOutcome {
+        let key = OperationKey::new(testkit::new_id(), Operation::Authorize);
+        let request = AuthorizationRequest {
             payment_method: token.into(),
             amount: Money::new(100, Currency::USD).unwrap(),
         };
-        let first = Sandbox.authorize(key, authorization.clone()).await.unwrap();
-        let second = Sandbox.authorize(key, authorization).await.unwrap();
-        assert_eq!(first, second, "a repeated call repeats its answer");
+        let first = Sandbox.authorize(key, request.clone()).await.unwrap();
+        let second = Sandbox.authorize(key, request).await.unwrap();
+        assert_eq!(first, second, "a repeated call returns the first outcome");
         first
     }
 
     async fn charge(token: &str) -> String {
-        let promise = match authorize(token).await {
-            Authorized::Promised(promise) => promise,
-            Authorized::Declined { reason } => return reason,
+        let authorization = match authorize(token).await {
+            AuthorizationOutcome::Authorized(reference) => reference,
+            AuthorizationOutcome::Declined { reason } => return reason,
         };
-        let key = OperationKey {
-            payment_id: PaymentId::generate(),
-            operation: Operation::Capture,
-        };
+        let key = OperationKey::new(testkit::new_id(), Operation::Capture);
         let amount = Money::new(100, Currency::USD).unwrap();
-        match Sandbox.capture(key, promise, amount).await.unwrap() {
-            Captured::Taken => "taken".into(),
-            Captured::Failed { reason } => format!("failed: {reason}"),
+        match Sandbox.capture(key, authorization, amount).await.unwrap() {
+            CaptureOutcome::Captured => "captured".into(),
+            CaptureOutcome::Failed { reason } => format!("failed: {reason}"),
         }
     }
 
     #[tokio::test]
-    async fn each_test_token_does_as_stripes_does() {
+    async fn each_test_token_has_the_outcome_that_stripe_documents() {
         for (token, outcome) in [
-            ("pm_card_visa", "taken"),
-            ("pm_card_mastercard", "taken"),
-            ("pm_card_amex", "taken"),
+            ("pm_card_visa", "captured"),
+            ("pm_card_mastercard", "captured"),
+            ("pm_card_amex", "captured"),
             ("pm_card_chargeDeclined", "card_declined"),
             ("pm_card_visa_chargeDeclined", "card_declined"),
             (

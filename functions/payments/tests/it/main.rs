@@ -2,14 +2,15 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test's helpers fail the test, as its own lines do"
+    reason = "a helper fails the test, as the test's own lines do"
 )]
 
+mod conservation;
 mod export_payments;
+mod fixture;
 mod get_payment;
-mod ledger;
-mod money;
+mod interrupted_processing;
 mod process_payments;
+mod recording_provider;
 mod relay_payment_events;
 mod samples;
-mod till;

@@ -1,38 +1,38 @@
-//! `relay-payment-events`: the function over this service's own outbox. What
-//! every relay does is tested in `shared/dynamo/tests`.
+//! The relay over this service's outbox; what every relay does is tested in
+//! `shared/dynamo/tests`.
 
-use payments::events::relay_payment_events;
-use runtime::{Context, LambdaEvent};
-use serde_json::{json, value::to_raw_value};
-use testkit::{Answer, Peer};
+use testkit::{StubReply, StubServer};
 
-use crate::till::{Till, said};
+use crate::fixture::TestPayments;
 
-const PUBLISHED: &str = "<PublishBatchResponse><PublishBatchResult><Successful><member><Id>0</Id>\
-    <MessageId>1</MessageId></member></Successful><Failed/></PublishBatchResult></PublishBatchResponse>";
+pub(crate) const PUBLISHED: &str = "<PublishBatchResponse><PublishBatchResult><Successful><member>\
+    <Id>0</Id><MessageId>1</MessageId></member></Successful><Failed/></PublishBatchResult>\
+    </PublishBatchResponse>";
+pub(crate) const TOPIC_ARN: &str = "arn:aws:sns:eu-central-1:000000000000:payments";
 
 #[tokio::test]
-async fn the_sweep_publishes_a_payment_that_the_stream_forgot_and_keeps_its_history() {
-    let mut till = Till::open().await;
-    let said = said("pm_card_visa");
-    till.tell(&[&said.placed]).await;
-    let sns = Peer::start(|_, _| Answer::Reply(200, PUBLISHED.into())).await;
-    till.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
-    till.table.set(
-        "TOPIC_ARN",
-        "arn:aws:sns:eu-central-1:000000000000:payments",
-    );
+async fn the_sweep_publishes_an_event_that_the_stream_missed_once_and_keeps_it() {
+    let mut payments = TestPayments::new().await;
+    let order = payments.order("pm_card_visa");
+    payments.process(&[&order.placed]).await;
+    let sns = StubServer::start(|_, _| StubReply::Reply(200, PUBLISHED.into())).await;
+    payments.table.set("AWS_ENDPOINT_URL_SNS", &sns.url);
+    payments.table.set("TOPIC_ARN", TOPIC_ARN);
+    let service = payments.table.service(payments::functions());
+    let relay = service.function("relay-payment-events").await;
 
-    let relay = till.table.start(&relay_payment_events::function()).await;
+    // The stream's time to deliver.
+    payments
+        .table
+        .clock()
+        .advance(kernel::SignedDuration::from_secs(61));
     for _ in 0..2 {
-        let payload = to_raw_value(&json!({"source": "aws.scheduler"})).unwrap();
-        relay(LambdaEvent::new(payload, Context::default()))
-            .await
-            .unwrap();
+        testkit::run(&relay).await;
     }
     let bodies = sns.bodies();
-    assert_eq!(bodies.len(), 1, "once: then it is marked");
+    assert_eq!(bodies.len(), 1, "then it is marked as sent");
     assert!(bodies[0].contains("payment.authorized"));
-    assert!(bodies[0].contains(&said.payment_id.to_string()));
-    assert_eq!(till.events(said.payment_id).await, ["payment.authorized"]);
+    assert!(bodies[0].contains(&order.payment_id.to_string()));
+    let kept = payments.event_types(order.payment_id).await;
+    assert_eq!(kept, ["payment.authorized"]);
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use kernel::AddressId;
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, SignedIn, State},
 };
 
-use super::address_book::change;
+use super::support::address_book;
 use crate::{app::App, domain::AddressInput};
 
 const GRANTS: &[Grant] = &[
@@ -16,31 +15,27 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
 ];
 
-/// The function `add-address`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
+    Endpoint::new("add-address", Access::SignedIn, GRANTS)
+        .post("/api/users/addresses", add_address)
+        .start(App::start)
 }
 
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
-    Endpoint::new("add-address", Access::SignedIn, GRANTS).post("/api/users/addresses", add_address)
-}
-
-/// Adds an address; the first one is the default. One that is in the book
-/// already is not added again: whoever got no reply can send the same once more.
+/// Adds an address; the first one is the default. An address that the book already
+/// has is returned with 200, so a client that got no reply can repeat the request.
 ///
 /// # Errors
-/// 409 `too_many_addresses`; 422 with every field that is wrong.
-pub async fn add_address(
+/// 409 `too_many_addresses`; 422 with every invalid field.
+async fn add_address(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
     Json(input): Json<AddressInput>,
 ) -> Result<Reply, ApiError> {
-    let id = AddressId::generate();
-    let book = change(&app, person.user_id, |book| book.with(id, &input)).await?;
-    let entry = book.like(&input);
-    if let Some(there) = entry.filter(|entry| entry.id != id) {
-        return Ok(Reply::ok("the address is there already", there));
+    let id = app.host.new_id();
+    let book = address_book::change(&app, caller.user_id, |book| book.with(id, &input)).await?;
+    let entry = book.find_equal(&input);
+    if let Some(existing) = entry.filter(|entry| entry.id != id) {
+        return Ok(Reply::ok("the address already exists", existing));
     }
     let location = format!("/api/users/addresses/{id}");
     Ok(Reply::created("address added", &location, &entry))

@@ -1,21 +1,24 @@
-//! Finds out who calls, for every endpoint of the API that is not public.
+//! Determines who calls, for every endpoint of the API that is not public.
 //!
-//! API Gateway answers a refused authorizer with a bare 403 and a body of its
-//! own. So this one never refuses: it says who calls, or why that is not
-//! known, and the function's declared access decides. When the store fails,
-//! nobody gets in: `unavailable` becomes 503 there.
+//! API Gateway turns a refusal of the authorizer into a bare 403. So this function never
+//! refuses: it reports who calls, or why that is unknown, and the declared access of the
+//! called function decides. When the store fails, it reports `unavailable`, which becomes
+//! 503 there.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc};
 
 use dynamo::StoreError;
-use runtime::{Environment, Error, Function, Grant, Handler, LambdaEvent, Trigger, grant, log};
+use runtime::{Error, Function, Grant, Handler, LambdaEvent, Stopwatch, Trigger, grant, log};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue, value::to_raw_value};
 
 use crate::{
-    app::Authorizer,
-    domain::{Identity, Reason, admit},
-    tokens::Rejected,
+    app::App,
+    credentials::{
+        internal_key::InternalKey,
+        tokens::{KeyRing, TokenError},
+    },
+    domain::{Identity, Rejection, admit},
 };
 
 const NAME: &str = "authorize";
@@ -26,51 +29,46 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "InternalKeySecret"),
 ];
 
-/// The function `authorize`.
+type Authorizer = App<(KeyRing, InternalKey)>;
+
 pub fn function() -> Function {
-    Function::new(NAME, Trigger::Authorizer, GRANTS, start)
+    let answer = |app: Arc<Authorizer>, _: &_| -> Handler {
+        Arc::new(move |event| {
+            let app = app.clone();
+            Box::pin(async move { authorize(&app, event).await })
+        })
+    };
+    Function::build(NAME, Trigger::Authorizer, GRANTS, Authorizer::start, answer)
 }
 
-async fn start(environment: Environment) -> Result<Handler, Error> {
-    Ok(handler(Arc::new(Authorizer::start(environment).await?)))
-}
-
-/// What answers API Gateway.
-pub fn handler(app: Arc<Authorizer>) -> Handler {
-    Arc::new(move |event| {
-        let app = app.clone();
-        Box::pin(async move { answer(&app, event).await })
-    })
-}
-
-/// The part of API Gateway's question (payload 2.0) that matters here. Names
-/// of headers are in lower case.
+/// The relevant part of API Gateway's event (payload format 2.0). The names of headers
+/// are in lower case.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Question {
+struct AuthorizerEvent {
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    request_context: QuestionContext,
+    request_context: RequestContext,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct QuestionContext {
+struct RequestContext {
     #[serde(default)]
     request_id: String,
 }
 
-async fn answer(
+async fn authorize(
     app: &Authorizer,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Box<RawValue>, Error> {
-    let started = Instant::now();
-    let question: Question = serde_json::from_str(event.payload.get())?;
-    let identity = identify(app, &question.headers).await;
-    let duration_ms = runtime::log::millis(started);
-    let request_id = question.request_context.request_id;
-    let correlation_id = correlation_id(&question.headers);
-    match identity {
+    let stopwatch = Stopwatch::start();
+    let event: AuthorizerEvent = serde_json::from_str(event.payload.get())?;
+    let identity = identify(app, &event.headers).await;
+    let duration_ms = stopwatch.elapsed_ms();
+    let request_id = event.request_context.request_id;
+    let correlation_id = correlation_id(&event.headers);
+    let context = match identity {
         Ok(identity) => {
             let outcome = identity.outcome();
             tracing::info!(
@@ -81,66 +79,68 @@ async fn answer(
                 duration_ms,
                 "authorize"
             );
-            let context = identity.context();
-            let reply = json!({ "isAuthorized": true, "context": context });
-            Ok(to_raw_value(&reply)?)
+            identity.context().into()
         }
         Err(error) => {
-            let text = log::chain(&error);
+            let error = log::error_chain(&error);
             tracing::error!(
                 function = NAME,
                 request_id,
                 correlation_id,
                 duration_ms,
-                error = text,
+                error,
                 "authorize failed"
             );
-            // Still nobody is let in. A refusal of ours would become a bare
-            // 500; this way the function's shell answers 503, to come again.
-            let context = json!({ "kind": "none", "reason": "unavailable" });
-            let reply = json!({ "isAuthorized": true, "context": context });
-            Ok(to_raw_value(&reply)?)
+            json!({ "kind": "none", "reason": "unavailable" })
         }
-    }
+    };
+    let reply = json!({ "isAuthorized": true, "context": context });
+    Ok(to_raw_value(&reply)?)
 }
 
-/// Who has these credentials. Those that were sent and are wrong are never
-/// passed over for others that are right.
+/// Who has these credentials. Wrong credentials are rejected even if others that were
+/// sent are right.
 async fn identify(
     app: &Authorizer,
     headers: &BTreeMap<String, String>,
 ) -> Result<Identity, StoreError> {
+    let (tokens, internal_key) = &app.credentials;
     if let Some(key) = headers.get("x-internal-key") {
-        return Ok(match app.internal_key.is(key) {
+        return Ok(match internal_key.matches(key) {
             true => Identity::Internal,
-            false => Identity::Nobody(Some(Reason::InternalKeyInvalid)),
+            false => Identity::Anonymous(Some(Rejection::InternalKeyInvalid)),
         });
     }
-    let Some(token) = headers.get("authorization").and_then(|value| bearer(value)) else {
-        return Ok(Identity::Nobody(None));
+    let Some(token) = headers
+        .get("authorization")
+        .and_then(|value| bearer_token(value))
+    else {
+        return Ok(Identity::Anonymous(None));
     };
-    let now = app.clock.now();
-    let claims = match app.tokens.verify(token, now).await {
+    let now = app.host.now();
+    let claims = match tokens.verify(token, now).await {
         Ok(claims) => claims,
-        Err(Rejected::Expired) => return Ok(Identity::Nobody(Some(Reason::TokenExpired))),
-        Err(Rejected::Invalid) => return Ok(Identity::Nobody(Some(Reason::TokenInvalid))),
+        Err(TokenError::Expired) => return Ok(Identity::Anonymous(Some(Rejection::TokenExpired))),
+        Err(TokenError::Invalid) => return Ok(Identity::Anonymous(Some(Rejection::TokenInvalid))),
     };
     let (session, user) = app.store.session_and_user(claims.sid, claims.sub).await?;
-    let admitted = admit(session.as_ref(), user.as_ref(), app.admin_mfa, now);
-    Ok(match admitted {
-        Ok(person) => Identity::User(person),
-        Err(reason) => Identity::Nobody(Some(reason)),
-    })
+    let admin_mfa = app.settings.admin_mfa;
+    Ok(
+        match admit(session.as_ref(), user.as_ref(), admin_mfa, now) {
+            Ok(principal) => Identity::User(principal),
+            Err(rejection) => Identity::Anonymous(Some(rejection)),
+        },
+    )
 }
 
-/// The token of `Bearer <token>` (RFC 6750, 2.1); the scheme's case does not
-/// matter (RFC 9110, 11.1).
-fn bearer(value: &str) -> Option<&str> {
+/// The token of `Bearer <token>` (RFC 6750, section 2.1); the scheme is
+/// case-insensitive (RFC 9110, section 11.1).
+fn bearer_token(value: &str) -> Option<&str> {
     let (scheme, token) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The id of the chain, as the shell of HTTP functions would take it.
+/// The correlation id under the rules of [`runtime::http::RequestInfo`].
 fn correlation_id(headers: &BTreeMap<String, String>) -> Option<&str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
     let text = headers.get("x-correlation-id")?;
@@ -152,12 +152,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_bearer_scheme_bears_a_token() {
-        assert_eq!(bearer("Bearer a.b.c"), Some("a.b.c"));
-        assert_eq!(bearer("bearer  a.b.c "), Some("a.b.c"));
-        assert_eq!(bearer("Bearer"), Some(""));
+    fn only_the_bearer_scheme_has_a_token() {
+        assert_eq!(bearer_token("Bearer a.b.c"), Some("a.b.c"));
+        assert_eq!(bearer_token("bearer  a.b.c "), Some("a.b.c"));
+        assert_eq!(bearer_token("Bearer"), Some(""));
         for other in ["Basic YTpi", "a.b.c", "", "Bearers a"] {
-            assert_eq!(bearer(other), None, "{other}");
+            assert_eq!(bearer_token(other), None, "{other}");
         }
     }
 }

@@ -8,7 +8,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Id, Json, Reply, SignedIn, State},
 };
 
-use super::address_book::change;
+use super::support::address_book;
 use crate::{app::App, domain::AddressInput};
 
 const GRANTS: &[Grant] = &[
@@ -16,29 +16,22 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
 ];
 
-/// The function `change-address`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("change-address", Access::SignedIn, GRANTS)
         .put("/api/users/addresses/{id}", change_address)
+        .start(App::start)
 }
 
-/// Puts another address in the place of one, and makes it the default when
-/// asked to.
+/// Replaces an address, and makes it the default if the input says so.
 ///
 /// # Errors
-/// 404, also for an address in another book; 422 with every field that is
-/// wrong.
-pub async fn change_address(
+/// 404, also for an address of another user; 422 with every invalid field.
+async fn change_address(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
     Id(id): Id<AddressId>,
     Json(input): Json<AddressInput>,
 ) -> Result<Reply, ApiError> {
-    let book = change(&app, person.user_id, |book| book.changed(id, &input)).await?;
+    let book = address_book::change(&app, caller.user_id, |book| book.changed(id, &input)).await?;
     Ok(Reply::ok("address changed", &book.find(id)))
 }

@@ -1,16 +1,16 @@
-//! Sets a new password for whoever knows the old one.
+//! Sets a new password for a caller who knows the current one.
 
 use std::sync::Arc;
 
-use contracts::{Envelope, events::UserPasswordChanged};
-use kernel::input::{FromInput, Refusals, Value};
+use contracts::Envelope;
+use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use super::current_password;
-use crate::{app::App, domain::Password, passwords};
+use super::support::{accounts::find_user, current_password, events::password_changed};
+use crate::{app::App, credentials::passwords, domain::Password};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
@@ -19,26 +19,20 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
 
-/// The function `change-password`.
 pub fn function() -> Function {
-    endpoint().start(App::start_judging_passwords)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("change-password", Access::SignedIn, GRANTS)
         .put("/api/users/password", change_password)
+        .start(App::start_with_password_rules)
 }
 
-/// The password as it is, and as it is to be.
 #[derive(Debug)]
-pub struct ChangePassword {
+struct ChangePassword {
     current: Password,
     new: Password,
 }
 
 impl FromInput for ChangePassword {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let current = fields.required_with("currentPassword", Password::attempt);
         let new = fields.required("newPassword");
@@ -51,35 +45,32 @@ impl FromInput for ChangePassword {
     }
 }
 
-/// Sets a new password and ends the person's other sessions; this one goes on.
+/// Sets a new password and ends the user's other sessions.
 ///
 /// # Errors
-/// 422 when the current password is wrong, or the new one not acceptable; 409
-/// `user_changed` when the account was changed meanwhile.
-pub async fn change_password(
+/// 422 when the current password is wrong, or the new one unacceptable; 409
+/// `user_changed` when the account was changed concurrently.
+async fn change_password(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(input): Json<ChangePassword>,
 ) -> Result<Reply, ApiError> {
-    let user = app.store.user(person.user_id).await?;
-    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
-    let same = input.new.as_bytes() == input.current.as_bytes();
-    let new = input.new.strong_at("/newPassword", &user.known_words())?;
-    let now = app.clock.now();
+    let user = find_user(&app.store, caller.user_id).await?;
+    let is_same = input.new.as_bytes() == input.current.as_bytes();
+    let new = input
+        .new
+        .require_strong_at("/newPassword", &user.known_words())?;
+    let now = app.host.now();
     current_password::require(&app.store, &user, Some(input.current), now).await?;
-    if same {
-        let wrong = Refusals::at("/newPassword", "must be another one than now");
-        return Err(wrong.into());
+    if is_same {
+        let detail = "must differ from the current password";
+        return Err(FieldErrors::at("/newPassword", detail).into());
     }
-    let changed = user.with_password(passwords::hash(new).await?);
-    let announced = UserPasswordChanged {
-        user_id: user.id,
-        email: user.email.as_str().to_owned(),
-    };
-    let announced = Envelope::new(&announced, now, &cause);
+    let changed = user.with_password(passwords::hash(new, app.host.random()).await?);
+    let event = Envelope::new(&password_changed(&user), app.host.stamp(now, &cause));
     app.store
-        .change_password(person.session_id, &user, &changed, &announced)
+        .change_password(caller.session_id, &user, &changed, &event)
         .await?;
     Ok(Reply::done("the password is changed"))
 }

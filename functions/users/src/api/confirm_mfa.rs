@@ -1,20 +1,23 @@
-//! Turns a second factor on.
+//! Enables a second factor.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserMfaEnabled};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 use serde::Serialize;
 
-use super::errors::{mfa_not_enrolled, wrong_code};
+use super::support::{
+    accounts::find_user,
+    errors::{mfa_not_enrolled, wrong_code},
+};
 use crate::{
-    app::Mfa,
-    domain::{Otp, Shown},
-    factors::RecoveryCode,
+    app::App,
+    credentials::second_factors::{RecoveryCode, SecondFactors},
+    domain::{Otp, VerifiedFactor},
     store::{Confirmation, EnrolFactorError},
 };
 
@@ -25,25 +28,19 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
-/// The function `confirm-mfa`.
 pub fn function() -> Function {
-    endpoint().start(Mfa::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<Mfa>> {
     Endpoint::new("confirm-mfa", Access::SignedIn, GRANTS)
         .post("/api/auth/mfa/confirm", confirm_mfa)
+        .start(App::start)
 }
 
-/// A code of the app.
 #[derive(Debug)]
-pub struct ConfirmMfa {
+struct ConfirmMfa {
     code: Otp,
 }
 
 impl FromInput for ConfirmMfa {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let code = fields.required_with("code", Otp::code);
         fields.finish(|| Some(Self { code: code? }))
@@ -52,53 +49,49 @@ impl FromInput for ConfirmMfa {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RecoveryView {
+struct RecoveryCodesView {
     recovery_codes: Vec<String>,
 }
 
-/// Turns the offered factor on for whoever shows a code of it: the app works,
-/// and its clock is right. From then on logging in takes a code; the code that
-/// was shown here is used up. This session counts as made with it, the others
-/// go on as they are.
+/// Enables the pending factor once a code of it is verified, which shows that the app
+/// works and its clock is right. From then on logging in requires a code; this one is
+/// used up. The caller's session counts as begun with the factor; others go on.
 ///
-/// The reply has the recovery codes, which nobody sees again. A client that
-/// got none has a factor and no recovery codes: it can turn the factor off
-/// with a code and begin anew.
+/// The reply has the recovery codes, which are shown only once. A client that got no
+/// reply can disable the factor with a code and enrol again.
 ///
-/// A wrong code counts like a wrong password at log-in, with the same reply
-/// while the address is locked.
+/// A wrong code counts as a failure to log in, and the error is the same while the
+/// address is locked.
 ///
 /// # Errors
-/// 422 for a wrong code; 409 `mfa_not_enrolled` when nothing is offered (any
-/// more), `mfa_enabled` when it is on, `user_changed` when another one was
-/// offered meanwhile; 401 when the session ended meanwhile.
-pub async fn confirm_mfa(
-    State(app): State<Arc<Mfa>>,
-    person: SignedIn,
+/// 422 for a wrong code; 409 `mfa_not_enrolled` when no enrolment is pending,
+/// `mfa_enabled` when a factor is enabled, `user_changed` when another enrolment was
+/// begun concurrently; 401 when the session has ended.
+async fn confirm_mfa(
+    State(app): State<Arc<App<SecondFactors>>>,
+    caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(input): Json<ConfirmMfa>,
 ) -> Result<Reply, ApiError> {
-    let user = app.store.user(person.user_id).await?;
-    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+    let user = find_user(&app.store, caller.user_id).await?;
     let factor = app.store.second_factor(user.id).await?;
     let factor = factor.ok_or_else(mfa_not_enrolled)?;
-    let now = app.clock.now();
-    if factor.is_on() {
-        return Err(EnrolFactorError::AlreadyOn.into());
+    let now = app.host.now();
+    if factor.is_confirmed() {
+        return Err(EnrolFactorError::AlreadyEnabled.into());
     }
-    if !factor.is_offered(now) {
+    if !factor.is_pending(now) {
         return Err(mfa_not_enrolled());
     }
-    let attempts = app.store.attempts(user.email.as_str()).await?;
-    let shown = app.factors.shown(&factor, &input.code, now)?;
-    let step = match shown {
-        Some(Shown::Code { step, .. }) if !attempts.is_locked(now) => step,
+    let failures = app.store.login_failures(user.email.as_str()).await?;
+    let time_step = match app.credentials.verify(&factor, &input.code, now)? {
+        Some(VerifiedFactor::Totp { time_step, .. }) if !failures.is_locked(now) => time_step,
         _ => {
-            app.store.count_failure(user.email.as_str(), now).await?;
+            app.store.record_failure(user.email.as_str(), now).await?;
             return Err(wrong_code());
         }
     };
-    let codes = RecoveryCode::generate_all()?;
+    let codes = app.credentials.recovery_codes();
     let enabled = UserMfaEnabled {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
@@ -106,16 +99,16 @@ pub async fn confirm_mfa(
     let confirmation = Confirmation {
         user: &user,
         factor: &factor,
-        step,
+        time_step,
         recovery_hashes: codes.iter().map(RecoveryCode::hash).collect(),
-        session_id: person.session_id,
+        session_id: caller.session_id,
         now,
-        enabled: &Envelope::new(&enabled, now, &cause),
+        enabled: &Envelope::new(&enabled, app.host.stamp(now, &cause)),
     };
     app.store.confirm_factor(confirmation).await?;
     let recovery_codes = codes.iter().map(RecoveryCode::reveal).collect();
     Ok(Reply::ok(
-        "logging in takes a code from now on; keep these, each is good once",
-        &RecoveryView { recovery_codes },
+        "logging in now requires a code; keep these recovery codes, each works once",
+        &RecoveryCodesView { recovery_codes },
     ))
 }

@@ -1,17 +1,18 @@
-//! Closes somebody's account.
+//! Closes an account on behalf of an admin.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserDeactivated};
+use dynamo::Attempts;
 use kernel::UserId;
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Caller, Endpoint, Id, Reply, RequestCause, State},
 };
 
-use super::{
-    TRIES_MAX,
-    update_user::{announcement, keep_one},
+use super::support::{
+    accounts::{find_user, keeps_last_admin},
+    events::user_updated,
 };
 use crate::{
     app::App,
@@ -24,26 +25,22 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
 ];
+const CLOSED: &str = "the account is closed";
 
-/// The function `delete-user`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("delete-user", Access::AdminOrInternal, GRANTS)
         .delete("/api/users/{id}", delete_user)
+        .start(App::start)
 }
 
-/// Closes an account: it is `inactive`, its sessions are over at once, and
-/// nobody can log in until an admin sets it to `active` again. What the shop
-/// knows of the person stays. Doing it again changes and announces nothing.
+/// Closes an account: its sessions end, and nobody can log in until an admin sets the
+/// status to `active` again. The data stays. Repeating the request changes and
+/// announces nothing.
 ///
 /// # Errors
-/// 404; 409 `last_admin` when a person would leave the shop without one; 409
-/// `user_changed` when others keep changing the same user.
-pub async fn delete_user(
+/// 404; 409 `last_admin` when no active admin would be left, unless the caller has the
+/// internal key; 409 `user_changed` when all attempts met conflicts.
+async fn delete_user(
     State(app): State<Arc<App>>,
     Id(id): Id<UserId>,
     caller: Caller,
@@ -53,30 +50,27 @@ pub async fn delete_user(
         role: None,
         status: Some(Status::Inactive),
     };
-    for _ in 0..TRIES_MAX {
-        let user = app.store.user(id).await?;
-        let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+    let deactivated = UserDeactivated {
+        user_id: id,
+        erase_at: None,
+    };
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let user = find_user(&app.store, id).await?;
         let Some(changed) = user.changed(change) else {
-            return Ok(Reply::done("the account is closed"));
+            return Ok(Reply::done(CLOSED));
         };
-        let now = app.clock.now();
+        let now = app.host.now();
         let events = [
-            Envelope::new(&announcement(&changed), now, &cause),
-            Envelope::new(
-                &UserDeactivated {
-                    user_id: id,
-                    erase_at: None,
-                },
-                now,
-                &cause,
-            ),
+            Envelope::new(&user_updated(&changed), app.host.stamp(now, &cause)),
+            Envelope::new(&deactivated, app.host.stamp(now, &cause)),
         ];
         let outcome = app
             .store
-            .change_standing(&user, &changed, &events, keep_one(&caller))
+            .change_role_or_status(&user, &changed, &events, keeps_last_admin(&caller))
             .await;
         match outcome {
-            Ok(()) => return Ok(Reply::done("the account is closed")),
+            Ok(()) => return Ok(Reply::done(CLOSED)),
             Err(UpdateUserError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }

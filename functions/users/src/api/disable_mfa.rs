@@ -1,21 +1,24 @@
-//! Turns a second factor off.
+//! Disables the caller's second factor.
 
 use std::sync::Arc;
 
-use contracts::{Envelope, events::UserMfaDisabled};
-use kernel::input::{FromInput, Refusals, Value};
+use contracts::Envelope;
+use dynamo::Attempts;
+use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use super::{
-    TRIES_MAX,
+use super::support::{
+    accounts::find_user,
     errors::{mfa_not_enrolled, wrong_code},
+    events::mfa_disabled,
 };
 use crate::{
-    app::Mfa,
-    domain::{Otp, SecondFactor, User},
+    app::App,
+    credentials::second_factors::SecondFactors,
+    domain::{Otp, SecondFactor},
     store::RemoveFactorError,
 };
 
@@ -28,77 +31,62 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
-/// The function `disable-mfa`.
 pub fn function() -> Function {
-    endpoint().start(Mfa::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<Mfa>> {
     Endpoint::new("disable-mfa", Access::SignedIn, GRANTS)
         .post("/api/auth/mfa/disable", disable_mfa)
+        .start(App::start)
 }
 
-/// A code of the app, or a recovery code.
 #[derive(Debug)]
-pub struct DisableMfa {
+struct DisableMfa {
     code: Otp,
 }
 
 impl FromInput for DisableMfa {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let code = fields.required("code");
         fields.finish(|| Some(Self { code: code? }))
     }
 }
 
-/// Turns the second factor off for whoever shows it: a code that was not used,
-/// or a recovery code. Other sessions end. Whoever has found a device unlocked has neither, and
-/// gets no more guesses than at log-in.
+/// Disables the second factor with an unused code or recovery code, and ends the other
+/// sessions. Somebody who has found an unlocked device has neither, and gets no more
+/// guesses than at login.
 ///
 /// # Errors
 /// 422 for a wrong code, and for any while the address is locked; 409
-/// `mfa_not_enrolled` when there is no second factor.
-pub async fn disable_mfa(
-    State(app): State<Arc<Mfa>>,
-    person: SignedIn,
+/// `mfa_not_enrolled` when no second factor is enabled.
+async fn disable_mfa(
+    State(app): State<Arc<App<SecondFactors>>>,
+    caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(input): Json<DisableMfa>,
 ) -> Result<Reply, ApiError> {
-    for _ in 0..TRIES_MAX {
-        let user = app.store.user(person.user_id).await?;
-        let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let user = find_user(&app.store, caller.user_id).await?;
         let factor = app.store.second_factor(user.id).await?;
-        let factor = factor.filter(SecondFactor::is_on);
+        let factor = factor.filter(SecondFactor::is_confirmed);
         let factor = factor.ok_or_else(mfa_not_enrolled)?;
-        let attempts = app.store.attempts(user.email.as_str()).await?;
-        let now = app.clock.now();
-        let shown = app.factors.shown(&factor, &input.code, now)?;
-        let Some(shown) = shown.filter(|_| !attempts.is_locked(now)) else {
-            app.store.count_failure(user.email.as_str(), now).await?;
+        let failures = app.store.login_failures(user.email.as_str()).await?;
+        let now = app.host.now();
+        let verified = app.credentials.verify(&factor, &input.code, now)?;
+        let Some(verified) = verified.filter(|_| !failures.is_locked(now)) else {
+            app.store.record_failure(user.email.as_str(), now).await?;
             return Err(wrong_code());
         };
-        let disabled = Envelope::new(&announcement(&user), now, &cause);
-        let what = (&factor, &shown);
-        let session = person.session_id;
+        let disabled = Envelope::new(&mfa_disabled(&user), app.host.stamp(now, &cause));
+        let used = (&factor, &verified);
         let outcome = app
             .store
-            .remove_factor(&user, session, what, &disabled, now)
+            .remove_factor(&user, caller.session_id, used, &disabled, now)
             .await;
         match outcome {
-            Ok(()) => return Ok(Reply::done("logging in takes the password alone")),
+            Ok(()) => return Ok(Reply::done("logging in requires only the password")),
             Err(RemoveFactorError::Changed) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(RemoveFactorError::Changed.into())
-}
-
-/// What is said of an account that has no second factor any more.
-pub(super) fn announcement(user: &User) -> UserMfaDisabled {
-    UserMfaDisabled {
-        user_id: user.id,
-        email: user.email.as_str().to_owned(),
-    }
 }

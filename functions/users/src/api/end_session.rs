@@ -1,4 +1,4 @@
-//! Signs a person out on another device.
+//! Ends another session of the caller.
 
 use std::sync::Arc;
 
@@ -15,30 +15,24 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
 
-/// The function `end-session`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("end-session", Access::SignedIn, GRANTS)
         .delete("/api/users/sessions/{id}", end_session)
+        .start(App::start)
 }
 
-/// Ends a session of the caller, at once: its tokens are worth nothing from
-/// then on. Somebody else's session cannot be named: the key that is deleted
-/// has the caller's id in it.
+/// Ends a session of the caller; its tokens are invalid at once. Another user's session
+/// cannot be named, since the key that is deleted contains the caller's id.
 ///
 /// # Errors
-/// 404 when the caller has no such session (any more).
-pub async fn end_session(
+/// 404 when the caller has no such session.
+async fn end_session(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
     Id(id): Id<SessionId>,
 ) -> Result<Reply, ApiError> {
-    let session = app.store.session(person.user_id, id).await?;
+    let session = app.store.session(caller.user_id, id).await?;
     session.ok_or_else(|| ApiError::not_found("session"))?;
-    app.store.end_session(person.user_id, id).await?;
-    Ok(Reply::done("the session is over"))
+    app.store.end_session(caller.user_id, id).await?;
+    Ok(Reply::done("the session has ended"))
 }

@@ -1,11 +1,11 @@
-//! Gives a person everything that the shop holds on them.
+//! Gives the caller all data that the shop holds about them.
 
 use std::sync::Arc;
 
 use contracts::calls::{Call, ExportNotifications, ExportOrders, ExportPayments};
-use dynamo::{RateLimit, Table};
+use dynamo::RateLimit;
 use http::{HeaderValue, header};
-use kernel::{Clock, Limit, SignedDuration, Timestamp, UserId};
+use kernel::{Limit, Principal, SignedDuration, Timestamp, UserId};
 use runtime::{
     Environment, Error, Function, Grant,
     aws::Aws,
@@ -16,15 +16,13 @@ use runtime::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    get_user_history::{EntryView, entry},
-    limits::require_within,
-    list_sessions::SessionView,
-    views::UserDetails,
+use super::support::{
+    rate_limits,
+    views::{EventView, SessionView, UserDetails},
 };
 use crate::{
+    app::App,
     domain::{AddressEntry, Session},
-    store::Store,
 };
 
 const GRANTS: &[Grant] = &[
@@ -37,118 +35,113 @@ const GRANTS: &[Grant] = &[
     grant("lambda:InvokeFunction", "ExportPaymentsFunction"),
 ];
 
-/// Exports that a person may ask for: each reads all there is.
+/// Exports of one user: each reads everything there is.
 const EXPORTS: RateLimit = RateLimit {
     name: "exports",
-    most: 10,
+    requests: 10,
     window: SignedDuration::from_hours(24),
 };
-/// Bytes of an export. Lambda answers with 6 MB at most, and the JSON is a
-/// text within a JSON there, in which every quotation mark takes two.
+/// The largest export. A reply of Lambda has at most 6 MB, and contains the JSON as a
+/// string, in which every quotation mark takes two bytes.
 const EXPORT_BYTES_MAX: usize = 4_000_000;
 
-/// The function `export-account`.
 pub fn function() -> Function {
-    function_at(Clock::System)
-}
-
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
-    endpoint().start(move |environment| Exporter::start(environment, clock.clone()))
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<Exporter>> {
     Endpoint::new("export-account", Access::SignedIn, GRANTS)
         .get("/api/users/export", export_account)
+        .start(Exporter::start)
 }
 
-/// What exporting needs.
-pub struct Exporter {
-    store: Store,
-    clock: Clock,
+/// The app, and the functions of the other services.
+struct Exporter {
+    app: App,
     orders: CallClient,
     payments: CallClient,
     notifications: CallClient,
 }
 
 impl Exporter {
-    /// From the environment: `TABLE`, and the functions that answer for the
-    /// other services.
-    async fn start(environment: Environment, clock: Clock) -> Result<Arc<Self>, Error> {
+    async fn start(environment: Environment) -> Result<Self, Error> {
         let lambda = Aws::from_environment(&environment)?.lambda();
+        let clock = environment.host().clock();
         let client = |variable: &str, service| {
             let function = environment.require(variable)?;
-            Ok::<_, Error>(CallClient::new(lambda.clone(), function, service))
+            Ok::<_, Error>(CallClient::new(
+                lambda.clone(),
+                function,
+                service,
+                clock.clone(),
+            ))
         };
-        Ok(Arc::new(Self {
+        Ok(Self {
             orders: client("EXPORT_ORDERS_FUNCTION", ExportOrders::SERVICE)?,
             payments: client("EXPORT_PAYMENTS_FUNCTION", ExportPayments::SERVICE)?,
             notifications: client(
                 "EXPORT_NOTIFICATIONS_FUNCTION",
                 ExportNotifications::SERVICE,
             )?,
-            store: Store::new(Table::open(&environment).await?),
-            clock,
-        }))
+            app: App::start(environment).await?,
+        })
     }
 }
 
-/// What the shop holds on a person, by the service that holds it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Export<'a> {
+struct ExportView<'a> {
     exported_at: Timestamp,
     account: UserDetails<'a>,
     addresses: Vec<AddressEntry>,
     sessions: Vec<SessionView<'a>>,
-    history: Vec<EntryView>,
+    history: Vec<EventView>,
     orders: Vec<Value>,
     payments: Vec<Value>,
     contact: Option<Value>,
     notifications: Vec<Value>,
 }
 
-/// One chain of calls for one person.
-struct Asking<'a> {
-    app: &'a Exporter,
-    user_id: UserId,
-    correlation_id: String,
-}
-
-/// Gives the account, its addresses, sessions and history, the orders with
-/// theirs, the payments and what the person was told, as one JSON. All of it or
-/// an error: a part that is missing would look like nothing. What only proves
-/// who somebody is (hashes, tokens) is no part of it.
+/// Returns the account, addresses, sessions and history, the orders with their history,
+/// the payments and the notifications, as one JSON document. It is complete or an
+/// error: a missing part would look like missing data. Hashes and tokens are left out.
 ///
 /// # Errors
-/// 429 for the eleventh in a day; 503, naming the service, when one does not
-/// answer; 409 `export_too_large` for more than 4 MB.
-pub async fn export_account(
-    State(app): State<Arc<Exporter>>,
-    person: SignedIn,
+/// 429 for the eleventh export in a day; 503, naming the service, when one does not
+/// answer; 409 `export_too_large` beyond 4 MB.
+async fn export_account(
+    State(exporter): State<Arc<Exporter>>,
+    SignedIn(caller): SignedIn,
     RequestCause(cause): RequestCause,
 ) -> Result<Reply, ApiError> {
-    let now = app.clock.now();
-    let detail = "too many exports; come again tomorrow";
-    let key = person.user_id.to_string();
-    require_within(&app.store, &EXPORTS, &key, now, detail).await?;
-    let asking = Asking {
-        app: &app,
-        user_id: person.user_id,
-        correlation_id: cause.correlation_id,
+    let app = &exporter.app;
+    let now = app.host.now();
+    let detail = "too many exports; try again tomorrow";
+    let key = caller.user_id.to_string();
+    let headers = rate_limits::enforce(&app.store, &EXPORTS, &key, now, detail).await?;
+    let reply = export(&exporter, &caller, cause.correlation_id, now).await;
+    rate_limits::with_headers(reply, headers)
+}
+
+async fn export(
+    exporter: &Exporter,
+    caller: &Principal,
+    correlation_id: String,
+    now: Timestamp,
+) -> Result<Reply, ApiError> {
+    let store = &exporter.app.store;
+    let parts = Parts {
+        exporter,
+        user_id: caller.user_id,
+        correlation_id,
     };
     let (account, book, history) = tokio::try_join!(
-        async { Ok(app.store.account(person.user_id).await?) },
-        async { Ok(app.store.addresses(person.user_id).await?) },
-        asking.history(),
+        async { Ok(store.account(caller.user_id).await?) },
+        async { Ok(store.addresses(caller.user_id).await?) },
+        parts.history(),
     )?;
     let (user, sessions): (_, Vec<Session>) = account;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     let ((orders, payments), (contact, notifications)) =
-        tokio::try_join!(asking.orders(), asking.notifications())?;
-    let view = |session| SessionView::of(session, person.session_id);
-    let export = Export {
+        tokio::try_join!(parts.orders(), parts.notifications())?;
+    let view = |session| SessionView::new(session, caller.session_id);
+    let export = ExportView {
         exported_at: now,
         account: UserDetails::from(&user),
         addresses: book.entries().to_vec(),
@@ -159,18 +152,25 @@ pub async fn export_account(
         contact,
         notifications,
     };
-    let name = HeaderValue::from_static("attachment; filename=\"account.json\"");
-    Ok(Reply::ok("everything that we hold on you", &export)
-        .with_header(header::CONTENT_DISPOSITION, name))
+    let file = HeaderValue::from_static("attachment; filename=\"account.json\"");
+    Ok(Reply::ok("all data that we hold about you", &export)
+        .with_header(header::CONTENT_DISPOSITION, file))
 }
 
-impl Asking<'_> {
-    async fn history(&self) -> Result<Vec<EntryView>, ApiError> {
+/// Reads the parts of one user's export.
+struct Parts<'a> {
+    exporter: &'a Exporter,
+    user_id: UserId,
+    correlation_id: String,
+}
+
+impl Parts<'_> {
+    async fn history(&self) -> Result<Vec<EventView>, ApiError> {
+        let store = &self.exporter.app.store;
         let (mut entries, mut size, mut after) = (Vec::new(), Size::default(), None);
         loop {
-            let page = self.app.store.history(self.user_id, Limit::MOST, after);
-            let (events, next) = page.await?;
-            let page: Vec<EntryView> = events.into_iter().map(entry).collect();
+            let (events, next) = store.history(self.user_id, Limit::MOST, after).await?;
+            let page: Vec<EventView> = events.into_iter().map(EventView::from).collect();
             size.add(&page)?;
             entries.extend(page);
             after = next;
@@ -190,14 +190,14 @@ impl Asking<'_> {
                 after,
                 correlation_id: self.correlation_id.clone(),
             };
-            let page = self.app.orders.call(&call).await?;
+            let page = self.exporter.orders.call(&call).await?;
             if !page.payment_ids.is_empty() {
                 let call = ExportPayments {
                     user_id: self.user_id,
                     payment_ids: page.payment_ids,
                     correlation_id: self.correlation_id.clone(),
                 };
-                let page = self.app.payments.call(&call).await?;
+                let page = self.exporter.payments.call(&call).await?;
                 size.add(&page.payments)?;
                 payments.extend(page.payments);
             }
@@ -210,7 +210,7 @@ impl Asking<'_> {
         }
     }
 
-    /// How the person is reached, and what they were told.
+    /// The contact, and the notifications.
     async fn notifications(&self) -> Result<(Option<Value>, Vec<Value>), ApiError> {
         let mut notifications = Vec::new();
         let (mut size, mut after) = (Size::default(), None);
@@ -220,7 +220,7 @@ impl Asking<'_> {
                 after,
                 correlation_id: self.correlation_id.clone(),
             };
-            let page = self.app.notifications.call(&call).await?;
+            let page = self.exporter.notifications.call(&call).await?;
             size.add(&page.notifications)?;
             notifications.extend(page.notifications);
             after = page.next;
@@ -231,19 +231,18 @@ impl Asking<'_> {
     }
 }
 
-/// How large a part of an export is; also what ends reading one that is too
-/// large.
+/// The size of a part, which ends the reading of one that is too large.
 #[derive(Default)]
 struct Size(usize);
 
 impl Size {
-    fn add(&mut self, part: &impl Serialize) -> Result<(), ApiError> {
-        self.0 += serde_json::to_vec(part).map_err(ApiError::internal)?.len();
-        // Each of three parts may have a third of the whole.
+    fn add(&mut self, page: &impl Serialize) -> Result<(), ApiError> {
+        self.0 += serde_json::to_vec(page).map_err(ApiError::internal)?.len();
+        // Each of the three parts may have a third of the whole.
         if self.0 <= EXPORT_BYTES_MAX / 3 {
             return Ok(());
         }
-        let detail = "there is too much for one reply; ask the shop for your data";
+        let detail = "the export is too large for one reply; ask the shop for your data";
         Err(ApiError::conflict("export_too_large", detail))
     }
 }

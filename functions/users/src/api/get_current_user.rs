@@ -1,4 +1,4 @@
-//! Shows a person their own account.
+//! Shows the caller's own account.
 
 use std::sync::Arc;
 
@@ -7,33 +7,27 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Reply, SignedIn, State},
 };
 
-use super::views::UserView;
+use super::support::{accounts::find_user, views::UserView};
 use crate::app::App;
 
 const GRANTS: &[Grant] = &[grant("dynamodb:GetItem", "UsersTable")];
 
-/// The function `get-current-user`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("get-current-user", Access::SignedIn, GRANTS)
         .get("/api/auth/me", get_current_user)
         .get("/api/users/profile", get_current_user)
+        .start(App::start)
 }
 
-/// The caller's own account, as it is now: a person who has just registered or
+/// The caller's account, consistently read: somebody who has just registered or
 /// changed something expects to see it.
 ///
 /// # Errors
-/// 404 when the account was deleted meanwhile.
-pub async fn get_current_user(
+/// 404 when the account was deleted.
+async fn get_current_user(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
 ) -> Result<Reply, ApiError> {
-    let user = app.store.user(person.user_id).await?;
-    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+    let user = find_user(&app.store, caller.user_id).await?;
     Ok(Reply::ok("your account", &UserView::from(&user)))
 }

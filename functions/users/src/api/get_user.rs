@@ -1,4 +1,4 @@
-//! Shows an account to those who run the shop.
+//! Shows an account to admins.
 
 use std::sync::Arc;
 
@@ -8,27 +8,22 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Id, Reply, State},
 };
 
-use super::views::UserDetails;
+use super::support::{accounts::find_user, views::UserDetails};
 use crate::app::App;
 
 const GRANTS: &[Grant] = &[grant("dynamodb:GetItem", "UsersTable")];
 
-/// The function `get-user`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
+    Endpoint::new("get-user", Access::AdminOrInternal, GRANTS)
+        .get("/api/users/{id}", get_user)
+        .start(App::start)
 }
 
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
-    Endpoint::new("get-user", Access::AdminOrInternal, GRANTS).get("/api/users/{id}", get_user)
-}
-
-/// An account, with when and from where somebody last logged in.
+/// An account, with the time and address of the last login.
 ///
 /// # Errors
 /// 404.
-pub async fn get_user(State(app): State<Arc<App>>, Id(id): Id<UserId>) -> Result<Reply, ApiError> {
-    let user = app.store.user(id).await?;
-    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+async fn get_user(State(app): State<Arc<App>>, Id(id): Id<UserId>) -> Result<Reply, ApiError> {
+    let user = find_user(&app.store, id).await?;
     Ok(Reply::ok("the user", &UserDetails::from(&user)))
 }

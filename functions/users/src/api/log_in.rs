@@ -1,30 +1,30 @@
-//! Signs a person in.
+//! Logs a person in.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc};
 
 use contracts::{Envelope, events::UserReactivated};
-use http::{HeaderMap, header};
+use dynamo::Attempts;
 use kernel::{
     Cause, Timestamp,
-    input::{FromInput, Refusals, Value},
+    input::{FieldErrors, FromInput, Value},
 };
 use runtime::{
-    Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Header, Json, Reply, RequestCause, SourceIp, State},
+    Function, Grant, Host, Stopwatch, grant,
+    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, SourceIp, State},
 };
 
-use super::{
-    errors::{invalid_credentials, invalid_otp, mfa_missing},
-    limits::WithinLimits,
-    paced::until_whole_step,
-    update_user::announcement,
-    views::SignedInView,
+use super::support::{
+    errors::{invalid_credentials, invalid_otp, missing_otp},
+    events::user_updated,
+    rate_limits::limit_by_ip,
+    sessions,
+    timing::pad_to_interval,
 };
 use crate::{
-    app::LogIns,
-    domain::{EMAIL_LENGTH_MAX, Email, Otp, Password, SecondFactor, Session, Shown, User},
-    passwords,
-    store::{LogIn, Returned, StoreLogInError},
+    app::App,
+    credentials::{passwords, second_factors::SecondFactors, tokens::KeyRing},
+    domain::{EMAIL_LENGTH_MAX, Email, Otp, Password, SecondFactor, Session, User, VerifiedFactor},
+    store::{LogIn, Reactivation, StoreLogInError},
 };
 
 const GRANTS: &[Grant] = &[
@@ -38,36 +38,30 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
-/// Tries to log in while others log in to the same account: each try lets at
-/// least one of them through.
-const TRIES_MAX: u32 = 20;
-/// When to come again if even that was not enough, in seconds.
+/// When to try again after all attempts met other logins to the same account.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// The function `log-in`.
-pub fn function() -> Function {
-    endpoint().start(LogIns::start)
-}
+type LogInApp = App<(KeyRing, SecondFactors)>;
 
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<LogIns>> {
+pub fn function() -> Function {
     Endpoint::new("log-in", Access::Public, GRANTS)
         .post("/api/auth/login", log_in)
         .post("/api/users/login", log_in)
+        .guard(limit_by_ip)
+        .start(LogInApp::start)
 }
 
-/// What a person says to log in.
 #[derive(Debug)]
-pub struct Credentials {
-    /// Normalised, but not checked: what is not an address is nobody's.
+struct Credentials {
+    /// Normalised, but not validated: an invalid address has no account.
     email: String,
     password: Password,
-    /// What is shown of the second factor; not looked at where there is none.
+    /// Ignored where there is no second factor.
     otp: Option<Otp>,
 }
 
 impl FromInput for Credentials {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let email = fields.required_with("email", |value| {
             let text = value.trimmed(1..=EMAIL_LENGTH_MAX)?;
@@ -85,90 +79,96 @@ impl FromInput for Credentials {
     }
 }
 
-/// Signs a person in.
+/// The client that logs in.
+struct Device<'a> {
+    ip: Option<IpAddr>,
+    user_agent: Option<&'a str>,
+}
+
+/// Begins a session. An account that its owner closed is reopened.
 ///
-/// An unknown address, a wrong password, an account that is not active and a
-/// locked address have the same reply after the same work and time: two reads,
-/// one hash, one write, and the rest of the step. The lock is looked at before
-/// the hash, but acted on after.
-/// An account that its owner closed opens again, until it is erased.
+/// An unknown address, a wrong password, an account that may not be used and a locked
+/// address get the same reply after the same work and time: two reads, one hash, one
+/// write, and the rest of the interval. The lock is read before the hash, but applied
+/// after it.
 ///
-/// Where there is a second factor, only whoever has the password is told. A
-/// wrong code is a failure like a wrong password; the right password beside it
-/// does not make the failures forgotten. The password alone is none: it is how
-/// a client finds out that it has to ask for the code.
+/// Only somebody with the password learns that there is a second factor. A wrong code
+/// is a failure like a wrong password; a right password next to it does not clear the
+/// failures. The password without a code is no failure: this is how a client finds out
+/// that it has to ask for the code.
 ///
 /// # Errors
-/// 429 when too many requests came from the same address;
-/// 401 `invalid_credentials`, `mfa_required`, `invalid_otp`; 422 with every
-/// field that is wrong.
-pub async fn log_in(
-    State(log_ins): State<Arc<LogIns>>,
-    _: WithinLimits,
+/// 429 for too many requests from one address; 401 `invalid_credentials`,
+/// `mfa_required`, `invalid_otp`; 422 with every invalid field.
+async fn log_in(
+    State(app): State<Arc<LogInApp>>,
     RequestCause(cause): RequestCause,
     SourceIp(ip): SourceIp,
-    Header(headers): Header,
+    headers: HeaderMap,
     Json(input): Json<Credentials>,
 ) -> Result<Reply, ApiError> {
-    let begun = Instant::now();
-    let outcome = sign_in(&log_ins, &input, &cause, ip, device(&headers)).await;
+    let stopwatch = Stopwatch::start();
+    let user_agent = sessions::device(&headers);
+    let outcome = begin_session(&app, &input, &cause, &Device { ip, user_agent }).await;
     if outcome.is_err() {
-        until_whole_step(begun).await;
+        pad_to_interval(stopwatch).await;
     }
     outcome
 }
 
-async fn sign_in(
-    log_ins: &LogIns,
+async fn begin_session(
+    app: &LogInApp,
     input: &Credentials,
     cause: &Cause,
-    ip: Option<IpAddr>,
-    device: Option<&str>,
+    device: &Device<'_>,
 ) -> Result<Reply, ApiError> {
-    let app = &log_ins.sign_ins;
     let mut candidate = app.store.candidate(&input.email).await?;
     let mut hash = candidate.password_hash();
-    let mut verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
+    let mut check = passwords::verify(input.password.clone(), hash.clone()).await?;
     let mut rehashed = None;
-    for _ in 0..TRIES_MAX {
-        let now = app.clock.now();
-        let Some(admitted) = candidate.admitted(verdict, now) else {
-            app.store.count_failure(&input.email, now).await?;
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let now = app.host.now();
+        let Some(authenticated) = candidate.authenticate(check, now) else {
+            app.store.record_failure(&input.email, now).await?;
             return Err(invalid_credentials());
         };
-        let factor = admitted.factor.as_ref();
-        let shown = match factor {
-            Some(factor) => Some(second_factor(log_ins, input, factor, now).await?),
+        let factor = authenticated.factor.as_ref();
+        let verified = match factor {
+            Some(factor) => Some(verify_factor(app, input, factor, now).await?),
             None => None,
         };
-        if admitted.outdated && rehashed.is_none() {
-            rehashed = Some(passwords::hash(input.password.clone()).await?);
+        if authenticated.needs_rehash && rehashed.is_none() {
+            let password = input.password.clone();
+            rehashed = Some(passwords::hash(password, app.host.random()).await?);
         }
-        let seen = admitted.user;
-        // Whoever logs in to an account that they closed wants it back.
-        let returned = (!seen.is_active()).then(|| seen.returned());
-        let events = returned.as_ref().map(|user| came_back(user, now, cause));
-        let user = returned.clone().unwrap_or_else(|| seen.clone());
-        let (session, refresh) = app.new_session(&user, now)?;
+        let seen = authenticated.user;
+        let reactivated = (!seen.is_active()).then(|| seen.reactivated());
+        let events = reactivated
+            .as_ref()
+            .map(|user| reactivation_events(user, &app.host, now, cause));
+        let user = reactivated.clone().unwrap_or_else(|| seen.clone());
+        let (session, refresh) = sessions::begin(&app.host, &user, now);
         let session = Session {
-            mfa: shown.is_some(),
-            ..session.begun_from(ip, device)
+            mfa: verified.is_some(),
+            ..session.begun_from(device.ip, device.user_agent)
         };
         let log_in = LogIn {
             user: &seen,
-            returned: returned
+            reactivation: reactivated
                 .as_ref()
                 .zip(events.as_ref())
-                .map(|(user, events)| Returned { user, events }),
+                .map(|(user, events)| Reactivation { user, events }),
             session: &session,
-            superseded: &admitted.superseded,
-            factor: factor.zip(shown.as_ref()),
+            evicted: &authenticated.evicted,
+            factor: factor.zip(verified.as_ref()),
             rehashed: rehashed.clone(),
-            ip,
+            ip: device.ip,
         };
         match app.store.log_in(log_in).await {
             Ok(()) => {
-                let view = SignedInView::new(app, &user, &session, &refresh)?;
+                let (tokens, _) = &app.credentials;
+                let view = sessions::signed_in(app, tokens, &user, &session, &refresh)?;
                 return Ok(Reply::ok("signed in", &view));
             }
             Err(StoreLogInError::Changed) => {}
@@ -176,52 +176,46 @@ async fn sign_in(
         }
         candidate = app.store.candidate(&input.email).await?;
         if candidate.password_hash() != hash {
-            // Another password, or the same one hashed anew elsewhere.
+            // Another password, or the same one hashed again by another login.
             hash = candidate.password_hash();
-            verdict = passwords::verify(input.password.clone(), hash.clone()).await?;
+            check = passwords::verify(input.password.clone(), hash.clone()).await?;
             rehashed = None;
         }
     }
     Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
 }
 
-/// What is said of somebody who is back.
-fn came_back(user: &User, now: Timestamp, cause: &Cause) -> [Envelope; 2] {
-    let returned = UserReactivated { user_id: user.id };
+fn reactivation_events(user: &User, host: &Host, now: Timestamp, cause: &Cause) -> [Envelope; 2] {
+    let reactivated = UserReactivated { user_id: user.id };
     [
-        Envelope::new(&announcement(user), now, cause),
-        Envelope::new(&returned, now, cause),
+        Envelope::new(&user_updated(user), host.stamp(now, cause)),
+        Envelope::new(&reactivated, host.stamp(now, cause)),
     ]
 }
 
-/// What the person shows of the second factor, which the password alone does
-/// not replace.
-async fn second_factor(
-    app: &LogIns,
+/// Verifies the code of the second factor, after the password.
+async fn verify_factor(
+    app: &LogInApp,
     input: &Credentials,
     factor: &SecondFactor,
     now: Timestamp,
-) -> Result<Shown, ApiError> {
+) -> Result<VerifiedFactor, ApiError> {
+    let (_, second_factors) = &app.credentials;
     if let Some(otp) = &input.otp
-        && let Some(shown) = app.factors.shown(factor, otp, now)?
+        && let Some(verified) = second_factors.verify(factor, otp, now)?
     {
-        return Ok(shown);
+        return Ok(verified);
     }
-    // That the password is right is told here without a write that a lock would
-    // refuse. So the lock is looked at once more: of many guesses at once, the
-    // right one is told only if it comes before five wrong ones are counted.
-    let store = &app.sign_ins.store;
-    if store.attempts(&input.email).await?.is_locked(now) {
+    // The reply reveals that the password is right, without a write that a lock would
+    // refuse. So the lock is read again: of many parallel guesses, the right one is
+    // revealed only if it comes before five wrong ones are recorded.
+    let failures = app.store.login_failures(&input.email).await?;
+    if failures.is_locked(now) {
         return Err(invalid_credentials());
     }
     if input.otp.is_none() {
-        return Err(mfa_missing());
+        return Err(missing_otp());
     }
-    store.count_failure(&input.email, now).await?;
+    app.store.record_failure(&input.email, now).await?;
     Err(invalid_otp())
-}
-
-/// What the device calls itself.
-pub(super) fn device(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::USER_AGENT)?.to_str().ok()
 }

@@ -1,38 +1,34 @@
-//! Signs a person out.
+//! Ends the caller's session.
 
 use std::sync::Arc;
 
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, SignedIn, State},
 };
 
-use crate::{app::App, tokens::RefreshToken};
+use crate::{app::App, credentials::tokens::RefreshToken};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
 
-/// The function `log-out`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
+    Endpoint::new("log-out", Access::SignedIn, GRANTS)
+        .post("/api/auth/logout", log_out)
+        .start(App::start)
 }
 
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
-    Endpoint::new("log-out", Access::SignedIn, GRANTS).post("/api/auth/logout", log_out)
-}
-
-/// What else is to be ended; one that is not a token of ours is nothing.
 #[derive(Debug)]
-pub struct LogOut {
+struct LogOut {
+    /// `None` also for text that cannot be a token of ours, which ends nothing.
     token: Option<RefreshToken>,
 }
 
 impl FromInput for LogOut {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let token = fields.optional_with("refreshToken", |value| {
             Ok(RefreshToken::parse(&value.text()?))
@@ -45,18 +41,15 @@ impl FromInput for LogOut {
     }
 }
 
-/// Ends the session of the access token and, when there is one, that of the
-/// refresh token. Both kinds of tokens are worth nothing from then on.
-///
-/// # Errors
-/// None of its own.
-pub async fn log_out(
+/// Ends the session of the access token and, if one was sent, that of the refresh
+/// token. The tokens of both are invalid at once.
+async fn log_out(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
     input: Option<Json<LogOut>>,
 ) -> Result<Reply, ApiError> {
     app.store
-        .end_session(person.user_id, person.session_id)
+        .end_session(caller.user_id, caller.session_id)
         .await?;
     if let Some(token) = input.and_then(|Json(input)| input.token) {
         app.store

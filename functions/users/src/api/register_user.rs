@@ -1,24 +1,23 @@
-//! Opens an account and signs the person in.
+//! Creates an account and begins a session.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserRegistered};
-use kernel::{
-    Timestamp, UserId,
-    input::{FromInput, Refusals, Value},
-};
+use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
-    Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Header, Json, Reply, RequestCause, SourceIp, State},
+    Function, Grant, SealKey, grant,
+    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, SourceIp, State},
 };
 
-use super::{errors::not_sealed, limits::WithinLimits, log_in::device, views::SignedInView};
+use super::support::{rate_limits::limit_by_ip, sessions};
 use crate::{
-    app::Registration,
-    domain::{Email, Password, PasswordHash, PersonName, Phone, Proof, User, known_words},
-    passwords,
+    app::App,
+    credentials::{
+        passwords,
+        tokens::{KeyRing, MailToken},
+    },
+    domain::{Email, MailTokenRecord, Password, PersonName, Phone, User, known_words},
     store::NewUser,
-    tokens::MailToken,
 };
 
 const GRANTS: &[Grant] = &[
@@ -29,21 +28,16 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
 
-/// The function `register-user`.
 pub fn function() -> Function {
-    endpoint().start(Registration::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<Registration>> {
     Endpoint::new("register-user", Access::Public, GRANTS)
         .post("/api/auth/register", register_user)
         .post("/api/users/register", register_user)
+        .guard(limit_by_ip)
+        .start(App::start_with_password_rules)
 }
 
-/// What a person says to open an account.
 #[derive(Debug)]
-pub struct RegisterUser {
+struct RegisterUser {
     email: Email,
     password: Password,
     name: PersonName,
@@ -51,14 +45,14 @@ pub struct RegisterUser {
 }
 
 impl FromInput for RegisterUser {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let email: Option<Email> = fields.required("email");
         let name: Option<PersonName> = fields.required("name");
         let phone = fields.optional("phone");
-        let about = known_words(email.as_ref(), name.as_ref());
+        let known_words = known_words(email.as_ref(), name.as_ref());
         let password = fields.required_with("password", |value| {
-            Password::from_input(value)?.strong(&about)
+            Password::from_input(value)?.require_strong(&known_words)
         });
         fields.finish(|| {
             Some(Self {
@@ -71,52 +65,44 @@ impl FromInput for RegisterUser {
     }
 }
 
-impl RegisterUser {
-    fn into_user(self, password_hash: PasswordHash, now: Timestamp) -> User {
-        let who = (self.email, self.name, self.phone);
-        User::open(UserId::generate(), who, password_hash, now)
-    }
-}
-
-/// Opens an account and signs the person in. In the same write it announces
+/// Creates an account and begins a session. The same transaction announces
 /// [`UserRegistered`], with the token for the e-mail that verifies the address.
 ///
 /// # Errors
-/// 429 when too many requests came from the same address;
-/// 409 `email_taken`; 422 with every field that is wrong.
-pub async fn register_user(
-    State(app): State<Arc<Registration>>,
-    _: WithinLimits,
+/// 429 for too many requests from one address; 409 `email_taken`; 422 with every
+/// invalid field.
+async fn register_user(
+    State(app): State<Arc<App<(KeyRing, SealKey)>>>,
     SourceIp(ip): SourceIp,
-    Header(headers): Header,
+    headers: HeaderMap,
     RequestCause(cause): RequestCause,
     Json(input): Json<RegisterUser>,
 ) -> Result<Reply, ApiError> {
-    let password_hash = passwords::hash(input.password.clone()).await?;
-    let now = app.sign_ins.clock.now();
-    let user = input.into_user(password_hash, now);
-    let (session, refresh) = app.sign_ins.new_session(&user, now)?;
-    let session = session.begun_from(ip, device(&headers));
-    let verification = MailToken::generate()?;
-    let sealed = app
-        .mail_key
-        .seal(verification.reveal())
-        .map_err(not_sealed)?;
+    let (tokens, mail_key) = &app.credentials;
+    let random = app.host.random();
+    let password_hash = passwords::hash(input.password, random).await?;
+    let now = app.host.now();
+    let contact = (input.email, input.name, input.phone);
+    let user = User::new(app.host.new_id(), contact, password_hash, now);
+    let (session, refresh) = sessions::begin(&app.host, &user, now);
+    let session = session.begun_from(ip, sessions::device(&headers));
+    let verification = MailToken::generate(random);
+    let sealed = mail_key.seal(verification.reveal());
     let registered = UserRegistered {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
         name: user.name.as_str().to_owned(),
-        sealed_verification_token: sealed,
+        sealed_verification_token: sealed.map_err(ApiError::internal)?,
     };
     let new = NewUser {
         user: &user,
         session: &session,
         verification_hash: &verification.hash(),
-        verification: &Proof::of_address(&user, now),
-        registered: &Envelope::new(&registered, now, &cause),
+        verification: &MailTokenRecord::verify_current_email(&user, now),
+        registered: &Envelope::new(&registered, app.host.stamp(now, &cause)),
     };
-    app.sign_ins.store.register(&new).await?;
-    let view = SignedInView::new(&app.sign_ins, &user, &session, &refresh)?;
+    app.store.register(&new).await?;
+    let view = sessions::signed_in(&app, tokens, &user, &session, &refresh)?;
     let location = format!("/api/users/{}", user.id);
     Ok(Reply::created("account created", &location, &view))
 }

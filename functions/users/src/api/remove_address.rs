@@ -8,7 +8,7 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Id, Reply, SignedIn, State},
 };
 
-use super::address_book::change;
+use super::support::address_book;
 use crate::app::App;
 
 const GRANTS: &[Grant] = &[
@@ -16,26 +16,21 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
 ];
 
-/// The function `remove-address`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("remove-address", Access::SignedIn, GRANTS)
         .delete("/api/users/addresses/{id}", remove_address)
+        .start(App::start)
 }
 
-/// Removes an address. When it was the default, the oldest of the others is.
+/// Removes an address. If it was the default, the oldest of the others becomes it.
 ///
 /// # Errors
-/// 404, also for an address in another book.
-pub async fn remove_address(
+/// 404, also for an address of another user.
+async fn remove_address(
     State(app): State<Arc<App>>,
-    person: SignedIn,
+    caller: SignedIn,
     Id(id): Id<AddressId>,
 ) -> Result<Reply, ApiError> {
-    change(&app, person.user_id, |book| book.without(id)).await?;
+    address_book::change(&app, caller.user_id, |book| book.without(id)).await?;
     Ok(Reply::done("address removed"))
 }

@@ -1,21 +1,20 @@
-//! Mails a link with which to set a new password.
+//! Requests the e-mail with which to set a new password.
 
 use std::sync::Arc;
 
 use contracts::events::UserPasswordResetRequested;
 use runtime::{
-    Function, Grant, grant,
+    Function, Grant, SealKey, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{
-    limits::WithinLimits,
-    mail_request::{MailRequest, TokenMail},
+use super::support::{
+    rate_limits::limit_by_ip,
+    token_mail::{MailRequest, TokenMail},
 };
 use crate::{
-    app::Mails,
-    domain::{Proof, User},
-    store::Purpose,
+    app::App,
+    domain::{MailTokenRecord, TokenPurpose, User},
 };
 
 const GRANTS: &[Grant] = &[
@@ -25,33 +24,28 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
 
-/// The function `request-password-reset`.
 pub fn function() -> Function {
-    endpoint().start(Mails::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<Mails>> {
     Endpoint::new("request-password-reset", Access::Public, GRANTS)
         .post("/api/auth/forgot-password", request_password_reset)
+        .guard(limit_by_ip)
+        .start(App::start)
 }
 
-/// Sends the mail, when there is an account with the address that somebody may
-/// sign in to, also one that its owner closed and may come back to. The reply, and the work, are the same when there is none.
+/// Requests the e-mail if there is an account with the address that its owner may log
+/// in to, also a closed one that can be reopened. The reply and the time are the same
+/// if there is none.
 ///
 /// # Errors
-/// 429 when too many requests came from the same address;
-/// 422 when there is no address.
-pub async fn request_password_reset(
-    State(app): State<Arc<Mails>>,
-    _: WithinLimits,
+/// 429 for too many requests from one client; 422 when the address is missing.
+async fn request_password_reset(
+    State(app): State<Arc<App<SealKey>>>,
     RequestCause(cause): RequestCause,
     Json(input): Json<MailRequest>,
 ) -> Result<Reply, ApiError> {
     let mail = TokenMail {
-        purpose: Purpose::Reset,
-        is_wanted_by: User::may_sign_in,
-        proof: Proof::for_reset,
+        purpose: TokenPurpose::Reset,
+        is_eligible: User::may_sign_in,
+        record: MailTokenRecord::reset_password,
         requested: |user, sealed_token| UserPasswordResetRequested {
             user_id: user.id,
             email: user.email.as_str().to_owned(),

@@ -1,18 +1,21 @@
-//! Sends the mail that verifies an address again.
+//! Requests the e-mail that verifies an address again.
 
 use std::sync::Arc;
 
 use contracts::events::UserVerificationRequested;
 use runtime::{
-    Function, Grant, grant,
+    Function, Grant, SealKey, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{
-    limits::WithinLimits,
-    mail_request::{MailRequest, TokenMail},
+use super::support::{
+    rate_limits::limit_by_ip,
+    token_mail::{MailRequest, TokenMail},
 };
-use crate::{app::Mails, domain::Proof, store::Purpose};
+use crate::{
+    app::App,
+    domain::{MailTokenRecord, TokenPurpose},
+};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
@@ -21,34 +24,27 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
 
-/// The function `resend-verification`.
 pub fn function() -> Function {
-    endpoint().start(Mails::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<Mails>> {
     Endpoint::new("resend-verification", Access::Public, GRANTS)
         .post("/api/auth/resend-verification", resend_verification)
+        .guard(limit_by_ip)
+        .start(App::start)
 }
 
-/// Sends the mail again, when there is an active account with the address and
-/// the address is not verified. The reply, and the work, are the same when
-/// there is nothing to send.
+/// Requests the e-mail if there is an active account with the address and the address
+/// is not verified. The reply and the time are the same if there is none.
 ///
 /// # Errors
-/// 429 when too many requests came from the same address;
-/// 422 when there is no address.
-pub async fn resend_verification(
-    State(app): State<Arc<Mails>>,
-    _: WithinLimits,
+/// 429 for too many requests from one client; 422 when the address is missing.
+async fn resend_verification(
+    State(app): State<Arc<App<SealKey>>>,
     RequestCause(cause): RequestCause,
     Json(input): Json<MailRequest>,
 ) -> Result<Reply, ApiError> {
     let mail = TokenMail {
-        purpose: Purpose::Verification,
-        is_wanted_by: |user, _| user.is_active() && !user.email_verified,
-        proof: Proof::of_address,
+        purpose: TokenPurpose::Verification,
+        is_eligible: |user, _| user.is_active() && !user.email_verified,
+        record: MailTokenRecord::verify_current_email,
         requested: |user, sealed_token| UserVerificationRequested {
             user_id: user.id,
             email: user.email.as_str().to_owned(),

@@ -1,16 +1,16 @@
-//! Takes the second factor from somebody who has lost it.
+//! Removes the second factor of a user who has lost it.
 
 use std::sync::Arc;
 
 use contracts::Envelope;
-use http::StatusCode;
+use dynamo::Attempts;
 use kernel::UserId;
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Caller, Endpoint, Id, Reply, RequestCause, State},
+    http::{Access, ApiError, Caller, Endpoint, Id, Reply, RequestCause, State, StatusCode},
 };
 
-use super::{TRIES_MAX, disable_mfa::announcement};
+use super::support::{accounts::find_user, events::mfa_disabled};
 use crate::{app::App, store::RemoveFactorError};
 
 const GRANTS: &[Grant] = &[
@@ -19,51 +19,46 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
+const DISABLED: &str = "logging in requires only the password";
 
-const DONE: &str = "logging in takes the password alone";
-
-/// The function `reset-mfa`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("reset-mfa", Access::AdminOrInternal, GRANTS)
         .delete("/api/users/{id}/mfa", reset_mfa)
+        .start(App::start)
 }
 
-/// Takes somebody's second factor away, and ends all of their sessions at
-/// once: the device may have been stolen, not lost. They log in with the
-/// password alone, and are told by mail. Doing it again changes nothing.
+/// Removes a user's second factor and ends all sessions at once, because the device may
+/// have been stolen. An e-mail tells the user, who logs in with the password alone.
+/// Repeating the request changes nothing.
 ///
 /// # Errors
-/// 404; 403 `own_mfa` for one's own, which takes a code: else whoever finds an
-/// admin's device unlocked could do without; 409 `user_changed` when others
-/// keep changing the same user.
-pub async fn reset_mfa(
+/// 404; 403 `own_mfa` for the caller's own, which requires a code: otherwise somebody
+/// who finds an admin's device unlocked would not need one; 409 `user_changed` when all
+/// attempts met conflicts.
+async fn reset_mfa(
     State(app): State<Arc<App>>,
     Id(id): Id<UserId>,
     caller: Caller,
     RequestCause(cause): RequestCause,
 ) -> Result<Reply, ApiError> {
-    if matches!(caller, Caller::User(person) if person.user_id == id) {
+    if matches!(caller, Caller::User(principal) if principal.user_id == id) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "own_mfa",
-            "turn your own second factor off with a code: POST /api/auth/mfa/disable",
+            "disable your own second factor with a code: POST /api/auth/mfa/disable",
         ));
     }
-    for _ in 0..TRIES_MAX {
-        let user = app.store.user(id).await?;
-        let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let user = find_user(&app.store, id).await?;
         if !user.mfa_enabled {
-            return Ok(Reply::done(DONE));
+            return Ok(Reply::done(DISABLED));
         }
         let reset = user.without_mfa();
-        let disabled = Envelope::new(&announcement(&reset), app.clock.now(), &cause);
+        let stamp = app.host.stamp(app.host.now(), &cause);
+        let disabled = Envelope::new(&mfa_disabled(&reset), stamp);
         match app.store.reset_factor(&reset, &disabled).await {
-            Ok(()) => return Ok(Reply::done(DONE)),
+            Ok(()) => return Ok(Reply::done(DISABLED)),
             Err(RemoveFactorError::Changed) => {}
             Err(error) => return Err(error.into()),
         }

@@ -1,23 +1,24 @@
-//! Sets a new password for whoever has the token from a mail.
+//! Sets a new password with the token of an e-mail.
 
 use std::sync::Arc;
 
-use contracts::{Envelope, events::UserPasswordChanged};
-use kernel::input::{FromInput, Refusals, Value};
+use contracts::Envelope;
+use dynamo::Attempts;
+use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{
-    TRIES_MAX, errors::invalid_mail_token, limits::WithinLimits, mail_request::mail_token,
+use super::support::{
+    errors::invalid_mail_token, events::password_changed, rate_limits::limit_by_ip,
+    token_mail::token_field,
 };
 use crate::{
     app::App,
-    domain::{Password, User},
-    passwords,
-    store::{Purpose, UseProofError},
-    tokens::MailToken,
+    credentials::{passwords, tokens::MailToken},
+    domain::{Password, TokenPurpose, User},
+    store::UseTokenError,
 };
 
 const GRANTS: &[Grant] = &[
@@ -27,28 +28,23 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
 
-/// The function `reset-password`.
 pub fn function() -> Function {
-    endpoint().start(App::start_judging_passwords)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("reset-password", Access::Public, GRANTS)
         .post("/api/auth/reset-password", reset_password)
+        .guard(limit_by_ip)
+        .start(App::start_with_password_rules)
 }
 
-/// A token with the password that it is to set.
 #[derive(Debug)]
-pub struct ResetPassword {
+struct ResetPassword {
     token: Option<MailToken>,
     password: Password,
 }
 
 impl FromInput for ResetPassword {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
-        let token = mail_token(&mut fields);
+        let token = token_field(&mut fields);
         let password = fields.required("password");
         fields.finish(|| {
             Some(Self {
@@ -59,57 +55,53 @@ impl FromInput for ResetPassword {
     }
 }
 
-/// Sets a new password, ends every session, and forgets what was counted of
-/// wrong passwords. A token works once; a password that is refused leaves it
-/// good. Nothing is hashed for a token that is not.
+/// Sets a new password, ends every session and clears the failures to log in. A token
+/// works once, but stays valid when the password is refused. Nothing is hashed for an
+/// invalid token.
 ///
 /// # Errors
-/// 429 when too many requests came from the same address;
-/// 422 `invalid_token` for a token that is unknown, used, too old, or about an
-/// account as it is no more; 422 for a password that is not acceptable.
-pub async fn reset_password(
+/// 429 for too many requests from one address; 422 `invalid_token` for a token that is
+/// unknown, used, expired, or older than a change of the account; 422 for an
+/// unacceptable password.
+async fn reset_password(
     State(app): State<Arc<App>>,
-    _: WithinLimits,
     RequestCause(cause): RequestCause,
     Json(input): Json<ResetPassword>,
 ) -> Result<Reply, ApiError> {
     let token = input.token.ok_or_else(invalid_mail_token)?.hash();
     let mut password_hash = None;
-    for _ in 0..TRIES_MAX {
-        let now = app.clock.now();
-        let proof = app.store.proof(Purpose::Reset, &token).await?;
-        let proof = proof.filter(|proof| proof.is_usable(now));
-        let proof = proof.ok_or_else(invalid_mail_token)?;
-        let user = app.store.user(proof.user_id).await?;
-        let user = user.filter(|user| user.may_reset(&proof, now));
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let now = app.host.now();
+        let record = app.store.mail_token(TokenPurpose::Reset, &token).await?;
+        let record = record.filter(|record| record.is_usable(now));
+        let record = record.ok_or_else(invalid_mail_token)?;
+        let user = app.store.user(record.user_id).await?;
+        let user = user.filter(|user| user.may_reset_password(&record, now));
         let user = user.ok_or_else(invalid_mail_token)?;
         let hash = match password_hash.take() {
             Some(hash) => hash,
             None => {
                 let password = input.password.clone();
-                let password = password.strong_at("/password", &user.known_words())?;
-                passwords::hash(password).await?
+                let password = password.require_strong_at("/password", &user.known_words())?;
+                passwords::hash(password, app.host.random()).await?
             }
         };
-        // The mail arrived, so the address is the person's.
+        // The e-mail arrived, so the address is verified as well.
         let changed = User {
             email_verified: true,
             ..user.with_password(hash.clone())
         };
-        let announced = UserPasswordChanged {
-            user_id: user.id,
-            email: user.email.as_str().to_owned(),
-        };
-        let announced = Envelope::new(&announced, now, &cause);
+        let event = Envelope::new(&password_changed(&user), app.host.stamp(now, &cause));
         match app
             .store
-            .reset_password(&token, &changed, &announced, now)
+            .reset_password(&token, &changed, &event, now)
             .await
         {
             Ok(()) => return Ok(Reply::done("the password is changed")),
-            Err(UseProofError::Conflict) => password_hash = Some(hash),
+            Err(UseTokenError::Conflict) => password_hash = Some(hash),
             Err(error) => return Err(error.into()),
         }
     }
-    Err(UseProofError::Conflict.into())
+    Err(UseTokenError::Conflict.into())
 }

@@ -1,39 +1,47 @@
-//! Publishes the keys with which anybody can check access tokens.
+//! Publishes the keys that verify access tokens.
 
 use std::sync::Arc;
 
-use axum::response::IntoResponse;
 use http::header;
 use runtime::{
-    Function, Grant, grant,
-    http::{Access, Endpoint, State},
+    Environment, Error, Function, Grant, Host, grant,
+    http::{Access, Endpoint, IntoResponse, State},
 };
 
-use crate::app::PublicKeys;
+use crate::credentials::{Credentials, tokens::KeyRing};
 
 const GRANTS: &[Grant] = &[grant("secretsmanager:GetSecretValue", "AuthSecret")];
-/// Five minutes: long enough to take the load off, and short beside the time
-/// for which a secret's previous version stays good.
+/// Five minutes: long enough to save most requests, and short compared with the time
+/// for which the previous version of the secret stays valid.
 const CACHE_CONTROL: &str = "public, max-age=300";
 
-/// The function `serve-jwks`.
 pub fn function() -> Function {
-    endpoint().start(PublicKeys::start)
+    Endpoint::new("serve-jwks", Access::Public, GRANTS)
+        .get("/.well-known/jwks.json", serve_jwks)
+        .start(PublicKeys::start)
 }
 
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<PublicKeys>> {
-    Endpoint::new("serve-jwks", Access::Public, GRANTS).get("/.well-known/jwks.json", serve_jwks)
+/// The keys without the table, which this function has no access to.
+struct PublicKeys {
+    keys: KeyRing,
+    host: Host,
 }
 
-/// The public keys as a JWK set (RFC 7517): without our envelope, since those
-/// who read it know that format only. A key that is new in the secret is in it
-/// a minute later at most.
-pub async fn serve_jwks(State(keys): State<Arc<PublicKeys>>) -> impl IntoResponse {
+impl PublicKeys {
+    async fn start(environment: Environment) -> Result<Self, Error> {
+        let host = environment.host().clone();
+        let keys = KeyRing::read(&environment).await?.loaded_at(host.now());
+        Ok(Self { keys, host })
+    }
+}
+
+/// The public keys as a JWK set (RFC 7517), without our envelope, because its readers
+/// expect that format. It shows a new key at most a minute after a rotation.
+async fn serve_jwks(State(app): State<Arc<PublicKeys>>) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, "application/jwk-set+json"),
         (header::CACHE_CONTROL, CACHE_CONTROL),
     ];
-    let key_set = keys.tokens.key_set(keys.clock.now()).await;
+    let key_set = app.keys.key_set(app.host.now()).await;
     (headers, key_set.to_string())
 }

@@ -1,32 +1,32 @@
-//! Changes what a person says of themselves.
+//! Changes the caller's own account.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use contracts::{
     Envelope,
     events::{UserUpdated, UserVerificationRequested},
 };
-use dynamo::RateLimit;
-use jiff::tz::TimeZone;
+use dynamo::{Attempts, RateLimit};
+use jiff::{civil::Date, tz::TimeZone};
 use kernel::{Cause, SignedDuration, Timestamp};
 use runtime::{
-    Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
+    Function, Grant, SealKey, Stopwatch, grant,
+    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use super::{
-    TRIES_MAX, current_password,
-    errors::not_sealed,
-    limits::{MAILS, require_within},
-    paced::until_whole_step,
-    update_user::announcement,
+use super::support::{
+    accounts::find_user,
+    current_password,
+    events::user_updated,
+    rate_limits::{self, MAILS},
+    timing::pad_to_interval,
     views::UserView,
 };
 use crate::{
-    app::Mails,
-    domain::{Email, ProfileChange, Proof, User},
-    store::{Purpose, UpdateUserError},
-    tokens::MailToken,
+    app::App,
+    credentials::tokens::MailToken,
+    domain::{Email, MailTokenRecord, ProfileChange, TokenPurpose, User},
+    store::UpdateUserError,
 };
 
 const GRANTS: &[Grant] = &[
@@ -36,98 +36,115 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
 
-/// New addresses that a person may ask for: each is a mail to somebody.
+/// New addresses that a user may request: each sends an e-mail to somebody.
 const NEW_ADDRESSES: RateLimit = RateLimit {
     name: "new-addresses",
-    most: 10,
+    requests: 10,
     window: SignedDuration::from_hours(24),
 };
 
-/// The function `update-profile`.
 pub fn function() -> Function {
-    endpoint().start(Mails::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<Mails>> {
     Endpoint::new("update-profile", Access::SignedIn, GRANTS)
         .put("/api/users/profile", update_profile)
+        .start(App::start)
 }
 
-/// Changes the fields that are named, takes away those that are null, leaves
-/// the others, and announces it as [`UserUpdated`] in the same write.
+/// Changes the fields that are present, removes those that are null, leaves the others,
+/// and announces [`UserUpdated`] in the same transaction.
 ///
-/// A new e-mail address is another matter: it takes the password, since who
-/// has the address has the account, and it counts once the link in the mail
-/// that goes there was followed. The reply does not tell whether somebody
-/// else has it.
+/// A new e-mail address requires the password, since whoever has the address has the
+/// account, and takes effect once the link in the e-mail is followed. The reply does
+/// not reveal whether another account has the address.
 ///
 /// # Errors
-/// 422 with every field that is wrong; 429 for the eleventh new address in a
-/// day; 409 `user_changed` when others keep changing the account.
-pub async fn update_profile(
-    State(app): State<Arc<Mails>>,
-    person: SignedIn,
+/// 422 with every invalid field; 429 for the eleventh new address in a day; 409
+/// `user_changed` when all attempts met conflicts.
+async fn update_profile(
+    State(app): State<Arc<App<SealKey>>>,
+    caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(change): Json<ProfileChange>,
 ) -> Result<Reply, ApiError> {
-    for tried in 0..TRIES_MAX {
-        let user = app.store.user(person.user_id).await?;
-        let user = user.ok_or_else(|| ApiError::not_found("user"))?;
-        let now = app.clock.now();
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let changed = user.with_profile(&change, today)?;
-        if let (0, Some(email)) = (tried, &change.email) {
-            current_password::require(&app.store, &user, change.current_password.clone(), now)
-                .await?;
-            if *email != user.email {
-                let begun = Instant::now();
-                let outcome = request_verification(&app, &user, email, now, &cause).await;
-                until_whole_step(begun).await;
-                outcome?;
-            }
+    let user = find_user(&app.store, caller.user_id).await?;
+    let now = app.host.now();
+    // Before the password, which must not count as an attempt when this is refused.
+    user.with_profile(&change, date(now))?;
+    let mut headers = HeaderMap::new();
+    if let Some(email) = &change.email {
+        let password = change.current_password.clone();
+        current_password::require(&app.store, &user, password, now).await?;
+        if *email != user.email {
+            let detail = "too many new addresses; try again tomorrow";
+            let key = user.id.to_string();
+            let stopwatch = Stopwatch::start();
+            let limited = rate_limits::enforce(&app.store, &NEW_ADDRESSES, &key, now, detail).await;
+            let requested = match &limited {
+                Ok(_) => request_verification(&app, &user, email, now, &cause).await,
+                Err(_) => Ok(()),
+            };
+            pad_to_interval(stopwatch).await;
+            headers = limited?;
+            requested.map_err(|error| error.with_headers(headers.clone()))?;
         }
-        let Some(changed) = changed else {
+    }
+    let reply = store_change(&app, user, &change, &cause).await;
+    rate_limits::with_headers(reply, headers)
+}
+
+async fn store_change(
+    app: &App<SealKey>,
+    mut user: User,
+    change: &ProfileChange,
+    cause: &Cause,
+) -> Result<Reply, ApiError> {
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let now = app.host.now();
+        let Some(changed) = user.with_profile(change, date(now))? else {
             return Ok(Reply::ok("your account", &UserView::from(&user)));
         };
-        let updated = Envelope::new::<UserUpdated>(&announcement(&changed), now, &cause);
+        let stamp = app.host.stamp(now, cause);
+        let updated = Envelope::new::<UserUpdated>(&user_updated(&changed), stamp);
         match app.store.update_user(&changed, &updated).await {
             Ok(()) => return Ok(Reply::ok("account changed", &UserView::from(&changed))),
             Err(UpdateUserError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
+        user = find_user(&app.store, user.id).await?;
     }
     Err(UpdateUserError::Conflict.into())
 }
 
-/// Has a mail sent to the new address, unless it is somebody's already or gets
-/// too many; neither is told, nor does the time tell.
+fn date(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+/// Requests the e-mail to a new address, unless another account has the address or too
+/// many were sent to it; neither the reply nor the time reveals which.
 async fn request_verification(
-    app: &Mails,
+    app: &App<SealKey>,
     user: &User,
     email: &Email,
     now: Timestamp,
     cause: &Cause,
 ) -> Result<(), ApiError> {
-    let detail = "too many new addresses; come again tomorrow";
-    let key = user.id.to_string();
-    require_within(&app.store, &NEW_ADDRESSES, &key, now, detail).await?;
-    let quota = app.store.take(&MAILS, email.as_str(), now).await?;
-    let token = MailToken::generate()?;
+    let quota = app.store.count_request(&MAILS, email.as_str(), now).await?;
+    let token = MailToken::generate(app.host.random());
+    let sealed_token = app.credentials.seal(token.reveal());
     let requested = UserVerificationRequested {
         user_id: user.id,
         email: email.as_str().to_owned(),
-        sealed_token: app.mail_key.seal(token.reveal()).map_err(not_sealed)?,
+        sealed_token: sealed_token.map_err(ApiError::internal)?,
     };
-    let requested = Envelope::new(&requested, now, cause);
-    let proof = Proof::of_new_address(user, email.clone(), now);
-    let taken = app.store.user_by_email(email.as_str()).await?.is_some();
-    if taken || !quota.admitted {
-        app.store.pretend_to_issue(&proof, &requested, now).await?;
+    let requested = Envelope::new(&requested, app.host.stamp(now, cause));
+    let record = MailTokenRecord::verify_new_email(user, email.clone(), now);
+    let is_taken = app.store.user_by_email(email.as_str()).await?.is_some();
+    if is_taken || !quota.allowed {
+        app.store.store_decoy(&record, &requested, now).await?;
     } else {
-        let purpose = Purpose::Verification;
+        let purpose = TokenPurpose::Verification;
         app.store
-            .issue(purpose, &token.hash(), &proof, &requested)
+            .store_mail_token(purpose, &token.hash(), &record, &requested)
             .await?;
     }
     Ok(())

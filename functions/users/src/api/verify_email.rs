@@ -1,29 +1,30 @@
-//! Takes the token from a mail as proof of the address that it went to.
+//! Verifies an address with the token of the e-mail that was sent to it.
 
 use std::sync::Arc;
 
 use contracts::{
-    Envelope, EventData,
+    Envelope,
     events::{UserEmailChanged, UserEmailVerified},
 };
+use dynamo::Attempts;
 use kernel::{
     Cause, Timestamp,
-    input::{FromInput, Refusals, Value},
+    input::{FieldErrors, FromInput, Value},
 };
 use runtime::{
-    Function, Grant, grant,
+    Function, Grant, Host, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
 };
 
-use super::{
-    TRIES_MAX, errors::invalid_mail_token, limits::WithinLimits, mail_request::mail_token,
-    update_user::announcement,
+use super::support::{
+    errors::invalid_mail_token, events::user_updated, rate_limits::limit_by_ip,
+    token_mail::token_field,
 };
 use crate::{
     app::App,
-    domain::{Email, User, Verified},
-    store::{Purpose, UseProofError},
-    tokens::MailToken,
+    credentials::tokens::MailToken,
+    domain::{Email, TokenPurpose, User, Verification},
+    store::UseTokenError,
 };
 
 const GRANTS: &[Grant] = &[
@@ -33,96 +34,95 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:DeleteItem", "UsersTable"),
 ];
 
-/// The function `verify-email`.
 pub fn function() -> Function {
-    endpoint().start(App::start)
-}
-
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<App>> {
     Endpoint::new("verify-email", Access::Public, GRANTS)
         .post("/api/auth/verify-email", verify_email)
+        .guard(limit_by_ip)
+        .start(App::start)
 }
 
-/// The token, if it is a text; what it is worth is for the handler to say.
 #[derive(Debug)]
-pub struct VerifyEmail {
+struct VerifyEmail {
     token: Option<MailToken>,
 }
 
 impl FromInput for VerifyEmail {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
-        let token = mail_token(&mut fields);
+        let token = token_field(&mut fields);
         fields.finish(|| Some(Self { token: token? }))
     }
 }
 
-/// Verifies the address of an account, or gives the account the address that
-/// the mail went to, and announces it in the same write. A token works once.
+/// Verifies the address of an account, or replaces it by the address that the e-mail
+/// was sent to, and announces that in the same transaction. A token works once.
 ///
 /// # Errors
-/// 429 when too many requests came from the same address;
-/// 422 `invalid_token` for a token that is unknown, used, too old, or about an
-/// account as it is no more; 409 `email_taken` when somebody else has the new
-/// address by now.
-pub async fn verify_email(
+/// 429 for too many requests from one address; 422 `invalid_token` for a token that is
+/// unknown, used, expired, or older than a change of the account; 409 `email_taken`
+/// when another account has the new address by now.
+async fn verify_email(
     State(app): State<Arc<App>>,
-    _: WithinLimits,
     RequestCause(cause): RequestCause,
     Json(input): Json<VerifyEmail>,
 ) -> Result<Reply, ApiError> {
+    let purpose = TokenPurpose::Verification;
     let hash = input.token.ok_or_else(invalid_mail_token)?.hash();
-    for _ in 0..TRIES_MAX {
-        let now = app.clock.now();
-        let proof = app.store.proof(Purpose::Verification, &hash).await?;
-        let proof = proof.filter(|proof| proof.is_usable(now));
-        let proof = proof.ok_or_else(invalid_mail_token)?;
-        let user = app.store.user(proof.user_id).await?;
-        let verified = user.and_then(|user| user.verified(&proof));
-        let outcome = match verified.ok_or_else(invalid_mail_token)? {
-            Verified::Already => app.store.spend(Purpose::Verification, &hash, now).await,
-            Verified::Address(user) => {
-                let events = [event(&email_verified(&user), now, &cause)];
+    let mut attempts = Attempts::new(app.host.random());
+    while attempts.next().await {
+        let now = app.host.now();
+        let record = app.store.mail_token(purpose, &hash).await?;
+        let record = record.filter(|record| record.is_usable(now));
+        let record = record.ok_or_else(invalid_mail_token)?;
+        let user = app.store.user(record.user_id).await?;
+        let verification = user.and_then(|user| user.verify_email(&record));
+        let outcome = match verification.ok_or_else(invalid_mail_token)? {
+            Verification::AlreadyVerified => app.store.use_mail_token(purpose, &hash, now).await,
+            Verification::Verified(user) => {
+                let events = [verified(&user, &app.host, now, &cause)];
                 app.store
-                    .verify_email(&hash, &proof, &user, &events, now)
+                    .verify_email(&hash, &record, &user, &events, now)
                     .await
             }
-            Verified::NewAddress { user, previous } => {
-                let events = [
-                    event(&announcement(&user), now, &cause),
-                    event(&email_verified(&user), now, &cause),
-                    event(&email_changed(&user, &previous), now, &cause),
-                ];
+            Verification::EmailChanged { user, previous } => {
+                let events = changed(&user, &previous, &app.host, now, &cause);
                 app.store
-                    .verify_email(&hash, &proof, &user, &events, now)
+                    .verify_email(&hash, &record, &user, &events, now)
                     .await
             }
         };
         match outcome {
             Ok(()) => return Ok(Reply::done("the address is verified")),
-            Err(UseProofError::Conflict) => {}
+            Err(UseTokenError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(UseProofError::Conflict.into())
+    Err(UseTokenError::Conflict.into())
 }
 
-fn email_verified(user: &User) -> UserEmailVerified {
-    UserEmailVerified {
+fn verified(user: &User, host: &Host, now: Timestamp, cause: &Cause) -> Envelope {
+    let verified = UserEmailVerified {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
-    }
+    };
+    Envelope::new(&verified, host.stamp(now, cause))
 }
 
-/// Whoever reads the mails of the address before is to know.
-fn email_changed(user: &User, previous: &Email) -> UserEmailChanged {
-    UserEmailChanged {
+/// The last event sends an e-mail to the previous address.
+fn changed(
+    user: &User,
+    previous: &Email,
+    host: &Host,
+    now: Timestamp,
+    cause: &Cause,
+) -> [Envelope; 3] {
+    let email_changed = UserEmailChanged {
         user_id: user.id,
         previous_email: previous.as_str().to_owned(),
-    }
-}
-
-fn event<T: EventData>(data: &T, now: Timestamp, cause: &Cause) -> Envelope {
-    Envelope::new(data, now, cause)
+    };
+    [
+        Envelope::new(&user_updated(user), host.stamp(now, cause)),
+        verified(user, host, now, cause),
+        Envelope::new(&email_changed, host.stamp(now, cause)),
+    ]
 }

@@ -1,22 +1,22 @@
-//! Says whose an access token is, for whoever is to trust it.
+//! Tells any client whose an access token is.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use kernel::{
-    SessionId, Timestamp, UserId,
-    input::{FromInput, Refusals, Value},
+    Role, SessionId, Timestamp, UserId,
+    input::{FieldErrors, FromInput, Value},
 };
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, Role, State},
+    http::{Access, ApiError, Endpoint, Json, Reply, State},
 };
 use serde::Serialize;
 
-use super::limits::WithinLimits;
+use super::support::rate_limits::limit_by_ip;
 use crate::{
-    app::SignIns,
-    domain::{Reason, admit},
-    tokens::Rejected,
+    app::App,
+    credentials::tokens::{KeyRing, TokenError},
+    domain::{Rejection, admit},
 };
 
 const GRANTS: &[Grant] = &[
@@ -27,35 +27,27 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "AuthSecret"),
 ];
 
-/// The function `verify-token`.
 pub fn function() -> Function {
-    endpoint().start(SignIns::start)
+    Endpoint::new("verify-token", Access::Public, GRANTS)
+        .post("/api/auth/verify", verify_token)
+        .guard(limit_by_ip)
+        .start(App::start)
 }
 
-/// Its endpoint, before it is started.
-pub fn endpoint() -> Endpoint<Arc<SignIns>> {
-    Endpoint::new("verify-token", Access::Public, GRANTS).post("/api/auth/verify", verify_token)
+struct VerifyToken {
+    token: String,
 }
 
-/// The token; whoever has it may know what it says.
-#[derive(Debug)]
-pub struct VerifyToken {
-    token: Secret,
-}
-
-/// A text that does not show itself.
-struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
+impl fmt::Debug for VerifyToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifyToken(…)")
     }
 }
 
 impl FromInput for VerifyToken {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
-        let token = fields.required_with("token", |value| Ok(Secret(value.text()?.into_owned())));
+        let token = fields.required_with("token", |value| Ok(value.text()?.into_owned()));
         fields.finish(|| Some(Self { token: token? }))
     }
 }
@@ -70,34 +62,33 @@ struct TokenView {
     expires_at: Timestamp,
 }
 
-/// Says whose a token is. The role is the account's of now, and a token is as
-/// good as its session and account are: what any of our endpoints would say.
+/// Verifies an access token as the authorizer does: the session and the account have to
+/// be valid too, and the role is the account's current one.
 ///
 /// # Errors
-/// 401 with the reason, as every endpoint has it.
-pub async fn verify_token(
-    State(app): State<Arc<SignIns>>,
-    _: WithinLimits,
+/// 401 with the same codes as every endpoint.
+async fn verify_token(
+    State(app): State<Arc<App<KeyRing>>>,
     Json(input): Json<VerifyToken>,
 ) -> Result<Reply, ApiError> {
-    let refused = |reason: Reason| ApiError::unauthenticated(Some(reason.as_str()));
-    let now = app.clock.now();
-    let claims = app.tokens.verify(&input.token.0, now).await;
-    let claims = claims.map_err(|rejected| {
-        refused(match rejected {
-            Rejected::Expired => Reason::TokenExpired,
-            Rejected::Invalid => Reason::TokenInvalid,
+    let rejected = |reason: Rejection| ApiError::unauthenticated(Some(reason.as_str()));
+    let now = app.host.now();
+    let claims = app.credentials.verify(&input.token, now).await;
+    let claims = claims.map_err(|error| {
+        rejected(match error {
+            TokenError::Expired => Rejection::TokenExpired,
+            TokenError::Invalid => Rejection::TokenInvalid,
         })
     })?;
     let (session, user) = app.store.session_and_user(claims.sid, claims.sub).await?;
-    let person = admit(session.as_ref(), user.as_ref(), app.admin_mfa, now);
-    let person = person.map_err(refused)?;
+    let admin_mfa = app.settings.admin_mfa;
+    let principal = admit(session.as_ref(), user.as_ref(), admin_mfa, now).map_err(rejected)?;
     let view = TokenView {
         valid: true,
-        user_id: person.user_id,
-        session_id: person.session_id,
-        role: person.role,
+        user_id: principal.user_id,
+        session_id: principal.session_id,
+        role: principal.role,
         expires_at: Timestamp::from_second(claims.exp).unwrap_or(now),
     };
-    Ok(Reply::ok("the token is good", &view))
+    Ok(Reply::ok("the token is valid", &view))
 }

@@ -1,32 +1,29 @@
-//! E-mail addresses, in the one form in which they are compared.
+//! E-mail addresses, normalised.
 
 use std::fmt;
 
 use email_address::{EmailAddress, Options};
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 
-/// Characters in an address: what fits into an SMTP path (RFC 5321, 4.5.3.1.3).
+/// What fits into an SMTP path (RFC 5321, section 4.5.3.1.3).
 pub const EMAIL_LENGTH_MAX: usize = 254;
 
-/// An address to which mail can be sent, trimmed and in lower case. `Debug`
-/// does not show it, so that it does not get into a log.
+/// A trimmed address in lower case. `Debug` does not show it, to keep it out of logs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
 
 impl Email {
-    /// The text in the form in which addresses are compared.
     pub fn normalise(text: &str) -> String {
         text.trim().to_lowercase()
     }
 
-    /// An address that nobody has (RFC 2606), for work that is done all the same.
-    pub(super) fn nobodys() -> Self {
+    /// An address that nobody can have (RFC 2606).
+    pub(super) fn placeholder() -> Self {
         Self("nobody@example.invalid".into())
     }
 
-    /// The address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,10 +36,9 @@ impl fmt::Debug for Email {
 }
 
 impl FromInput for Email {
-    /// Takes plain addresses at a domain of the public DNS. Others may be
-    /// addresses by the standards, but no mail of ours reaches them: SES takes
-    /// ASCII only.
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    /// Accepts ASCII addresses at a public domain. Others may be valid by the
+    /// standards, but SES does not deliver to them.
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.trimmed(1..=EMAIL_LENGTH_MAX)?.to_lowercase();
         let options = Options::default()
             .with_required_tld()
@@ -51,7 +47,7 @@ impl FromInput for Email {
         if text.is_ascii() && EmailAddress::parse_with_options(&text, options).is_ok() {
             Ok(Self(text))
         } else {
-            Err(Refusals::here("must be an e-mail address"))
+            Err(FieldErrors::new("must be an e-mail address"))
         }
     }
 }
@@ -67,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_has_one_form() {
+    fn addresses_are_normalised() {
         let ada = Some("ada+shop@example.com".to_owned());
         assert_eq!(read("ada+shop@example.com"), ada);
         assert_eq!(read("  Ada+Shop@EXAMPLE.com\n"), ada);
@@ -75,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_mail_reaches_is_refused() {
+    fn undeliverable_addresses_are_refused() {
         let long = format!("{}@example.com", "a".repeat(250));
         let refused = [
             "",
@@ -98,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_does_not_show_itself() {
+    fn debug_does_not_show_the_address() {
         let email = Email("ada@example.com".into());
         assert!(!format!("{email:?}").contains("ada"));
     }

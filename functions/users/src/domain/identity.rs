@@ -1,30 +1,24 @@
-//! Who calls, as the authorizer finds out.
+//! Who calls, as the authorizer determines.
 
 use std::str::FromStr;
 
-use kernel::Timestamp;
-use runtime::http::{Role, SignedIn};
+use kernel::{Principal, Role, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{Session, User};
 
-/// Why credentials that were sent are not good.
+/// Why credentials are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The access token was good, and is too old.
+pub enum Rejection {
     TokenExpired,
-    /// The access token is not one of ours.
     TokenInvalid,
-    /// The session of the token is over.
     SessionEnded,
-    /// The account may not be used.
     AccountInactive,
-    /// The internal key is not the one.
     InternalKeyInvalid,
 }
 
-impl Reason {
-    /// The reason's stable name.
+impl Rejection {
+    /// The stable code that clients see.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TokenExpired => "token_expired",
@@ -36,69 +30,65 @@ impl Reason {
     }
 }
 
-/// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// A person with a session.
-    User(SignedIn),
+    User(Principal),
     /// A machine client with the internal key.
     Internal,
-    /// Nobody known; with the reason, when credentials were sent.
-    Nobody(Option<Reason>),
+    /// Unknown; with the reason, if credentials were sent.
+    Anonymous(Option<Rejection>),
 }
 
 impl Identity {
-    /// The authorizer's context for the function behind it. API Gateway hands
-    /// on texts only.
+    /// The authorizer's context for the function behind it. API Gateway passes on
+    /// strings only.
     pub fn context(&self) -> Map<String, Value> {
         let mut context = Map::new();
         let mut add = |name: &str, text: String| context.insert(name.into(), text.into());
         match self {
-            Self::User(person) => {
+            Self::User(principal) => {
                 add("kind", "user".into());
-                add("userId", person.user_id.to_string());
-                add("sessionId", person.session_id.to_string());
-                add("role", person.role.as_str().into());
-                if let Some(role) = person.withheld {
+                add("userId", principal.user_id.to_string());
+                add("sessionId", principal.session_id.to_string());
+                add("role", principal.role.as_str().into());
+                if let Some(role) = principal.withheld {
                     add("withheld", role.as_str().into());
                 }
             }
             Self::Internal => {
                 add("kind", "internal".into());
             }
-            Self::Nobody(reason) => {
+            Self::Anonymous(rejection) => {
                 add("kind", "none".into());
-                if let Some(reason) = reason {
-                    add("reason", reason.as_str().into());
+                if let Some(rejection) = rejection {
+                    add("reason", rejection.as_str().into());
                 }
             }
         }
         context
     }
 
-    /// What to log of it.
+    /// The outcome for the log.
     pub const fn outcome(&self) -> &'static str {
         match self {
             Self::User(_) => "user",
             Self::Internal => "internal",
-            Self::Nobody(None) => "none",
-            Self::Nobody(Some(reason)) => reason.as_str(),
+            Self::Anonymous(None) => "none",
+            Self::Anonymous(Some(rejection)) => rejection.as_str(),
         }
     }
 }
 
-/// Whether those who run the shop need a second factor for it.
+/// Whether the role of an admin requires a second factor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AdminMfa {
-    /// They may do with a password.
     #[default]
     Optional,
-    /// A session made with a password alone gives an admin no more rights than
-    /// anybody else.
+    /// A session that was begun with a password alone gives an admin the rights
+    /// of a user.
     Required,
 }
 
-/// What [`AdminMfa`] is not.
 #[derive(Debug, thiserror::Error)]
 #[error("neither required nor optional")]
 pub struct AdminMfaError;
@@ -115,49 +105,44 @@ impl FromStr for AdminMfa {
     }
 }
 
-/// Lets a person in whose token is good, if session and account are too. The
-/// role is the account's of now, whatever the token says; that of an admin is
-/// withheld where a second factor is required and the session has none.
+/// Admits the holder of a valid token if the session and the account are valid too.
 ///
 /// # Errors
-/// The reason why not.
+/// The reason for the rejection.
 pub fn admit(
     session: Option<&Session>,
     user: Option<&User>,
     admin_mfa: AdminMfa,
     now: Timestamp,
-) -> Result<SignedIn, Reason> {
+) -> Result<Principal, Rejection> {
     let (Some(session), Some(user)) = (session, user) else {
-        return Err(Reason::SessionEnded);
+        return Err(Rejection::SessionEnded);
     };
     if session.user_id == user.id && !user.is_active() {
-        return Err(Reason::AccountInactive);
+        return Err(Rejection::AccountInactive);
     }
     if !session.is_live(user, now) {
-        return Err(Reason::SessionEnded);
+        return Err(Rejection::SessionEnded);
     }
-    let withheld = withheld_role(session, user, admin_mfa);
-    Ok(SignedIn {
-        user_id: user.id,
-        session_id: session.id,
-        role: withheld.map_or(user.role, |_| Role::User),
-        withheld,
-    })
+    Ok(principal(session, user, admin_mfa))
 }
 
-/// The role that the person has and that the session does not give, because a
-/// second factor is required for it. One that was turned off since proves
-/// nothing any more.
-pub fn withheld_role(session: &Session, user: &User, admin_mfa: AdminMfa) -> Option<Role> {
+/// A user in a session. The role is the account's current one, whatever a token
+/// says; an admin's is withheld where a second factor is required and the session
+/// has none. A factor that was disabled since proves nothing.
+pub fn principal(session: &Session, user: &User, admin_mfa: AdminMfa) -> Principal {
     let proven = session.mfa && user.mfa_enabled;
-    let withheld = admin_mfa == AdminMfa::Required && user.role == Role::Admin && !proven;
-    withheld.then_some(user.role)
+    let withhold = admin_mfa == AdminMfa::Required && user.role == Role::Admin && !proven;
+    Principal {
+        user_id: user.id,
+        session_id: session.id,
+        role: if withhold { Role::User } else { user.role },
+        withheld: withhold.then_some(user.role),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use kernel::SessionId;
-
     use super::*;
     use crate::domain::{IDLE_LIFETIME, Status, user::tests::ada};
 
@@ -165,25 +150,25 @@ mod tests {
         session: Option<&Session>,
         user: Option<&User>,
         now: Timestamp,
-    ) -> Result<SignedIn, Reason> {
+    ) -> Result<Principal, Rejection> {
         super::admit(session, user, AdminMfa::Optional, now)
     }
 
     #[test]
-    fn only_a_live_session_of_an_active_account_is_let_in() {
+    fn only_a_live_session_of_an_active_account_is_admitted() {
         let now = Timestamp::UNIX_EPOCH;
         let user = User {
             role: Role::Admin,
             ..ada()
         };
-        let session = Session::begin(SessionId::generate(), &user, String::new(), now);
+        let session = Session::begin(testkit::new_id(), &user, String::new(), now);
         let admitted = admit(Some(&session), Some(&user), now).unwrap();
         assert_eq!(
             (admitted.user_id, admitted.session_id, admitted.role),
             (user.id, session.id, Role::Admin)
         );
 
-        let ended = Err(Reason::SessionEnded);
+        let ended = Err(Rejection::SessionEnded);
         assert_eq!(admit(None, Some(&user), now), ended);
         assert_eq!(admit(Some(&session), None, now), ended);
         assert_eq!(admit(Some(&session), Some(&ada()), now), ended);
@@ -197,12 +182,12 @@ mod tests {
                 ..user.clone()
             };
             let refused = admit(Some(&session), Some(&user), now);
-            assert_eq!(refused, Err(Reason::AccountInactive));
+            assert_eq!(refused, Err(Rejection::AccountInactive));
         }
     }
 
     #[test]
-    fn where_it_is_required_an_admin_without_a_second_factor_is_anybody() {
+    fn an_admin_without_a_required_second_factor_has_the_role_of_a_user() {
         let now = Timestamp::UNIX_EPOCH;
         let decided = |role, enabled, mfa, admin_mfa| {
             let user = User {
@@ -210,16 +195,16 @@ mod tests {
                 mfa_enabled: enabled,
                 ..ada()
             };
-            let session = Session::begin(SessionId::generate(), &user, String::new(), now);
+            let session = Session::begin(testkit::new_id(), &user, String::new(), now);
             let session = Session { mfa, ..session };
-            let person = super::admit(Some(&session), Some(&user), admin_mfa, now).unwrap();
-            (person.role, person.withheld)
+            let principal = super::admit(Some(&session), Some(&user), admin_mfa, now).unwrap();
+            (principal.role, principal.withheld)
         };
         let required = AdminMfa::Required;
         let withheld = (Role::User, Some(Role::Admin));
         assert_eq!(decided(Role::Admin, false, false, required), withheld);
         assert_eq!(decided(Role::Admin, true, false, required), withheld);
-        // Turned off since: the session's proof counts no more.
+        // Disabled since: what the session has proven does not count.
         assert_eq!(decided(Role::Admin, false, true, required), withheld);
         let admin = (Role::Admin, None);
         assert_eq!(decided(Role::Admin, true, true, required), admin);

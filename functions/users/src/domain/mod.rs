@@ -1,15 +1,15 @@
-//! Types and rules of accounts and sessions. Nothing here does I/O or reads a
-//! clock, the environment or randomness.
+//! Types and rules of accounts and sessions: no I/O, and no clock, environment or
+//! randomness.
 
 mod addresses;
-mod attempts;
-mod closing;
+mod closure;
 mod email;
 mod identity;
+mod login_failures;
+mod mail_token;
 mod password;
 mod person;
 mod profile;
-mod proof;
 mod second_factor;
 mod session;
 mod user;
@@ -17,16 +17,19 @@ mod user;
 pub use addresses::{
     ADDRESSES_MAX, AddressBook, AddressInput, ChangeAddressesError, Entry as AddressEntry,
 };
-pub use attempts::{Attempts, FAILURES_MAX, LOCKED_FOR};
-pub use closing::{GRACE_DAYS, days};
+pub use closure::{GRACE_DAYS, days};
 pub use email::{EMAIL_LENGTH_MAX, Email};
-pub use identity::{AdminMfa, AdminMfaError, Identity, Reason, admit, withheld_role};
+pub use identity::{AdminMfa, AdminMfaError, Identity, Rejection, admit, principal};
+pub use login_failures::{FAILURES_MAX, LOCKOUT, LoginFailures};
+pub use mail_token::{
+    MailTokenRecord, RESET_LIFETIME, TokenPurpose, VERIFICATION_LIFETIME, Verification,
+};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Password, PasswordHash};
 pub use person::{PersonName, Phone};
 pub use profile::{Avatar, Bio, BirthDate, Gender, Preferences, Profile, ProfileChange};
-pub use proof::{Proof, RESET_LIFETIME, VERIFICATION_LIFETIME, Verified};
 pub use second_factor::{
-    CODE_DIGITS, ENROLMENT_LIFETIME, Otp, RECOVERY_CODE_LENGTH, RECOVERY_CODES, SecondFactor, Shown,
+    CODE_DIGITS, ENROLMENT_LIFETIME, Otp, RECOVERY_CODE_LENGTH, RECOVERY_CODES, SecondFactor,
+    VerifiedFactor,
 };
-pub use session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, SESSIONS_MAX, Session, superseded};
-pub use user::{Status, User, UserChange, known_words, role_of};
+pub use session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, SESSIONS_MAX, Session, sessions_to_evict};
+pub use user::{Status, User, UserChange, known_words, parse_role};

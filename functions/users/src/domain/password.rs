@@ -1,54 +1,52 @@
-//! Passwords: how long, how strong, and never shown.
+//! Passwords: length and strength; `Debug` never shows them.
 
 use std::{collections::HashSet, fmt, sync::LazyLock};
 
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 use zxcvbn::{Score, zxcvbn};
 
-/// Characters at least (NIST SP 800-63B: 8 where a second factor can be had).
+/// NIST SP 800-63B requires 8 characters where a second factor is available.
 pub const PASSWORD_LENGTH_MIN: usize = 8;
-/// Characters at most: room for any passphrase, and a bound on what is hashed.
-/// All of them count.
+/// Room for any passphrase, and a bound on what is hashed. Longer ones are refused,
+/// not truncated.
 pub const PASSWORD_LENGTH_MAX: usize = 128;
-/// What [`zxcvbn`] must say: "safely unguessable", over 10⁸ guesses.
+/// "Safely unguessable": over 10⁸ guesses.
 const SCORE_MIN: Score = Score::Three;
 
-/// Passwords that many people have, from breaches: about 8,000 (the file says
-/// whose list it is). [`zxcvbn`] has a list of its own; a password that is on
-/// either is refused.
+/// About 8,000 common passwords from breaches (the file names its source).
+/// [`zxcvbn`] has its own list; a password on either is refused.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let lines = include_str!("common-passwords.txt").lines();
     lines.filter(|line| !line.starts_with("# ")).collect()
 });
 
-/// A password as it was typed: no white space trimmed, nothing cut off.
+/// A password as typed: neither trimmed nor truncated.
 #[derive(Clone)]
 pub struct Password(String);
 
 impl Password {
-    /// The bytes to hash.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// Refuses a password that is easy to guess for somebody who knows `about`
-    /// (name and address). There are no rules of character classes: they make
-    /// passwords worse (NIST SP 800-63B, 3.1.1.2).
+    /// Refuses a password that is easy to guess for somebody who knows
+    /// `known_words` (name and address). There are no rules about character
+    /// classes: they make passwords worse (NIST SP 800-63B, section 3.1.1.2).
     ///
     /// # Errors
     /// What is wrong with it, and what would help.
-    pub fn strong(self, about: &[&str]) -> Result<Self, Refusals> {
+    pub fn require_strong(self, known_words: &[&str]) -> Result<Self, FieldErrors> {
         if COMMON.contains(&*self.0.to_lowercase()) {
             let message = "is too easy to guess. It is on lists of common passwords.";
-            return Err(Refusals::here(message));
+            return Err(FieldErrors::new(message));
         }
-        let entropy = zxcvbn(&self.0, about);
-        if entropy.score() >= SCORE_MIN {
+        let estimate = zxcvbn(&self.0, known_words);
+        if estimate.score() >= SCORE_MIN {
             return Ok(self);
         }
         let mut message = "is too easy to guess.".to_owned();
-        if let Some(feedback) = entropy.feedback() {
+        if let Some(feedback) = estimate.feedback() {
             let warning = feedback.warning().map(|warning| warning.to_string());
             let suggestions = feedback.suggestions().iter().map(ToString::to_string);
             for sentence in warning.into_iter().chain(suggestions) {
@@ -56,44 +54,43 @@ impl Password {
                 message.push_str(&sentence);
             }
         }
-        Err(Refusals::here(message))
+        Err(FieldErrors::new(message))
     }
 
-    /// The same for a password that was read before anything was known of the
-    /// person: the refusal names the field.
+    /// The same for a password of an input that was parsed before the account was
+    /// read: the errors name the field.
     ///
     /// # Errors
     /// What is wrong with it, and what would help.
-    pub fn strong_at(self, field: &str, about: &[&str]) -> Result<Self, Refusals> {
-        self.strong(about).map_err(|mut refusals| {
-            for refusal in &mut refusals.0 {
-                field.clone_into(&mut refusal.field);
+    pub fn require_strong_at(self, field: &str, known_words: &[&str]) -> Result<Self, FieldErrors> {
+        self.require_strong(known_words).map_err(|mut errors| {
+            for error in &mut errors.0 {
+                field.clone_into(&mut error.field);
             }
-            refusals
+            errors
         })
     }
 
-    /// Reads the word lists that [`Self::strong`] needs, once.
+    /// Reads the word lists of [`Self::require_strong`], once.
     pub fn warm_up() {
         let _ = zxcvbn("correct horse", &[]);
         LazyLock::force(&COMMON);
     }
 
-    /// Reads a password that is to be compared, not kept: any that is not
-    /// empty and could have been kept.
+    /// Parses a password that is compared, not stored: its strength does not matter.
     ///
     /// # Errors
     /// When it is not a string, empty, or too long.
-    pub fn attempt(value: Value<'_>) -> Result<Self, Refusals> {
-        Self::read(value, 1)
+    pub fn attempt(value: Value<'_>) -> Result<Self, FieldErrors> {
+        Self::parse(value, 1)
     }
 
-    fn read(value: Value<'_>, least: usize) -> Result<Self, Refusals> {
+    fn parse(value: Value<'_>, least: usize) -> Result<Self, FieldErrors> {
         let text = value.text()?.into_owned();
         if (least..=PASSWORD_LENGTH_MAX).contains(&text.chars().count()) {
             Ok(Self(text))
         } else {
-            Err(Refusals::here(format!(
+            Err(FieldErrors::new(format!(
                 "must have {least} to {PASSWORD_LENGTH_MAX} characters"
             )))
         }
@@ -107,8 +104,8 @@ impl fmt::Debug for Password {
 }
 
 impl FromInput for Password {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
-        Self::read(value, PASSWORD_LENGTH_MIN)
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
+        Self::parse(value, PASSWORD_LENGTH_MIN)
     }
 }
 
@@ -127,19 +124,19 @@ impl fmt::Debug for PasswordHash {
 mod tests {
     use super::*;
 
-    fn judge(text: &str, about: &[&str]) -> Result<(), String> {
+    fn check(text: &str, about: &[&str]) -> Result<(), String> {
         let password = Password::from_input(Value::Text(text));
-        match password.and_then(|password| password.strong(about)) {
+        match password.and_then(|password| password.require_strong(about)) {
             Ok(_) => Ok(()),
-            Err(wrong) => Err(wrong.0[0].message.clone()),
+            Err(errors) => Err(errors.0[0].message.clone()),
         }
     }
 
     #[test]
-    fn length_is_counted_in_characters_and_nothing_is_cut_off() {
+    fn length_is_counted_in_characters_and_nothing_is_truncated() {
         let bounds = "must have 8 to 128 characters";
-        assert_eq!(judge("ŝŭĉĥĵ1!", &[]), Err(bounds.into()));
-        assert_eq!(judge(&"q!7ü".repeat(33), &[]), Err(bounds.into()));
+        assert_eq!(check("ŝŭĉĥĵ1!", &[]), Err(bounds.into()));
+        assert_eq!(check(&"q!7ü".repeat(33), &[]), Err(bounds.into()));
         let long: String = "wx4ü".repeat(32);
         let password = Password::from_input(Value::Text(&long)).unwrap();
         assert_eq!(password.as_bytes(), long.as_bytes());
@@ -148,34 +145,34 @@ mod tests {
     }
 
     #[test]
-    fn a_password_must_be_hard_to_guess_also_for_who_knows_the_person() {
-        assert_eq!(judge("correct horse battery staple", &[]), Ok(()));
-        assert_eq!(judge("vK9#mTq2$xLw", &[]), Ok(()));
+    fn a_password_must_be_hard_to_guess_for_somebody_who_knows_the_person() {
+        assert_eq!(check("correct horse battery staple", &[]), Ok(()));
+        assert_eq!(check("vK9#mTq2$xLw", &[]), Ok(()));
         for common in ["password", "password1", "qwertyuiop", "aaaaaaaaaaaa"] {
-            let message = judge(common, &[]).unwrap_err();
+            let message = check(common, &[]).unwrap_err();
             assert!(message.starts_with("is too easy to guess."), "{message}");
         }
         let personal = "zwlrakovic7";
-        assert_eq!(judge(personal, &[]), Ok(()));
-        assert!(judge(personal, &["Zwlrakovic"]).is_err());
+        assert_eq!(check(personal, &[]), Ok(()));
+        assert!(check(personal, &["Zwlrakovic"]).is_err());
     }
 
     #[test]
-    fn what_many_people_have_is_refused_however_it_is_written() {
+    fn a_common_password_is_refused_in_any_case() {
         assert!((8_000..9_000).contains(&COMMON.len()), "{}", COMMON.len());
         for common in COMMON.iter() {
-            let message = judge(common, &[]).unwrap_err();
+            let message = check(common, &[]).unwrap_err();
             assert!(
                 message.starts_with("is too easy to guess."),
                 "{common}: {message}"
             );
         }
-        let message = judge("1Q2w3E4r5T", &[]).unwrap_err();
+        let message = check("1Q2w3E4r5T", &[]).unwrap_err();
         assert!(message.contains("lists of common passwords"), "{message}");
     }
 
     #[test]
-    fn neither_a_password_nor_its_hash_shows_itself() {
+    fn debug_shows_neither_a_password_nor_its_hash() {
         let password = Password("hidden".into());
         let hash = PasswordHash("hidden".into());
         assert!(!format!("{password:?}{hash:?}").contains("hidden"));

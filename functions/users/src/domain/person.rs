@@ -1,37 +1,32 @@
-//! What a person says of themselves.
+//! Names and telephone numbers.
 
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 
-/// Characters in a name at least and at most: the longest name known to a
-/// passport fits, and so does a line of an address label.
+/// The longest name in a passport fits, and so does a line of an address label.
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 2..=255;
-/// Digits of a telephone number with its country's code (ITU-T E.164). No
-/// country has fewer than seven.
+/// With the country code (ITU-T E.164); no country has fewer than seven digits.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
-/// A person's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PersonName(String);
 
 impl PersonName {
-    /// The name of somebody who does not exist.
-    pub(super) fn nobodys() -> Self {
+    pub(super) fn placeholder() -> Self {
         Self("Nobody".into())
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl FromInput for PersonName {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let name = value.trimmed(NAME_LENGTH)?;
         if name.contains(['\n', '\r', '\t']) {
-            return Err(Refusals::here("must be on one line"));
+            return Err(FieldErrors::new("must be on one line"));
         }
         Ok(Self(name))
     }
@@ -43,7 +38,7 @@ impl FromInput for PersonName {
 pub struct Phone(String);
 
 impl FromInput for Phone {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.text()?;
         let text = text.trim();
         let digits = text.strip_prefix('+').unwrap_or_default();
@@ -53,7 +48,7 @@ impl FromInput for Phone {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Refusals::here(
+            Err(FieldErrors::new(
                 "must be an E.164 number, such as +4930123456",
             ))
         }
@@ -65,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phone_number_has_a_country_and_only_digits() {
+    fn a_phone_number_has_a_country_code_and_only_digits() {
         let read = |text: &str| Phone::from_input(Value::Text(text)).ok();
         assert_eq!(read(" +4930123456 "), Some(Phone("+4930123456".into())));
         assert!(read("+123456789012345").is_some());

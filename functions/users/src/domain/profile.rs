@@ -1,42 +1,31 @@
-//! What a person may say of themselves beside name and address.
+//! The optional part of an account.
 
 use jiff::civil::Date;
-use kernel::input::{FromInput, Refusals, Value};
+use kernel::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 
 use super::{Email, Password, PersonName, Phone, User};
 
-/// Characters of what a person writes about themselves.
 const BIO_LENGTH_MAX: usize = 500;
-/// Characters of the address of a picture: what every browser takes.
+/// What every browser accepts as a URL.
 const AVATAR_LENGTH_MAX: usize = 2_048;
-/// Nobody alive was born before.
 const BIRTH_YEAR_MIN: i16 = 1900;
 
-/// A person's gender, as far as the person wants to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gender {
-    /// Male.
     Male,
-    /// Female.
     Female,
-    /// Another one.
     Other,
-    /// Asked, and not said.
     PreferNotToSay,
 }
 
-/// About what, and through what, a person wants to hear from the shop.
+/// Which messages a person wants to receive, and through which channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferences {
-    /// E-mail.
     pub email: bool,
-    /// Text messages.
     pub sms: bool,
-    /// Messages on a device.
     pub push: bool,
-    /// Advertisements, through whichever of these.
     pub marketing: bool,
 }
 
@@ -51,60 +40,51 @@ impl Default for Preferences {
     }
 }
 
-/// The rest of a person's profile; all of it may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
-    /// What the person writes about themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<Bio>,
-    /// Where a picture is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar: Option<Avatar>,
-    /// When the person was born.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub birth_date: Option<BirthDate>,
-    /// The gender.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gender: Option<Gender>,
-    /// What the person wants to hear.
     pub preferences: Preferences,
 }
 
-/// What a person writes about themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bio(String);
 
-/// Where a picture of the person is.
+/// The URL of a picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Avatar(String);
 
-/// When a person was born.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BirthDate(Date);
 
 impl BirthDate {
-    /// Whether somebody can have been born then, today.
     fn is_past(self, today: Date) -> bool {
         self.0 <= today
     }
 }
 
 impl FromInput for Bio {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         value.trimmed(0..=BIO_LENGTH_MAX).map(Self)
     }
 }
 
 impl FromInput for Avatar {
-    /// Takes `https` only: a page of the shop that showed a picture from
-    /// elsewhere by `http` would not be safe, and `javascript:` is no picture.
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    /// Accepts `https` only: `http` would be mixed content in the shop's pages, and
+    /// `javascript:` would be an attack.
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.trimmed(1..=AVATAR_LENGTH_MAX)?;
-        let refused = || Refusals::here("must be an https URL");
+        let refused = || FieldErrors::new("must be an https URL");
         let host = text.strip_prefix("https://").ok_or_else(refused)?;
         let host = host.split(['/', '?', '#']).next().unwrap_or_default();
         let plain = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
@@ -116,15 +96,15 @@ impl FromInput for Avatar {
 }
 
 impl FromInput for BirthDate {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let text = value.text()?;
-        let refused = || Refusals::here("must be a date such as 1815-12-10");
+        let refused = || FieldErrors::new("must be a date such as 1815-12-10");
         let date: Date = text.parse().map_err(|_| refused())?;
         if text.len() != "1815-12-10".len() {
             return Err(refused());
         }
         if date.year() < BIRTH_YEAR_MIN {
-            return Err(Refusals::here(format!(
+            return Err(FieldErrors::new(format!(
                 "must not be before {BIRTH_YEAR_MIN}"
             )));
         }
@@ -133,20 +113,19 @@ impl FromInput for BirthDate {
 }
 
 impl FromInput for Gender {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         match &*value.text()? {
             "male" => Ok(Self::Male),
             "female" => Ok(Self::Female),
             "other" => Ok(Self::Other),
             "prefer_not_to_say" => Ok(Self::PreferNotToSay),
-            _ => Err(Refusals::here(
+            _ => Err(FieldErrors::new(
                 "must be male, female, other or prefer_not_to_say",
             )),
         }
     }
 }
 
-/// What a person changes of their preferences.
 #[derive(Clone, Copy, Debug, Default)]
 struct PreferencesChange {
     email: Option<bool>,
@@ -156,7 +135,7 @@ struct PreferencesChange {
 }
 
 impl FromInput for PreferencesChange {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let mut flag = |name| fields.optional_with(name, Value::boolean);
         let change = Self {
@@ -169,7 +148,8 @@ impl FromInput for PreferencesChange {
     }
 }
 
-/// What a person changes of their account. What is `None` stays as it is.
+/// A change of one's own account. The outer `None` leaves a value as it is, the
+/// inner one removes it.
 #[derive(Debug)]
 pub struct ProfileChange {
     name: Option<PersonName>,
@@ -179,17 +159,17 @@ pub struct ProfileChange {
     birth_date: Option<Option<BirthDate>>,
     gender: Option<Option<Gender>>,
     preferences: Option<PreferencesChange>,
-    /// A new address, which counts once it is verified.
+    /// A new address, which takes effect once it is verified.
     pub email: Option<Email>,
-    /// The password, which a new address needs.
+    /// Required for a new address.
     pub current_password: Option<Password>,
 }
 
 impl FromInput for ProfileChange {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let name = match fields.change("name") {
-            Some(None) => fields.keep("name", Err(Refusals::here("is required"))),
+            Some(None) => fields.keep("name", Err(FieldErrors::new("is required"))),
             name => name.flatten(),
         };
         let change = Self {
@@ -204,7 +184,7 @@ impl FromInput for ProfileChange {
             current_password: fields.optional_with("currentPassword", Password::attempt),
         };
         if change.email.is_some() && change.current_password.is_none() {
-            let missing = Refusals::here("is required to change the e-mail address");
+            let missing = FieldErrors::new("is required to change the e-mail address");
             fields.keep::<()>("currentPassword", Err(missing));
         }
         fields.finish(|| Some(change))
@@ -212,20 +192,20 @@ impl FromInput for ProfileChange {
 }
 
 impl User {
-    /// The user with what the person changed; `None` when nothing is
-    /// different. The address is not part of it: it has to be verified first.
+    /// The user with the change applied; `None` when nothing changes. The e-mail
+    /// address does not: it has to be verified first.
     ///
     /// # Errors
-    /// When a birth date is in the future, on that day.
+    /// When the birth date is after `today`.
     pub fn with_profile(
         &self,
         change: &ProfileChange,
         today: Date,
-    ) -> Result<Option<Self>, Refusals> {
+    ) -> Result<Option<Self>, FieldErrors> {
         if let Some(Some(date)) = change.birth_date
             && !date.is_past(today)
         {
-            return Err(Refusals::at("/birthDate", "must not be in the future"));
+            return Err(FieldErrors::at("/birthDate", "must not be in the future"));
         }
         let mut changed = self.clone();
         if let Some(name) = &change.name {
@@ -248,11 +228,11 @@ impl User {
             profile.gender = gender;
         }
         if let Some(preferences) = change.preferences {
-            let now = &mut profile.preferences;
-            now.email = preferences.email.unwrap_or(now.email);
-            now.sms = preferences.sms.unwrap_or(now.sms);
-            now.push = preferences.push.unwrap_or(now.push);
-            now.marketing = preferences.marketing.unwrap_or(now.marketing);
+            let current = &mut profile.preferences;
+            current.email = preferences.email.unwrap_or(current.email);
+            current.sms = preferences.sms.unwrap_or(current.sms);
+            current.push = preferences.push.unwrap_or(current.push);
+            current.marketing = preferences.marketing.unwrap_or(current.marketing);
         }
         if changed == *self {
             return Ok(None);
@@ -267,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_at_an_https_url() {
+    fn an_avatar_is_an_https_url() {
         let read = |text: &str| Avatar::from_input(Value::Text(text)).is_ok();
         assert!(read("https://example.com/ada.png?x=1"));
         for text in [
@@ -286,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_birth_date_is_a_whole_date_of_this_age() {
+    fn a_birth_date_is_a_full_date_since_1900() {
         let read = |text: &str| BirthDate::from_input(Value::Text(text));
         assert!(read("1990-02-28").is_ok() && read("2024-02-29").is_ok());
         for text in [

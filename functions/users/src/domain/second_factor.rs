@@ -1,80 +1,74 @@
-//! The second factor of a log-in: codes of an authenticator app (TOTP,
-//! RFC 6238), and recovery codes for when the app is lost.
+//! The second factor of a login: codes of an authenticator app (TOTP, RFC 6238), and
+//! recovery codes for when the app is lost.
 
 use std::fmt;
 
 use kernel::{
     SignedDuration, Timestamp,
-    input::{FromInput, Refusals, Value},
+    input::{FieldErrors, FromInput, Value},
 };
 use serde::{Deserialize, Serialize};
 
-/// Digits of a code (RFC 6238; what every app shows).
+/// What every app shows.
 pub const CODE_DIGITS: usize = 6;
-/// Characters of a recovery code: 80 bits in base32.
+/// 80 bits in base32.
 pub const RECOVERY_CODE_LENGTH: usize = 16;
-/// Recovery codes that a person is given.
 pub const RECOVERY_CODES: usize = 10;
 /// How long an enrolment waits for its first code.
 pub const ENROLMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
-/// Characters of a code as people write it, with room for spaces and hyphens.
+/// The longest code as typed, with spaces and hyphens.
 const TYPED_LENGTH_MAX: usize = 40;
-/// The alphabet of base32 (RFC 4648, 6), after `A` to `Z`.
+/// The digits of base32 (RFC 4648, section 6).
 const BASE32_DIGITS: std::ops::RangeInclusive<u8> = b'2'..=b'7';
 
-/// A person's second factor, as it is kept.
+/// A second factor as it is stored.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SecondFactor {
-    /// What the app has, sealed.
+    /// The secret of the app, sealed.
     pub sealed_secret: String,
-    /// When the person was given it.
     pub enrolled_at: Timestamp,
-    /// Since when logging in takes it: it was shown once by then. Until then
-    /// it is no more than an offer.
+    /// When its first code was verified: since then logging in requires it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
-    /// The step of the last code that was used; it and those before are used up.
-    #[serde(default)]
-    pub last_step: u64,
-    /// SHA-256 of each recovery code that was not used.
+    /// The time step of the last code used; codes of it and before are rejected.
+    #[serde(default, rename = "last_step")]
+    pub last_time_step: u64,
+    /// SHA-256 of each unused recovery code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovery_hashes: Vec<String>,
 }
 
 impl SecondFactor {
-    /// A factor that was offered, and not confirmed yet.
-    pub fn offered(sealed_secret: String, now: Timestamp) -> Self {
+    pub fn pending(sealed_secret: String, now: Timestamp) -> Self {
         Self {
             sealed_secret,
             enrolled_at: now,
             confirmed_at: None,
-            last_step: 0,
+            last_time_step: 0,
             recovery_hashes: Vec::new(),
         }
     }
 
-    /// Whether logging in takes it.
-    pub fn is_on(&self) -> bool {
+    /// Whether logging in requires it.
+    pub fn is_confirmed(&self) -> bool {
         self.confirmed_at.is_some()
     }
 
-    /// Whether it waits for its first code.
-    pub fn is_offered(&self, now: Timestamp) -> bool {
-        !self.is_on() && now < self.offered_until()
+    /// Whether it still waits for its first code.
+    pub fn is_pending(&self, now: Timestamp) -> bool {
+        !self.is_confirmed() && now < self.confirm_before()
     }
 
-    /// Until when it may be confirmed.
-    pub fn offered_until(&self) -> Timestamp {
+    pub fn confirm_before(&self) -> Timestamp {
         let until = self.enrolled_at.saturating_add(ENROLMENT_LIFETIME);
         until.unwrap_or(self.enrolled_at)
     }
 
-    /// Whether the code of a step was not used, and none after it.
-    pub fn allows(&self, step: u64) -> bool {
-        step > self.last_step
+    /// Whether no code of this time step or a later one was used.
+    pub fn accepts(&self, time_step: u64) -> bool {
+        time_step > self.last_time_step
     }
 
-    /// Whether there is a recovery code with this hash.
     pub fn has_recovery_code(&self, hash: &str) -> bool {
         self.recovery_hashes.iter().any(|kept| kept == hash)
     }
@@ -86,46 +80,41 @@ impl fmt::Debug for SecondFactor {
     }
 }
 
-/// What a person has shown of a second factor; good for one use.
+/// A code that was verified and is to be used up.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Shown {
-    /// The code of a step.
-    Code {
-        /// Which step.
-        step: u64,
-        /// The secret again, sealed with the key of now.
+pub enum VerifiedFactor {
+    Totp {
+        time_step: u64,
+        /// The secret of the app, sealed with the current key.
         resealed: String,
     },
-    /// A recovery code.
     RecoveryCode {
-        /// Its SHA-256.
+        /// SHA-256 of the code.
         hash: String,
     },
 }
 
-/// What a person has typed, in the form in which it can be compared. It does
-/// not show itself.
+/// A one-time code as typed, without spaces and hyphens. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Otp {
     /// Six digits from the app.
     Code(String),
-    /// A recovery code, without its hyphens.
     RecoveryCode(String),
 }
 
 impl Otp {
-    /// Reads a code of the app and nothing else.
+    /// Parses a code of the app; a recovery code is refused.
     ///
     /// # Errors
     /// When it is not six digits.
-    pub fn code(value: Value<'_>) -> Result<Self, Refusals> {
-        match Self::of(value)? {
+    pub fn code(value: Value<'_>) -> Result<Self, FieldErrors> {
+        match Self::parse(value)? {
             Some(code @ Self::Code(_)) => Ok(code),
-            _ => Err(Refusals::here("must be the 6 digits that the app shows")),
+            _ => Err(FieldErrors::new("must be the 6 digits that the app shows")),
         }
     }
 
-    fn of(value: Value<'_>) -> Result<Option<Self>, Refusals> {
+    fn parse(value: Value<'_>) -> Result<Option<Self>, FieldErrors> {
         let typed = value.trimmed(1..=TYPED_LENGTH_MAX)?;
         let plain = typed.chars().filter(|c| !matches!(c, ' ' | '-'));
         let plain = plain.collect::<String>().to_ascii_uppercase();
@@ -139,10 +128,10 @@ impl Otp {
 }
 
 impl FromInput for Otp {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let refused =
-            || Refusals::here("must be the 6 digits that the app shows, or a recovery code");
-        Self::of(value)?.ok_or_else(refused)
+            || FieldErrors::new("must be the 6 digits that the app shows, or a recovery code");
+        Self::parse(value)?.ok_or_else(refused)
     }
 }
 
@@ -161,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_read_however_it_is_spaced() {
+    fn a_code_is_parsed_however_it_is_spaced() {
         for text in ["123456", " 123 456 ", "123-456"] {
             assert!(read(text) == Some(Otp::Code("123456".into())), "{text}");
         }
@@ -191,16 +180,19 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_waits_an_hour_and_what_is_on_stays() {
+    fn an_enrolment_expires_after_an_hour_unless_confirmed() {
         let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
-        let offered = SecondFactor::offered("x".into(), at(0));
-        assert!(offered.is_offered(at(59)) && !offered.is_offered(at(60)));
-        let on = SecondFactor {
+        let pending = SecondFactor::pending("x".into(), at(0));
+        assert!(pending.is_pending(at(59)) && !pending.is_pending(at(60)));
+        let confirmed = SecondFactor {
             confirmed_at: Some(at(1)),
-            last_step: 7,
-            ..offered
+            last_time_step: 7,
+            ..pending
         };
-        assert!(on.is_on() && !on.is_offered(at(2)));
-        assert_eq!([6, 7, 8].map(|step| on.allows(step)), [false, false, true]);
+        assert!(confirmed.is_confirmed() && !confirmed.is_pending(at(2)));
+        assert_eq!(
+            [6, 7, 8].map(|step| confirmed.accepts(step)),
+            [false, false, true]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions: one sign-in on one device, kept alive by a refresh token.
+//! Sessions: one login on one device, kept alive by refresh tokens.
 
 use std::net::IpAddr;
 
@@ -7,48 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use super::User;
 
-/// How long a session lives when it is not refreshed.
 pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How long a session lives however often it is refreshed (RFC 9700, 4.14.2).
+/// However often the session is refreshed (RFC 9700, section 4.14.2).
 pub const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Sessions that a person may have at the same time; a new one ends the oldest.
+/// Concurrent sessions of a user; a new one ends the oldest.
 pub const SESSIONS_MAX: usize = 20;
-/// Sessions that one log-in removes: as many as fit into its transaction.
-const SUPERSEDED_MAX: usize = 80;
-/// Characters that are kept of what a device calls itself.
+/// Sessions that one login removes: as many as fit into its transaction.
+const EVICTED_MAX: usize = 80;
+/// Characters of the user agent that are stored.
 const DEVICE_LENGTH_MAX: usize = 200;
 
-/// A session. It is also the family of its refresh tokens: there is one good
-/// one at a time, and using an earlier one ends the session.
+/// A session, which is also a family of refresh tokens: one is valid at a time, and
+/// reusing an earlier one ends the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Which.
     pub id: SessionId,
-    /// Whose.
     pub user_id: UserId,
-    /// SHA-256 of the refresh token that is good now.
+    /// SHA-256 of the current refresh token.
     pub refresh_hash: String,
-    /// When the person signed in.
     pub created_at: Timestamp,
-    /// When the refresh token was last changed.
     pub refreshed_at: Timestamp,
-    /// The epoch of the user's sessions that this one belongs to.
+    /// See [`User::session_epoch`].
     pub epoch: u32,
-    /// From where the person signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
-    /// What the device called itself, such as a browser's name. Anybody can
-    /// write anything there: it is for the person to recognise, not to trust.
+    /// The user agent, which a client can set to anything: for its owner to
+    /// recognise, not to rely on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Whether the person has shown a second factor in it.
+    /// Whether a second factor was verified in it.
     #[serde(default)]
     pub mfa: bool,
 }
 
 impl Session {
-    /// A session that begins now.
     pub fn begin(id: SessionId, user: &User, refresh_hash: String, now: Timestamp) -> Self {
         Self {
             id,
@@ -63,7 +56,7 @@ impl Session {
         }
     }
 
-    /// The session with what is known of where it began.
+    /// Adds the client's address and user agent.
     #[must_use]
     pub fn begun_from(mut self, ip: Option<IpAddr>, device: Option<&str>) -> Self {
         let plain = |text: &str| -> String {
@@ -85,31 +78,31 @@ impl Session {
         }
     }
 
-    /// When it is over if nothing happens.
+    /// When it ends unless it is refreshed.
     pub fn ends_at(&self) -> Timestamp {
         let after = |from: Timestamp, lifetime| from.saturating_add(lifetime).unwrap_or(from);
         after(self.refreshed_at, IDLE_LIFETIME).min(after(self.created_at, ABSOLUTE_LIFETIME))
     }
 
-    /// Whether it is a session of `user` that is not over.
+    /// Whether it is a session of `user` and has not ended.
     pub fn is_live(&self, user: &User, now: Timestamp) -> bool {
         self.user_id == user.id && self.epoch == user.session_epoch && now < self.ends_at()
     }
 }
 
-/// The sessions that have to go before the person may have one more: those
-/// that are over, and the oldest of the others when there are too many.
-pub fn superseded(sessions: &[Session], user: &User, now: Timestamp) -> Vec<SessionId> {
-    let (mut live, over): (Vec<_>, Vec<_>) = sessions
+/// The sessions to remove when a new one begins: those that have ended, and the
+/// oldest of the others when there are too many.
+pub fn sessions_to_evict(sessions: &[Session], user: &User, now: Timestamp) -> Vec<SessionId> {
+    let (mut live, ended): (Vec<_>, Vec<_>) = sessions
         .iter()
         .partition(|session| session.is_live(user, now));
     live.sort_by_key(|session| (session.created_at, session.id));
-    let too_many = (live.len() + 1).saturating_sub(SESSIONS_MAX);
+    let excess = (live.len() + 1).saturating_sub(SESSIONS_MAX);
     live.into_iter()
-        .take(too_many)
-        .chain(over)
+        .take(excess)
+        .chain(ended)
         .map(|session| session.id)
-        .take(SUPERSEDED_MAX)
+        .take(EVICTED_MAX)
         .collect()
 }
 
@@ -125,7 +118,7 @@ mod tests {
     #[test]
     fn a_session_ends_after_14_idle_days() {
         let user = ada();
-        let session = Session::begin(SessionId::generate(), &user, "a".into(), days(0));
+        let session = Session::begin(testkit::new_id(), &user, "a".into(), days(0));
         let last = days(14) - SignedDuration::from_millis(1);
         assert!(session.is_live(&user, last));
         assert!(!session.is_live(&user, days(14)));
@@ -133,9 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn a_session_ends_after_30_days_however_it_is_used() {
+    fn a_session_ends_after_30_days_however_often_it_is_refreshed() {
         let user = ada();
-        let mut session = Session::begin(SessionId::generate(), &user, "a".into(), days(0));
+        let mut session = Session::begin(testkit::new_id(), &user, "a".into(), days(0));
         for day in 1..30 {
             assert!(session.is_live(&user, days(day)), "day {day}");
             session = session.refreshed(day.to_string(), days(day));
@@ -145,9 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn a_session_of_another_person_or_epoch_is_not_live() {
+    fn a_session_of_another_user_or_epoch_is_not_live() {
         let user = ada();
-        let session = Session::begin(SessionId::generate(), &user, "a".into(), days(0));
+        let session = Session::begin(testkit::new_id(), &user, "a".into(), days(0));
         assert!(!session.is_live(&ada(), days(0)));
         let later = User {
             session_epoch: 1,
@@ -157,25 +150,28 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_twenty_makes_room_and_those_that_are_over_go_anyway() {
+    fn a_new_session_evicts_ended_ones_and_the_oldest_of_twenty() {
         let user = ada();
         let begun = |minute: i64| {
             let at = days(20) + SignedDuration::from_mins(minute);
-            Session::begin(SessionId::generate(), &user, "a".into(), at)
+            Session::begin(testkit::new_id(), &user, "a".into(), at)
         };
         let mut sessions: Vec<Session> = (0..19).map(begun).collect();
-        assert_eq!(superseded(&sessions, &user, days(21)), []);
+        assert_eq!(sessions_to_evict(&sessions, &user, days(21)), []);
         sessions.insert(0, begun(19));
         let oldest = sessions[1].id;
-        assert_eq!(superseded(&sessions, &user, days(21)), [oldest]);
-        let idle = Session::begin(SessionId::generate(), &user, "a".into(), days(1));
+        assert_eq!(sessions_to_evict(&sessions, &user, days(21)), [oldest]);
+        let idle = Session::begin(testkit::new_id(), &user, "a".into(), days(1));
         sessions.push(idle.clone());
-        assert_eq!(superseded(&sessions, &user, days(21)), [oldest, idle.id]);
+        assert_eq!(
+            sessions_to_evict(&sessions, &user, days(21)),
+            [oldest, idle.id]
+        );
     }
 
     #[test]
-    fn a_device_is_a_line_of_bounded_length() {
-        let session = Session::begin(SessionId::generate(), &ada(), "a".into(), days(0));
+    fn a_device_is_one_line_of_bounded_length() {
+        let session = Session::begin(testkit::new_id(), &ada(), "a".into(), days(0));
         let named = |device: Option<&str>| session.clone().begun_from(None, device).device;
         assert_eq!(named(Some("Fire\nfox/1")), Some("Firefox/1".into()));
         assert_eq!(named(Some(&"x".repeat(999))).unwrap().len(), 200);

@@ -4,33 +4,28 @@ use std::net::IpAddr;
 
 use jiff::fmt::serde::timestamp::millisecond::optional as millisecond;
 use kernel::{
-    Timestamp, UserId,
-    input::{FromInput, Refusals, Value},
+    Role, Timestamp, UserId,
+    input::{FieldErrors, FromInput, Value},
 };
-use runtime::http::Role;
 use serde::{Deserialize, Serialize};
 
 use super::{Email, PasswordHash, PersonName, Phone, Profile};
 
-/// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It may.
     Active,
-    /// It was put to rest.
+    /// Closed by its owner or by an admin.
     Inactive,
-    /// It was shut by the shop.
+    /// Blocked by an admin.
     Suspended,
-    /// It waits for something.
     Pending,
 }
 
 impl Status {
-    /// Every status.
     pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Suspended, Self::Pending];
 
-    /// The status' name, as in JSON.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -41,74 +36,58 @@ impl Status {
     }
 }
 
-/// A person with an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
-    /// Who.
     pub id: UserId,
-    /// The address; no two users have the same.
+    /// Unique among users.
     pub email: Email,
-    /// The name.
     pub name: PersonName,
-    /// The telephone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
-    /// What the person may do.
     pub role: Role,
-    /// Whether the account may be used.
     pub status: Status,
-    /// Whether the person has shown that mail to the address arrives.
     pub email_verified: bool,
-    /// What else the person says of themselves.
     #[serde(default)]
     pub profile: Profile,
-    /// What the password is checked against.
     pub password_hash: PasswordHash,
-    /// Since when there is the account.
     pub created_at: Timestamp,
-    /// Sessions of an earlier epoch are over: raising it ends all of them at
-    /// once, without having to know them.
+    /// Sessions of an earlier epoch have ended: raising it ends all of them at
+    /// once, without listing them.
     pub session_epoch: u32,
-    /// Raised by every change of the account, so that no change is lost.
+    /// Raised by every change of the account, for optimistic locking.
     pub version: u32,
-    /// How often somebody has logged in: so that each log-in is decided on
-    /// what the one before has left.
+    /// Raised by every login, so that of two concurrent ones the second is
+    /// decided on the state that the first left.
     #[serde(default)]
     pub sign_ins: u32,
-    /// Whether logging in takes a second factor. It is there only while it
-    /// does, and changes together with the item of the factor.
+    /// Whether logging in requires a second factor. The attribute exists only
+    /// while it does, and changes together with the item of the factor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mfa_enabled: bool,
-    /// When somebody last logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login_at: Option<Timestamp>,
-    /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login_ip: Option<IpAddr>,
-    /// When it is going to be erased, since its owner closed it.
+    /// When the account will be erased, if its owner closed it.
     #[serde(default, with = "millisecond", skip_serializing_if = "Option::is_none")]
     pub erase_at: Option<Timestamp>,
-    /// Whether that has begun: nothing of the person is here any more.
+    /// Whether the erasure has begun: personal data is gone, only a tombstone is left.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erasing: bool,
-    /// Whether the shop has taken it out of use: then its owner cannot come back
-    /// to it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub shut: bool,
+    /// Whether an admin closed or blocked the account: then its owner cannot reopen it.
+    #[serde(default, rename = "shut", skip_serializing_if = "std::ops::Not::not")]
+    pub disabled_by_admin: bool,
 }
 
-/// What an admin changes of an account.
+/// A change by an admin; `None` leaves the value as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserChange {
-    /// The role, when it is to change.
     pub role: Option<Role>,
-    /// The status, when it is to change.
     pub status: Option<Status>,
 }
 
 impl User {
-    /// A new account.
-    pub fn open(
+    pub fn new(
         id: UserId,
         (email, name, phone): (Email, PersonName, Option<Phone>),
         password_hash: PasswordHash,
@@ -132,29 +111,27 @@ impl User {
             last_login_at: None,
             last_login_ip: None,
             erase_at: None,
-            shut: false,
+            disabled_by_admin: false,
             erasing: false,
         }
     }
 
-    /// Somebody who does not exist, for work that is done all the same.
-    pub fn nobody(id: UserId, now: Timestamp) -> Self {
-        let who = (Email::nobodys(), PersonName::nobodys(), None);
-        Self::open(id, who, PasswordHash(String::new()), now)
+    /// A user who does not exist, for work that must take as long as for one who does.
+    pub fn placeholder(id: UserId, now: Timestamp) -> Self {
+        let contact = (Email::placeholder(), PersonName::placeholder(), None);
+        Self::new(id, contact, PasswordHash(String::new()), now)
     }
 
-    /// Whether the person runs the shop now.
     pub fn is_active_admin(&self) -> bool {
         self.is_active() && self.role == Role::Admin
     }
 
-    /// Whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.status == Status::Active
     }
 
-    /// The user with another password, which ends every session. Those that are
-    /// to go on have to be taken into the new epoch.
+    /// The user with another password, which ends every session that is not moved
+    /// to the new epoch.
     #[must_use]
     pub fn with_password(&self, password_hash: PasswordHash) -> Self {
         Self {
@@ -165,7 +142,7 @@ impl User {
         }
     }
 
-    /// The user without a second factor, and without the sessions so far.
+    /// The user without a second factor; every session ends.
     #[must_use]
     pub fn without_mfa(&self) -> Self {
         Self {
@@ -181,17 +158,19 @@ impl User {
         known_words(Some(&self.email), Some(&self.name))
     }
 
-    /// The user after a change; `None` when nothing would be different. An
-    /// account that is not active any more loses its sessions for good: they
-    /// do not come back with it.
+    /// The user after a change; `None` when nothing would change. Deactivating an
+    /// account ends its sessions permanently: activating it does not restore them.
     #[must_use]
     pub fn changed(&self, change: UserChange) -> Option<Self> {
         let role = change.role.unwrap_or(self.role);
         let status = change.status.unwrap_or(self.status);
-        let shut = change.status.map_or(self.shut, |to| to != Status::Active);
-        // Shutting what its owner closed changes nothing that anybody sees.
-        let shuts = shut && self.erase_at.is_some() && !self.shut;
-        if (role, status) == (self.role, self.status) && !shuts {
+        let disabled_by_admin = change
+            .status
+            .map_or(self.disabled_by_admin, |to| to != Status::Active);
+        // An account that its owner closed may look the same before and after.
+        let disables_closed =
+            disabled_by_admin && self.erase_at.is_some() && !self.disabled_by_admin;
+        if (role, status) == (self.role, self.status) && !disables_closed {
             return None;
         }
         let ends_sessions = self.is_active() && status != Status::Active;
@@ -200,15 +179,15 @@ impl User {
             status,
             session_epoch: self.session_epoch + u32::from(ends_sessions),
             version: self.version + 1,
-            // Whoever opens it again does not want it erased.
+            // An account that is activated again is not erased.
             erase_at: self.erase_at.filter(|_| status != Status::Active),
-            shut,
+            disabled_by_admin,
             ..self.clone()
         })
     }
 }
 
-/// The words of an address and a name: as a whole and in parts.
+/// The address and the name, as a whole and in parts.
 pub fn known_words<'a>(email: Option<&'a Email>, name: Option<&'a PersonName>) -> Vec<&'a str> {
     email
         .map(Email::as_str)
@@ -220,30 +199,27 @@ pub fn known_words<'a>(email: Option<&'a Email>, name: Option<&'a PersonName>) -
 }
 
 impl FromInput for Status {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let name = value.text()?;
         let found = Self::ALL.into_iter().find(|status| status.as_str() == name);
-        found.ok_or_else(|| Refusals::here("must be active, inactive, suspended or pending"))
+        found.ok_or_else(|| FieldErrors::new("must be active, inactive, suspended or pending"))
     }
 }
 
-/// Reads a role by its name.
-///
-/// # Errors
-/// When there is no such role.
-pub fn role_of(value: Value<'_>) -> Result<Role, Refusals> {
+/// Parses a role, which is a type of another crate.
+pub fn parse_role(value: Value<'_>) -> Result<Role, FieldErrors> {
     Role::from_name(&value.text()?)
-        .ok_or_else(|| Refusals::here("must be user, moderator or admin"))
+        .ok_or_else(|| FieldErrors::new("must be user, moderator or admin"))
 }
 
 impl FromInput for UserChange {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
-        let role = fields.optional_with("role", role_of);
+        let role = fields.optional_with("role", parse_role);
         let status = fields.optional("status");
         let change = fields.finish(|| Some(Self { role, status }))?;
         if change.role.is_none() && change.status.is_none() {
-            return Err(Refusals::here("must have role or status"));
+            return Err(FieldErrors::new("must have role or status"));
         }
         Ok(change)
     }
@@ -257,12 +233,12 @@ pub(crate) mod tests {
         let email = Email::from_input(Value::Text("ada@example.com")).unwrap();
         let name = PersonName::from_input(Value::Text("Ada")).unwrap();
         let hash = PasswordHash(String::new());
-        let id = UserId::generate();
-        User::open(id, (email, name, None), hash, Timestamp::UNIX_EPOCH)
+        let id = testkit::new_id::<UserId>();
+        User::new(id, (email, name, None), hash, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
-    fn a_change_that_changes_nothing_is_none() {
+    fn a_change_without_effect_is_none() {
         let same = UserChange {
             role: Some(Role::User),
             status: Some(Status::Active),
@@ -271,7 +247,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_leaving_active_ends_sessions() {
+    fn only_deactivation_ends_sessions() {
         let to = |user: &User, status| {
             let change = UserChange {
                 role: None,

@@ -1,19 +1,19 @@
-//! `erase-accounts`: erases those who closed their accounts thirty days ago.
+//! `erase-accounts`: erases the accounts whose grace period has ended.
 //!
-//! First one transaction takes the person out of the account and announces it;
-//! then the rest goes, and last the account. It may die after any of these, or
-//! run twice at once: the account stays in the index until nothing is left, and
-//! each of its steps is safe to make again.
+//! One transaction replaces the account by a tombstone and announces the erasure; then the
+//! remaining items are deleted, the tombstone last. A run may die after any of these
+//! steps, and two may overlap: the tombstone stays in the index until everything else is
+//! gone, and every step can be repeated.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserErased};
 use dynamo::StoreError;
-use kernel::{Actor, Cause, Clock, UserId};
-use runtime::{Environment, Error, Function, Grant, grant, schedule};
+use kernel::{Actor, Cause, Timestamp, UserId};
+use runtime::{Function, Grant, Host, grant, schedule};
 use serde::Serialize;
 
-use crate::{app::App, domain::User, store::ForgetUserError};
+use crate::{app::App, domain::User, store::EraseUserError};
 
 const NAME: &str = "erase-accounts";
 
@@ -27,84 +27,71 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:UpdateItem", "UsersTable"),
 ];
 
-/// Accounts that one round erases: at some 50 ms each this is well within the
-/// function's ten seconds. The next round goes on.
-const ACCOUNTS_MAX: i32 = 50;
+/// Accounts in one run: at about 50 ms each this is well within the function's ten
+/// seconds. The next run continues.
+const ACCOUNTS_MAX: usize = 50;
 
-/// The function `erase-accounts`.
 pub fn function() -> Function {
-    function_at(Clock::System)
+    schedule::job(NAME, GRANTS, App::start, |app| async move {
+        Ok(erase_accounts(app).await?)
+    })
 }
 
-/// The same with a clock of one's own.
-pub fn function_at(clock: Clock) -> Function {
-    schedule::job(
-        NAME,
-        GRANTS,
-        move |environment| start(environment, clock.clone()),
-        |app| async move { Ok(erase_accounts(app).await?) },
-    )
-}
-
-async fn start(environment: Environment, clock: Clock) -> Result<App, Error> {
-    Ok(App::new(dynamo::Table::open(&environment).await?, clock))
-}
-
-/// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Round {
-    /// Accounts of which nothing is left.
-    pub erased: usize,
+struct Report {
+    /// Accounts that were erased completely.
+    erased: usize,
 }
 
-/// Erases every account whose time is over.
+/// Erases every account that is due.
 ///
 /// # Errors
-/// The first failure, after everything else was tried: one account that cannot
-/// go does not keep the others.
-pub async fn erase_accounts(app: Arc<App>) -> Result<Round, StoreError> {
+/// The first failure, after all accounts were tried: one that cannot be erased does
+/// not keep the others.
+async fn erase_accounts(app: Arc<App>) -> Result<Report, StoreError> {
     let due = app
         .store
-        .to_be_erased(app.clock.now(), ACCOUNTS_MAX)
+        .users_due_for_erasure(app.host.now(), ACCOUNTS_MAX)
         .await?;
-    let mut round = Round::default();
+    let mut report = Report::default();
     let mut failure = None;
     for id in due {
         match erase(&app, id).await {
-            Ok(erased) => round.erased += usize::from(erased),
+            Ok(complete) => report.erased += usize::from(complete),
             Err(error) => drop(failure.get_or_insert(error)),
         }
     }
-    failure.map_or(Ok(round), Err)
+    failure.map_or(Ok(report), Err)
 }
 
-/// Erases one account; tells whether nothing of it is left.
+/// Erases one account; returns whether nothing of it is left.
 async fn erase(app: &App, id: UserId) -> Result<bool, StoreError> {
-    let now = app.clock.now();
-    let user = app.store.user_or_rest(id).await?;
-    // The index may be behind: what counts is the account.
-    let Some(user) = user.filter(|user| user.is_to_be_erased(now)) else {
+    let now = app.host.now();
+    let user = app.store.user_or_tombstone(id).await?;
+    // The index is eventually consistent, so the item decides.
+    let Some(user) = user.filter(|user| user.is_due_for_erasure(now)) else {
         return Ok(false);
     };
     if !user.erasing {
+        let event = erased(&user, &app.host, now);
         match app
             .store
-            .forget(&user, &user.erased(now), &erased(&user, now))
+            .erase_user(&user, &user.tombstone(now), &event)
             .await
         {
             Ok(()) => {}
-            Err(ForgetUserError::Conflict) => return Ok(false),
-            Err(ForgetUserError::Store(error)) => return Err(error),
+            Err(EraseUserError::Conflict) => return Ok(false),
+            Err(EraseUserError::Store(error)) => return Err(error),
         }
     }
-    app.store.erase_what_is_left(id).await
+    app.store.erase_remaining_items(id).await
 }
 
-fn erased(user: &User, now: kernel::Timestamp) -> Envelope {
+fn erased(user: &User, host: &Host, now: Timestamp) -> Envelope {
     let cause = Cause {
         correlation_id: format!("erase-{}", user.id),
         causation_id: format!("erase-{}", user.id),
         actor: Actor::Function(NAME),
     };
-    Envelope::new(&UserErased { user_id: user.id }, now, &cause)
+    Envelope::new(&UserErased { user_id: user.id }, host.stamp(now, &cause))
 }

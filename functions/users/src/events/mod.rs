@@ -1,5 +1,5 @@
-//! What this service does by itself: it publishes what it announced, and
-//! erases who has gone.
+//! What the service does without a request: publish its events, and erase closed
+//! accounts.
 
 pub mod erase_accounts;
 pub mod relay_user_events;

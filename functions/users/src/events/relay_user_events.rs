@@ -10,7 +10,6 @@ const GRANTS: &[Grant] = &[
     grant("sns:Publish", "UsersTopic"),
 ];
 
-/// The function `relay-user-events`.
 pub fn function() -> Function {
     dynamo::relay::function("relay-user-events", GRANTS)
 }

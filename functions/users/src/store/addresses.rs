@@ -1,4 +1,4 @@
-//! A person's address book: one item, changed as a whole.
+//! Address books: each is one item that is replaced as a whole.
 
 use dynamo::{CommitError, Expression, StoreError};
 use kernel::UserId;
@@ -9,47 +9,40 @@ use super::{
 };
 use crate::domain::AddressBook;
 
-/// Why an address book was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreAddressesError {
-    /// It was changed meanwhile.
-    #[error("the address book was changed meanwhile")]
+    #[error("the address book was changed concurrently")]
     Conflict,
-    /// The store failed.
     #[error("store the address book")]
     Store(#[from] StoreError),
 }
 
 impl Store {
-    /// A person's address book; empty when there is none.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// A user's address book; empty when none is stored.
     pub async fn addresses(&self, user_id: UserId) -> Result<AddressBook, StoreError> {
         let book = self.table.get(addresses_key(user_id)).await?;
         Ok(book.unwrap_or_default())
     }
 
-    /// Stores the next version of a book, unless somebody else did.
-    ///
-    /// # Errors
-    /// [`StoreAddressesError`].
+    /// Stores the next version of an address book, unless another request did.
     pub async fn store_addresses(
         &self,
         user_id: UserId,
         book: &AddressBook,
     ) -> Result<(), StoreAddressesError> {
-        let next = Expression::when("attribute_not_exists(pk) OR version = :seen")
+        let unchanged = Expression::when("attribute_not_exists(pk) OR version = :seen")
             .value(":seen", book.version.saturating_sub(1));
         let row = Row::new(addresses_key(user_id), book);
-        match self.table.put(&row, next).await {
+        match self.table.put(&row, unchanged).await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Refused(refused)) => match refused.item::<AddressBook>("item")? {
-                // The reply to this very put was lost, and the SDK repeated it.
-                Some(found) if found == *book => Ok(()),
-                _ => Err(StoreAddressesError::Conflict),
-            },
+            Err(CommitError::ConditionFailed(failed)) => {
+                match failed.item::<AddressBook>("item")? {
+                    // The reply to this put was lost, and the SDK repeated it.
+                    Some(found) if found == *book => Ok(()),
+                    _ => Err(StoreAddressesError::Conflict),
+                }
+            }
         }
     }
 }

@@ -1,16 +1,14 @@
-//! Listing and counting users, for those who run the shop.
+//! Listing and counting users.
 //!
-//! The index `by-email` has a partition for each status and role. A list that
-//! asks for neither reads a page of each of the twelve and merges them by
-//! address: that is a page's work, however many users there are.
+//! The index `by-email` has a partition for each status and role. A list of all users
+//! reads a page of each of the twelve and merges them by address: that is the work of a
+//! page, however many users there are.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use dynamo::{Expression, Key, StoreError, Transaction};
+use dynamo::{Expression, Key, Query, StoreError, Transaction};
 use futures_util::future::try_join_all;
-use kernel::{Limit, UserId};
-use runtime::http::Role;
+use kernel::{Limit, Role, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,19 +19,16 @@ use super::{
 use crate::domain::{Status, User};
 
 pub(super) const BY_EMAIL: &str = "by-email";
-/// Items that the users are counted in, so that registrations do not wait for
-/// each other.
+/// Items that share the counts, so that registrations do not contend for one.
 const COUNT_SHARDS: u8 = 16;
 const ROLES: [Role; 3] = [Role::User, Role::Moderator, Role::Admin];
 
-/// Which users to list.
+/// Which users to list; `None` means any.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Those with a status.
     pub status: Option<Status>,
-    /// Those with a role.
     pub role: Option<Role>,
-    /// Those whose address begins so, normalised.
+    /// A prefix of the normalised address.
     pub email_prefix: Option<String>,
 }
 
@@ -44,7 +39,7 @@ struct Listed {
 }
 
 impl UserFilter {
-    /// The partitions of the index that have what is asked for.
+    /// The partitions of the index to read.
     fn groups(&self) -> Vec<String> {
         let statuses = Status::ALL.into_iter();
         let statuses = statuses.filter(|status| self.status.is_none_or(|wanted| wanted == *status));
@@ -58,11 +53,8 @@ impl UserFilter {
 }
 
 impl Store {
-    /// A page of users by address, that begins after one; and the last address
-    /// on it, when there are more.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// A page of users by address, after the address `after`; and the last address
+    /// on it, if there are more.
     pub async fn list_users(
         &self,
         filter: &UserFilter,
@@ -72,77 +64,23 @@ impl Store {
         let page_len = usize::try_from(limit.get()).unwrap_or(1);
         let groups = filter.groups();
         let pages = groups.iter().map(|group| {
-            // One more than the page tells whether there is a next one.
-            let most = i32::try_from(page_len + 1).unwrap_or(i32::MAX);
-            self.addresses_of(
-                group,
-                filter.email_prefix.as_deref(),
-                after.as_deref(),
-                most,
-            )
+            let query = emails_in(group, filter.email_prefix.as_deref(), after.as_deref());
+            // One more than the page has shows whether there are more.
+            self.table.query::<Listed>(query, page_len + 1)
         });
-        let mut listed: Vec<Listed> = try_join_all(pages).await?.into_iter().flatten().collect();
+        let pages = try_join_all(pages).await?.into_iter();
+        let mut listed: Vec<Listed> = pages.flat_map(|page| page.items).collect();
         listed.sort_by(|a, b| a.email.cmp(&b.email));
-        let more = listed.len() > page_len;
+        let has_more = listed.len() > page_len;
         listed.truncate(page_len);
         let last = listed.last().map(|last| last.email.clone());
-        let keys = listed.into_iter().map(|one| Key::new(one.pk, USER));
+        let keys = listed.into_iter().map(|item| Key::new(item.pk, USER));
         let mut users: Vec<User> = self.table.get_many(keys.collect(), false).await?;
         users.sort_by(|a, b| a.email.as_str().cmp(b.email.as_str()));
-        Ok((users, last.filter(|_| more)))
+        Ok((users, last.filter(|_| has_more)))
     }
 
-    async fn addresses_of(
-        &self,
-        group: &str,
-        prefix: Option<&str>,
-        after: Option<&str>,
-        most: i32,
-    ) -> Result<Vec<Listed>, StoreError> {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let condition = match (prefix, after) {
-            (None, None) => "listed = :group",
-            (Some(_), None) => "listed = :group AND begins_with(email, :prefix)",
-            (None, Some(_)) => "listed = :group AND email > :after",
-            // What begins so ends before the prefix with the highest character.
-            (Some(_), Some(_)) => "listed = :group AND email BETWEEN :after AND :end",
-        };
-        let mut query = self
-            .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .index_name(BY_EMAIL)
-            .key_condition_expression(condition)
-            .expression_attribute_values(":group", text(group))
-            .limit(most);
-        match (prefix, after) {
-            (Some(prefix), Some(after)) => {
-                // Addresses are ASCII: the next after one is it with the lowest
-                // character behind it.
-                query = query
-                    .expression_attribute_values(":after", text(&format!("{after}\u{0}")))
-                    .expression_attribute_values(":end", text(&format!("{prefix}\u{7f}")));
-            }
-            (Some(prefix), None) => {
-                query = query.expression_attribute_values(":prefix", text(prefix));
-            }
-            (None, Some(after)) => {
-                query = query.expression_attribute_values(":after", text(after));
-            }
-            (None, None) => {}
-        }
-        let page = query.send().await.map_err(|error| StoreError::Call {
-            operation: "Query",
-            source: error.into(),
-        })?;
-        Ok(serde_dynamo::from_items(page.items.unwrap_or_default())?)
-    }
-
-    /// How many users a filter lists; not known when it is by address.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// The number of users that match a filter; unknown for one by address.
     pub async fn count_users(&self, filter: &UserFilter) -> Result<Option<u64>, StoreError> {
         if filter.email_prefix.is_some() {
             return Ok(None);
@@ -160,60 +98,75 @@ impl Store {
     }
 }
 
+fn emails_in(group: &str, prefix: Option<&str>, after: Option<&str>) -> Query {
+    let query = |condition| Query::index(BY_EMAIL, condition).value(":group", group);
+    match (prefix, after) {
+        (None, None) => query("listed = :group"),
+        (Some(prefix), None) => {
+            query("listed = :group AND begins_with(email, :prefix)").value(":prefix", prefix)
+        }
+        (None, Some(after)) => query("listed = :group AND email > :after").value(":after", after),
+        // Addresses are ASCII: the smallest one after `after` is `after` with the
+        // lowest character appended, and all with the prefix sort before the prefix
+        // with the highest one.
+        (Some(prefix), Some(after)) => query("listed = :group AND email BETWEEN :after AND :end")
+            .value(":after", format!("{after}\u{0}"))
+            .value(":end", format!("{prefix}\u{7f}")),
+    }
+}
+
 fn shard(id: UserId) -> Key {
     let shard = id.as_uuid().as_bytes()[15] % COUNT_SHARDS;
     Key::new(format!("COUNTS#{shard}"), "COUNTS")
 }
 
-/// Counts a new user.
-pub(super) fn counting_in(transaction: Transaction, user: &User) -> Transaction {
-    let one_more = Expression::update("ADD #to :one")
+pub(super) fn count_new_user(transaction: Transaction, user: &User) -> Transaction {
+    let increment = Expression::update("ADD #to :one")
         .name("#to", &group(user.status, user.role))
         .value(":one", 1);
-    transaction.update("count", shard(user.id), one_more)
+    transaction.update("count", shard(user.id), increment)
 }
 
-/// Counts a user out, who is none any more.
-pub(super) fn counting_out(transaction: Transaction, user: &User) -> Transaction {
-    let one_less = Expression::update("ADD #from :less")
+pub(super) fn count_erased_user(transaction: Transaction, user: &User) -> Transaction {
+    let decrement = Expression::update("ADD #from :minus_one")
         .name("#from", &group(user.status, user.role))
-        .value(":less", -1);
-    transaction.update("count", shard(user.id), one_less)
+        .value(":minus_one", -1);
+    transaction.update("count", shard(user.id), decrement)
 }
 
-/// Counts a user whose status or role changes, and keeps the list of active
-/// admins. With `keep_one`, the last of them stays.
-pub(super) fn counting_over(
+/// Counts a change of status or role, and updates the set of active admins. With
+/// `keep_last_admin`, a condition fails for the last of them.
+pub(super) fn count_change(
     mut transaction: Transaction,
     seen: &User,
     changed: &User,
-    keep_one: bool,
+    keep_last_admin: bool,
 ) -> Transaction {
     let (from, to) = (
         group(seen.status, seen.role),
         group(changed.status, changed.role),
     );
     if from != to {
-        let over = Expression::update("ADD #from :less, #to :one")
+        let moved = Expression::update("ADD #from :minus_one, #to :one")
             .name("#from", &from)
             .name("#to", &to)
-            .value(":less", -1)
+            .value(":minus_one", -1)
             .value(":one", 1);
-        transaction = transaction.update("count", shard(changed.id), over);
+        transaction = transaction.update("count", shard(changed.id), moved);
     }
     let admins = || Key::new("ADMINS", "ADMINS");
     let id = vec![changed.id.to_string()];
     match (seen.is_active_admin(), changed.is_active_admin()) {
         (false, true) => {
-            let one_more = Expression::update("ADD ids :id").string_set(":id", id);
-            transaction.update("admins", admins(), one_more)
+            let added = Expression::update("ADD ids :id").string_set(":id", id);
+            transaction.update("admins", admins(), added)
         }
         (true, false) => {
-            let mut one_less = Expression::update("DELETE ids :id").string_set(":id", id);
-            if keep_one {
-                one_less = one_less.only_when("size(ids) > :one").value(":one", 1);
+            let mut removed = Expression::update("DELETE ids :id").string_set(":id", id);
+            if keep_last_admin {
+                removed = removed.only_when("size(ids) > :one").value(":one", 1);
             }
-            transaction.update("admins", admins(), one_less)
+            transaction.update("admins", admins(), removed)
         }
         _ => transaction,
     }

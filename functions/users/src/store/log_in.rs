@@ -9,124 +9,117 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    attempts::not_locked,
-    listing::counting_over,
-    rows::{Found, attempts_key, email_key, factor_key, group, session_key, user_key},
-    second_factors::used_up,
+    listing::count_change,
+    login_failures::not_locked,
+    outbox::announce,
+    rows::{AnyItem, email_key, factor_key, group, login_failures_key, session_key, user_key},
+    second_factors::use_factor,
 };
 use crate::{
-    domain::{Attempts, PasswordHash, SecondFactor, Session, Shown, User, superseded},
-    passwords::Verdict,
+    credentials::passwords::PasswordCheck,
+    domain::{
+        LoginFailures, PasswordHash, SecondFactor, Session, User, VerifiedFactor, sessions_to_evict,
+    },
 };
 
-/// Who may be about to log in.
+/// The account, if there is one, that somebody tries to log in to.
 pub struct Candidate {
     user: Option<User>,
     sessions: Vec<Session>,
     factor: Option<SecondFactor>,
-    attempts: Attempts,
+    failures: LoginFailures,
 }
 
-/// Somebody who may log in.
+/// A user whose password was right.
 #[derive(Debug)]
-pub struct Admitted {
-    /// Who.
+pub struct Authenticated {
     pub user: User,
     /// Whether the password should be hashed again.
-    pub outdated: bool,
-    /// The sessions that make room for the new one.
-    pub superseded: Vec<SessionId>,
-    /// What has to be shown as well.
+    pub needs_rehash: bool,
+    /// The sessions to remove for the new one.
+    pub evicted: Vec<SessionId>,
+    /// The second factor that has to be verified as well.
     pub factor: Option<SecondFactor>,
 }
 
 impl Candidate {
-    /// What to compare the password with.
+    /// The hash to compare the password with.
     pub fn password_hash(&self) -> Option<PasswordHash> {
         self.user.as_ref().map(|user| user.password_hash.clone())
     }
 
-    /// The user whose password it is, with the second factor that has to be
-    /// shown as well, if there is one; nobody when it is wrong, the account not
-    /// active, or the address locked.
-    pub fn admitted(self, verdict: Verdict, now: Timestamp) -> Option<Admitted> {
-        let Verdict::Right { outdated } = verdict else {
+    /// The user, unless the password was wrong, the account may not be used or the
+    /// address is locked.
+    pub fn authenticate(self, check: PasswordCheck, now: Timestamp) -> Option<Authenticated> {
+        let PasswordCheck::Match { needs_rehash } = check else {
             return None;
         };
         let user = self.user.filter(|user| user.may_sign_in(now))?;
-        let superseded = superseded(&self.sessions, &user, now);
-        (!self.attempts.is_locked(now)).then_some(Admitted {
+        let evicted = sessions_to_evict(&self.sessions, &user, now);
+        (!self.failures.is_locked(now)).then_some(Authenticated {
             user,
-            outdated,
-            superseded,
-            factor: self.factor.filter(SecondFactor::is_on),
+            needs_rehash,
+            evicted,
+            factor: self.factor.filter(SecondFactor::is_confirmed),
         })
     }
 }
 
-/// Everything that logging in writes.
+/// What a login writes.
 pub struct LogIn<'a> {
-    /// The user, as read.
+    /// The user as read.
     pub user: &'a User,
-    /// The user, back in an account that was closed.
-    pub returned: Option<Returned<'a>>,
-    /// The new session.
+    /// For an account that its owner closed.
+    pub reactivation: Option<Reactivation<'a>>,
     pub session: &'a Session,
-    /// The sessions that make room for it.
-    pub superseded: &'a [SessionId],
-    /// The second factor, as read, and what was shown of it.
-    pub factor: Option<(&'a SecondFactor, &'a Shown)>,
-    /// The password's new hash, when the old one is outdated.
+    /// The sessions to remove for the new one.
+    pub evicted: &'a [SessionId],
+    /// The second factor as read, and the code that was verified.
+    pub factor: Option<(&'a SecondFactor, &'a VerifiedFactor)>,
+    /// The new hash of the password, when the old one is outdated.
     pub rehashed: Option<PasswordHash>,
-    /// From where.
     pub ip: Option<IpAddr>,
 }
 
-/// A person who comes back to an account that was closed.
-pub struct Returned<'a> {
-    /// The account as it then is.
+/// The reopening of an account that its owner closed.
+pub struct Reactivation<'a> {
+    /// The user after it.
     pub user: &'a User,
-    /// What is said of it.
     pub events: &'a [Envelope],
 }
 
-/// Why a log-in was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreLogInError {
-    /// Meanwhile the address was locked.
-    #[error("the address was locked meanwhile")]
+    /// Since the read, too many failures were recorded.
+    #[error("the address was locked concurrently")]
     Locked,
-    /// Meanwhile the account's status, password, second factor or sessions
-    /// changed, or the person logged in elsewhere.
-    #[error("the account changed meanwhile")]
+    /// Since the read, the status, password, second factor or sessions changed, or
+    /// there was another login.
+    #[error("the account changed concurrently")]
     Changed,
-    /// The store failed.
     #[error("log in")]
     Store(#[from] StoreError),
 }
 
-/// What must be as it was read, for somebody who has shown a second factor.
-const SEEN: &str = "#status = :status AND password_hash = :seen_hash \
-                    AND session_epoch = :epoch AND sign_ins = :sign_ins \
-                    AND version = :seen_version";
-/// The same for somebody who needed none.
-const SEEN_WITHOUT_FACTOR: &str = "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
+/// What must not have changed since the read, if a second factor was verified.
+const UNCHANGED: &str = "#status = :status AND password_hash = :seen_hash \
+                         AND session_epoch = :epoch AND sign_ins = :sign_ins \
+                         AND version = :seen_version";
+/// The same if none was required.
+const UNCHANGED_WITHOUT_FACTOR: &str = "#status = :status AND password_hash = :seen_hash AND session_epoch = :epoch \
      AND sign_ins = :sign_ins AND version = :seen_version AND attribute_not_exists(mfa_enabled)";
 
 impl Store {
-    /// Who may log in with a (normalised) address. When there is nobody, as
-    /// much is read as when there is somebody.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// The candidate with a normalised address. The reads are the same when there
+    /// is no account, so that the time does not reveal it.
     pub async fn candidate(&self, email: &str) -> Result<Candidate, StoreError> {
-        let keys = vec![email_key(email), attempts_key(email)];
-        let (mut owner, mut attempts) = (None, Attempts::default());
-        for found in self.table.get_many(keys, true).await? {
-            match found {
-                Found::Email(found) => owner = Some(found.user_id),
-                Found::Attempts(found) => attempts = found,
-                Found::User(_) | Found::Session(_) | Found::Factor(_) => {}
+        let keys = vec![email_key(email), login_failures_key(email)];
+        let (mut owner, mut failures) = (None, LoginFailures::default());
+        for item in self.table.get_many(keys, true).await? {
+            match item {
+                AnyItem::Email(found) => owner = Some(found.user_id),
+                AnyItem::LoginFailures(found) => failures = found,
+                AnyItem::User(_) | AnyItem::Session(_) | AnyItem::Factor(_) => {}
             }
         }
         let nobody = UserId::from(Uuid::nil());
@@ -135,90 +128,89 @@ impl Store {
             user,
             sessions,
             factor,
-            attempts,
+            failures,
         })
     }
 
-    /// Logs somebody in: the session, the user's last log-in, no failures, and
-    /// no more sessions than a person may have.
+    /// Stores a login: the new session, the time of the login, and the used code of
+    /// the second factor; it clears the failures and removes evicted sessions.
     ///
-    /// The conditions repeat what was decided on what was read. So of many
-    /// guesses at once, a right one counts only if it is stored before
-    /// [`crate::domain::FAILURES_MAX`] wrong ones are: sending them together
-    /// gains nothing. And of two log-ins at once, the second is decided on what
-    /// the first has left (`sign_ins` counts them). What was shown of a second
-    /// factor is used up with it; one that was turned on meanwhile counts.
-    ///
-    /// # Errors
-    /// [`StoreLogInError`].
+    /// The conditions repeat the decision: of many parallel guesses, the right one
+    /// succeeds only if it is stored before [`crate::domain::FAILURES_MAX`] wrong
+    /// ones, so guessing in parallel gains nothing. Of two concurrent logins, the
+    /// second is decided again (`sign_ins` counts them). A second factor that was
+    /// enabled since the read is required.
     pub async fn log_in(&self, log_in: LogIn<'_>) -> Result<(), StoreLogInError> {
         let (user, session) = (log_in.user, log_in.session);
         let now = session.created_at;
-        let hash = log_in.rehashed.as_ref().unwrap_or(&user.password_hash);
-        let seen = match &log_in.returned {
-            None => Expression::update(
-                "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
-                 sign_ins = :next",
-            ),
-            Some(Returned { user: active, .. }) => Expression::update(
-                "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
-                 sign_ins = :next, #status = :active, version = :version, listed = :listed \
-                 REMOVE erase_at, closing",
-            )
-            .value(":active", active.status)
-            .value(":version", active.version)
-            .value(":listed", group(active.status, active.role)),
-        };
-        let seen = seen
-            .only_when(match log_in.factor {
-                None => SEEN_WITHOUT_FACTOR,
-                Some(_) => SEEN,
-            })
-            .name("#status", "status")
-            .value(":now", now)
-            .value(":ip", log_in.ip)
-            .value(":hash", hash)
-            .value(":status", user.status)
-            .value(":seen_hash", &user.password_hash)
-            .value(":epoch", session.epoch)
-            .value(":sign_ins", user.sign_ins)
-            .value(":next", user.sign_ins + 1)
-            .value(":seen_version", user.version);
         let mut transaction = self
             .table
             .transaction()
             .insert("session", &Self::session_row(session))
-            .update("user", user_key(user.id), seen)
+            .update("user", user_key(user.id), logged_in(&log_in))
             .delete(
-                "attempts",
-                attempts_key(user.email.as_str()),
+                "failures",
+                login_failures_key(user.email.as_str()),
                 not_locked(now),
             );
-        if let Some((factor, shown)) = log_in.factor {
-            transaction = transaction.update("factor", factor_key(user.id), used_up(factor, shown));
+        if let Some((factor, verified)) = log_in.factor {
+            let used = use_factor(factor, verified);
+            transaction = transaction.update("factor", factor_key(user.id), used);
         }
-        for ended in log_in.superseded {
-            let key = session_key(user.id, *ended);
-            transaction = transaction.delete("superseded", key, Expression::default());
+        for evicted in log_in.evicted {
+            let key = session_key(user.id, *evicted);
+            transaction = transaction.delete("evicted", key, Expression::default());
         }
-        if let Some(Returned {
-            user: active,
-            events,
-        }) = log_in.returned
-        {
-            transaction = counting_over(transaction, user, active, false);
-            transaction = self.announcing(transaction, active, events);
+        if let Some(reactivation) = &log_in.reactivation {
+            transaction = count_change(transaction, user, reactivation.user, false);
+            transaction = announce(transaction, reactivation.user, reactivation.events);
         }
         match transaction.commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            // The session's id is new: when it is there, this very transaction
-            // happened, and its reply was lost.
-            Err(CommitError::Refused(refused)) if refused.names("session") => Ok(()),
-            Err(CommitError::Refused(refused)) if refused.names("attempts") => {
+            // The new session exists already: the reply to this transaction was lost.
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("session") => Ok(()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("failures") => {
                 Err(StoreLogInError::Locked)
             }
-            Err(CommitError::Refused(_)) => Err(StoreLogInError::Changed),
+            Err(CommitError::ConditionFailed(_)) => Err(StoreLogInError::Changed),
         }
     }
+}
+
+/// The update of the user.
+fn logged_in(log_in: &LogIn<'_>) -> Expression {
+    let (user, session) = (log_in.user, log_in.session);
+    let expression = match &log_in.reactivation {
+        None => Expression::update(
+            "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
+             sign_ins = :next",
+        ),
+        Some(Reactivation { user: active, .. }) => Expression::update(
+            "SET last_login_at = :now, last_login_ip = :ip, password_hash = :hash, \
+             sign_ins = :next, #status = :active, version = :version, listed = :listed \
+             REMOVE erase_at, closing",
+        )
+        .value(":active", active.status)
+        .value(":version", active.version)
+        .value(":listed", group(active.status, active.role)),
+    };
+    expression
+        .only_when(match log_in.factor {
+            None => UNCHANGED_WITHOUT_FACTOR,
+            Some(_) => UNCHANGED,
+        })
+        .name("#status", "status")
+        .value(":now", session.created_at)
+        .value(":ip", log_in.ip)
+        .value(
+            ":hash",
+            log_in.rehashed.as_ref().unwrap_or(&user.password_hash),
+        )
+        .value(":status", user.status)
+        .value(":seen_hash", &user.password_hash)
+        .value(":epoch", session.epoch)
+        .value(":sign_ins", user.sign_ins)
+        .value(":next", user.sign_ins + 1)
+        .value(":seen_version", user.version)
 }

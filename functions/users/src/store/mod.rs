@@ -3,44 +3,46 @@
 //! | item | pk | sk |
 //! |---|---|---|
 //! | a user | `USER#<user id>` | `USER` |
-//! | a user's address book | `USER#<user id>` | `ADDRESSES` |
+//! | an address book | `USER#<user id>` | `ADDRESSES` |
 //! | an event about a user | `USER#<user id>` | `EVENT#<event id>` |
-//! | an address in use, so that none is used twice | `EMAIL#<address>` | `EMAIL` |
-//! | a session; gone when it was ended | `USER#<user id>` | `SESSION#<session id>` |
-//! | a second factor, on or only offered | `USER#<user id>` | `TOTP` |
-//! | what a mailed token proves | `VERIFICATION#<hash of the token>`, `RESET#<…>` | `VERIFICATION`, `RESET` |
-//! | the active admins, so that one is always left | `ADMINS` | `ADMINS` |
-//! | how many users there are, by status and role | `COUNTS#<shard>` | `COUNTS` |
-//! | requests under a key of a limit | `LIMIT#<limit>#<hash of the key>` | `LIMIT` |
-//! | nothing, where nobody is written to | `DECOY#<id>` | `DECOY` |
+//! | the owner of an e-mail address, which makes it unique | `EMAIL#<address>` | `EMAIL` |
+//! | a session, deleted when it ends | `USER#<user id>` | `SESSION#<session id>` |
+//! | a second factor, confirmed or pending | `USER#<user id>` | `TOTP` |
+//! | the token of an e-mail | `VERIFICATION#<hash of the token>`, `RESET#<…>` | `VERIFICATION`, `RESET` |
+//! | the active admins, of whom one has to remain | `ADMINS` | `ADMINS` |
+//! | the number of users by status and role | `COUNTS#<shard>` | `COUNTS` |
+//! | the requests counted by a rate limit | `LIMIT#<limit>#<hash of the key>` | `LIMIT` |
+//! | a write that only takes time, where there is no account | `DECOY#<id>` | `DECOY` |
 //! | failures to log in with an address | `ATTEMPTS#<hash of the address>` | `ATTEMPTS` |
 
 mod addresses;
-mod attempts;
 mod erasure;
 mod history;
 mod listing;
 mod log_in;
-mod proofs;
+mod login_failures;
+mod mail_tokens;
+mod outbox;
 mod rows;
 mod second_factors;
 mod sessions;
 mod users;
 
 pub use addresses::StoreAddressesError;
-pub use erasure::ForgetUserError;
+pub use erasure::EraseUserError;
 pub use listing::UserFilter;
-pub use log_in::{Admitted, Candidate, LogIn, Returned, StoreLogInError};
-pub use proofs::{ChangePasswordError, Purpose, UseProofError};
+pub use log_in::{Authenticated, Candidate, LogIn, Reactivation, StoreLogInError};
+pub use login_failures::PendingAttempt;
+pub use mail_tokens::{ChangePasswordError, UseTokenError};
 pub use second_factors::{Confirmation, EnrolFactorError, RemoveFactorError};
 pub use sessions::RefreshSessionError;
 pub use users::{NewUser, RegisterUserError, UpdateUserError};
 
-use dynamo::{Index, IndexKey, Quota, RateLimit, Shape, StoreError, Table};
+use dynamo::{Index, IndexKey, Quota, RateLimit, StoreError, Table, TableSchema};
 use kernel::Timestamp;
 
-/// The shape of the table.
-pub const SHAPE: Shape = Shape {
+/// The indexes of the table.
+pub const SCHEMA: TableSchema = TableSchema {
     indexes: &[
         Index {
             name: listing::BY_EMAIL,
@@ -57,55 +59,22 @@ pub const SHAPE: Shape = Shape {
     ],
 };
 
-/// Requests that one address of the network may send to the endpoints that
-/// anybody may call, in fifteen minutes, when nothing else is said.
-pub const REQUESTS_PER_IP: u32 = 100;
-
-/// The accounts and sessions.
+/// Accounts, sessions and what belongs to them.
 pub struct Store {
     table: Table,
-    requests_per_ip: u32,
 }
 
 impl Store {
-    /// The store in a table.
     pub fn new(table: Table) -> Self {
-        Self {
-            table,
-            requests_per_ip: REQUESTS_PER_IP,
-        }
+        Self { table }
     }
 
-    /// The same with another limit of requests from one address.
-    #[must_use]
-    pub fn with_requests_per_ip(self, requests_per_ip: u32) -> Self {
-        Self {
-            requests_per_ip,
-            ..self
-        }
-    }
-
-    /// Requests that one address of the network may send.
-    pub fn requests_per_ip(&self) -> u32 {
-        self.requests_per_ip
-    }
-
-    /// Counts a request under a key of a limit.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn take(
+    pub async fn count_request(
         &self,
         limit: &RateLimit,
         key: &str,
         now: Timestamp,
     ) -> Result<Quota, StoreError> {
-        self.table.take(limit, key, now).await
-    }
-}
-
-impl From<Table> for Store {
-    fn from(table: Table) -> Self {
-        Self::new(table)
+        self.table.count_request(limit, key, now).await
     }
 }

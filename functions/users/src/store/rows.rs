@@ -1,31 +1,27 @@
 //! The items of the table.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use contracts::Envelope;
 use dynamo::Key;
-use kernel::{SessionId, SignedDuration, Timestamp, UserId};
-use runtime::http::Role;
+use kernel::{EventId, Role, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Attempts, SecondFactor, Session, Status, User};
+use crate::domain::{LoginFailures, SecondFactor, Session, Status, User};
 
-/// The sort key of a user's own item.
 pub(super) const USER: &str = "USER";
-/// How the sort keys of a user's sessions begin. They stand right before the
-/// user's own item: one query reads both.
+/// The prefix of sessions. They sort right before the second factor and the user,
+/// so that one query reads all three.
 pub(super) const SESSIONS: &str = "SESSION#";
-/// How the sort keys of a user's events begin.
 pub(super) const EVENTS: &str = "EVENT#";
 
-/// An item with its key around what it is about.
+/// An item: its key and its content.
 #[derive(Serialize)]
 pub(super) struct Row<'a, T> {
     pk: String,
     sk: String,
     #[serde(flatten)]
     body: &'a T,
-    /// When DynamoDB may delete it, in seconds since the Unix epoch.
+    /// For DynamoDB's time to live, in seconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }
@@ -48,11 +44,10 @@ impl<'a, T> Row<'a, T> {
     }
 }
 
-/// The partition of the index of accounts that are to be erased; there are
-/// never many.
+/// The one partition of the index of closed accounts; there are never many.
 pub(super) const CLOSING: &str = "1";
 
-/// A user as an item: with the partitions of the indexes it is in.
+/// A user as an item, with its index keys.
 #[derive(Serialize)]
 pub(super) struct UserItem<'a> {
     #[serde(flatten)]
@@ -67,31 +62,30 @@ impl<'a> UserItem<'a> {
     pub(super) fn new(user: &'a User) -> Self {
         Self {
             user,
-            // Who is being erased is nobody to list.
+            // A tombstone is not listed.
             listed: (!user.erasing).then(|| group(user.status, user.role)),
             closing: user.erase_at.map(|_| CLOSING),
         }
     }
 }
 
-/// The name of those who have a status and a role.
+/// The users with a status and a role: a partition of the index, and a count.
 pub(super) fn group(status: Status, role: Role) -> String {
     format!("{}_{}", status.as_str(), role.as_str())
 }
 
-/// An item of whichever kind, when several are read at once; what it is shows
-/// in what it has.
+/// An item of any kind, for calls that read several; the kind follows from the
+/// attributes.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Found {
+pub(super) enum AnyItem {
     User(Box<User>),
     Session(Session),
-    Attempts(Attempts),
+    LoginFailures(LoginFailures),
     Factor(SecondFactor),
     Email(EmailOwner),
 }
 
-/// Whose an address is.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct EmailOwner {
     #[serde(rename = "owner_id")]
@@ -106,13 +100,11 @@ pub(super) fn user_partition(id: UserId) -> String {
     format!("USER#{id}")
 }
 
-/// Beside the user, so that all of a person's sessions are one query.
 pub(super) fn session_key(user_id: UserId, id: SessionId) -> Key {
     Key::new(user_partition(user_id), format!("{SESSIONS}{id}"))
 }
 
-/// Between the sessions and the user's own item, so that the query of both
-/// reads it too.
+/// Sorts between the sessions and the user: see [`SESSIONS`].
 pub(super) fn factor_key(user_id: UserId) -> Key {
     Key::new(user_partition(user_id), "TOTP")
 }
@@ -125,8 +117,8 @@ pub(super) fn email_key(email: &str) -> Key {
     Key::new(format!("EMAIL#{email}"), "EMAIL")
 }
 
-/// Hashed, so that what people mistype here is not kept.
-pub(super) fn attempts_key(email: &str) -> Key {
+/// Hashed, because people mistype passwords as addresses.
+pub(super) fn login_failures_key(email: &str) -> Key {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(email));
     Key::new(format!("ATTEMPTS#{hash}"), "ATTEMPTS")
 }
@@ -136,6 +128,6 @@ pub(super) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 /// Event ids sort by time, and so do a user's events.
-pub(super) fn event_sort_key(event: &Envelope) -> String {
-    format!("{EVENTS}{}", event.id)
+pub(super) fn event_key(user_id: UserId, id: EventId) -> Key {
+    Key::new(user_partition(user_id), format!("{EVENTS}{id}"))
 }

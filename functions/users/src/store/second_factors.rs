@@ -1,4 +1,4 @@
-//! Second factors: offered, confirmed, used and taken away.
+//! Enrolling, confirming, using and removing second factors.
 
 use contracts::Envelope;
 use dynamo::{CommitError, Expression, StoreError};
@@ -6,94 +6,78 @@ use kernel::{SessionId, Timestamp, UserId};
 
 use super::{
     Store,
-    attempts::not_locked,
-    rows::{Row, attempts_key, factor_key, session_key, user_key},
+    login_failures::not_locked,
+    outbox::announce,
+    rows::{Row, factor_key, login_failures_key, session_key, user_key},
 };
-use crate::domain::{SecondFactor, Shown, User};
+use crate::domain::{SecondFactor, User, VerifiedFactor};
 
-/// Why a second factor could not be offered or confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolFactorError {
-    /// The account has one.
     #[error("the account has a second factor")]
-    AlreadyOn,
-    /// Meanwhile another one was offered, or the account changed.
-    #[error("another factor was offered meanwhile")]
+    AlreadyEnabled,
+    /// Since the read, another enrolment was begun or the account changed.
+    #[error("another enrolment was begun concurrently")]
     Changed,
-    /// The session through which it was asked for is over.
     #[error("the session has ended")]
     SessionEnded,
-    /// The store failed.
     #[error("enrol a second factor")]
     Store(#[from] StoreError),
 }
 
-/// Why a second factor could not be taken away.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveFactorError {
-    /// Meanwhile the address was locked.
-    #[error("the address was locked meanwhile")]
+    /// Since the read, too many failures were recorded.
+    #[error("the address was locked concurrently")]
     Locked,
-    /// Meanwhile what was shown was used, or the account changed.
-    #[error("the factor changed meanwhile")]
+    /// Since the read, the code was used or the account changed.
+    #[error("the second factor changed concurrently")]
     Changed,
-    /// The store failed.
     #[error("remove a second factor")]
     Store(#[from] StoreError),
 }
 
-/// Everything that turning a second factor on writes.
+/// What enabling a second factor writes.
 pub struct Confirmation<'a> {
-    /// Whose factor, as read.
+    /// The user as read.
     pub user: &'a User,
-    /// The factor, as read.
+    /// The factor as read.
     pub factor: &'a SecondFactor,
-    /// The step of the code that was shown.
-    pub step: u64,
+    /// The time step of the code that was verified.
+    pub time_step: u64,
     /// SHA-256 of each recovery code.
     pub recovery_hashes: Vec<String>,
-    /// The session in which the code was shown.
+    /// The session of the request.
     pub session_id: SessionId,
-    /// When.
     pub now: Timestamp,
     /// [`contracts::events::UserMfaEnabled`].
     pub enabled: &'a Envelope,
 }
 
 impl Store {
-    /// A person's second factor, on or only offered.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// A user's second factor, confirmed or pending.
     pub async fn second_factor(&self, id: UserId) -> Result<Option<SecondFactor>, StoreError> {
         self.table.get(factor_key(id)).await
     }
 
-    /// Keeps a factor that is offered, in place of one that was offered before.
-    /// One that is on stays.
-    ///
-    /// # Errors
-    /// [`EnrolFactorError`].
-    pub async fn offer_factor(
+    /// Stores a pending factor in place of an earlier pending one.
+    pub async fn enroll_factor(
         &self,
         user_id: UserId,
-        offered: &SecondFactor,
+        pending: &SecondFactor,
     ) -> Result<(), EnrolFactorError> {
-        let row = Row::expiring(factor_key(user_id), offered, offered.offered_until());
-        let none_on = Expression::when("attribute_not_exists(confirmed_at)");
-        match self.table.put(&row, none_on).await {
+        let row = Row::expiring(factor_key(user_id), pending, pending.confirm_before());
+        let none_confirmed = Expression::when("attribute_not_exists(confirmed_at)");
+        match self.table.put(&row, none_confirmed).await {
             Ok(()) => Ok(()),
-            Err(CommitError::Refused(_)) => Err(EnrolFactorError::AlreadyOn),
+            Err(CommitError::ConditionFailed(_)) => Err(EnrolFactorError::AlreadyEnabled),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// Turns a factor on: from then on logging in takes it. The session counts
-    /// as made with it. Of two at once, one wins, and its recovery codes are
-    /// the ones that are good.
-    ///
-    /// # Errors
-    /// [`EnrolFactorError`].
+    /// Enables a pending factor: from then on logging in requires it, and the
+    /// session of the request counts as begun with it. Of two concurrent
+    /// confirmations, one succeeds, and only its recovery codes are valid.
     pub async fn confirm_factor(&self, new: Confirmation<'_>) -> Result<(), EnrolFactorError> {
         let user = new.user;
         let factor = Expression::update(
@@ -102,15 +86,15 @@ impl Store {
         )
         .only_when("attribute_not_exists(confirmed_at) AND sealed_secret = :seen")
         .value(":now", new.now)
-        .value(":step", new.step)
+        .value(":step", new.time_step)
         .string_set(":hashes", new.recovery_hashes)
         .value(":seen", &new.factor.sealed_secret);
-        let account = Expression::update("SET mfa_enabled = :on")
+        let account = Expression::update("SET mfa_enabled = :yes")
             .only_when("attribute_exists(pk) AND attribute_not_exists(mfa_enabled)")
-            .value(":on", true);
-        let session = Expression::update("SET mfa = :on")
+            .value(":yes", true);
+        let session = Expression::update("SET mfa = :yes")
             .only_when("epoch = :epoch")
-            .value(":on", true)
+            .value(":yes", true)
             .value(":epoch", user.session_epoch);
         let transaction = self
             .table
@@ -118,40 +102,35 @@ impl Store {
             .update("factor", factor_key(user.id), factor)
             .update("user", user_key(user.id), account)
             .update("session", session_key(user.id, new.session_id), session);
-        let events = std::slice::from_ref(new.enabled);
-        match self.announcing(transaction, user, events).commit().await {
+        let transaction = announce(transaction, user, std::slice::from_ref(new.enabled));
+        match transaction.commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            // The event has an id of its own: when it is there, this very
-            // transaction happened, and its reply was lost. So the codes that
-            // are shown are those that are kept.
-            Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(refused)) if refused.names("factor") => {
-                let found: Option<SecondFactor> = refused.item("factor")?;
-                Err(match found.is_some_and(|found| found.is_on()) {
-                    true => EnrolFactorError::AlreadyOn,
+            // The event exists already: the reply to this transaction was lost, and
+            // the recovery codes that the client gets are the stored ones.
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("event") => Ok(()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("factor") => {
+                let found: Option<SecondFactor> = failed.item("factor")?;
+                Err(match found.is_some_and(|found| found.is_confirmed()) {
+                    true => EnrolFactorError::AlreadyEnabled,
                     false => EnrolFactorError::Changed,
                 })
             }
-            Err(CommitError::Refused(refused)) if refused.names("session") => {
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("session") => {
                 Err(EnrolFactorError::SessionEnded)
             }
-            Err(CommitError::Refused(_)) => Err(EnrolFactorError::Changed),
+            Err(CommitError::ConditionFailed(_)) => Err(EnrolFactorError::Changed),
         }
     }
 
-    /// Takes a factor away from whoever has shown it, unless it was used
-    /// meanwhile, or so many wrong ones were shown that the address is locked.
-    /// Other sessions end: none that was made with this factor is to count as
-    /// made with the next one.
-    ///
-    /// # Errors
-    /// [`RemoveFactorError`].
+    /// Disables a factor after a code of it was verified, unless the code was used
+    /// or the address was locked since. Other sessions end: none that was begun
+    /// with this factor may count as begun with the next one.
     pub async fn remove_factor(
         &self,
         user: &User,
         session_id: SessionId,
-        (factor, shown): (&SecondFactor, &Shown),
+        (factor, verified): (&SecondFactor, &VerifiedFactor),
         disabled: &Envelope,
         now: Timestamp,
     ) -> Result<(), RemoveFactorError> {
@@ -160,23 +139,20 @@ impl Store {
             .only_when("epoch = :old")
             .value(":new", without.session_epoch)
             .value(":old", user.session_epoch);
-        let address = attempts_key(user.email.as_str());
+        let failures = login_failures_key(user.email.as_str());
         let transaction = self
             .table
             .transaction()
-            .delete("factor", factor_key(user.id), still_good(factor, shown))
+            .delete("factor", factor_key(user.id), unused(factor, verified))
             .update("user", user_key(user.id), without_factor(&without))
             .update("session", session_key(user.id, session_id), session)
-            .check("attempts", address, not_locked(now));
-        let events = std::slice::from_ref(disabled);
-        removed(self.announcing(transaction, user, events).commit().await)
+            .check("failures", failures, not_locked(now));
+        let transaction = announce(transaction, user, std::slice::from_ref(disabled));
+        removed(transaction.commit().await)
     }
 
-    /// Takes a person's factor away without it having been shown, and ends all
-    /// of their sessions, unless the account was changed since it was read.
-    ///
-    /// # Errors
-    /// [`RemoveFactorError`].
+    /// Removes a factor without a code of it, and ends all sessions, unless the user
+    /// was changed since it was read.
     pub async fn reset_factor(
         &self,
         reset: &User,
@@ -187,49 +163,52 @@ impl Store {
             .transaction()
             .update("user", user_key(reset.id), without_factor(reset))
             .delete("factor", factor_key(reset.id), Expression::default());
-        let events = std::slice::from_ref(disabled);
-        removed(self.announcing(transaction, reset, events).commit().await)
+        let transaction = announce(transaction, reset, std::slice::from_ref(disabled));
+        removed(transaction.commit().await)
     }
 }
 
-/// The account without its factor, unless it was changed since it was read.
+/// The user without a factor, unless it was changed since it was read.
 fn without_factor(without: &User) -> Expression {
     Expression::update("SET session_epoch = :epoch, version = :version REMOVE mfa_enabled")
-        .only_when("version = :seen AND mfa_enabled = :on")
+        .only_when("version = :seen AND mfa_enabled = :yes")
         .value(":epoch", without.session_epoch)
         .value(":version", without.version)
         .value(":seen", without.version.saturating_sub(1))
-        .value(":on", true)
+        .value(":yes", true)
 }
 
-/// What logging in does to the factor that was shown: it is good no more.
-pub(super) fn used_up(factor: &SecondFactor, shown: &Shown) -> Expression {
-    match shown {
-        Shown::Code { step, resealed } => {
-            Expression::update("SET last_step = :step, sealed_secret = :resealed")
-                .only_when(CODE_IS_GOOD)
-                .value(":resealed", resealed)
-                .value(":step", step)
-        }
-        Shown::RecoveryCode { hash } => Expression::update("DELETE recovery_hashes :used")
-            .only_when(RECOVERY_CODE_IS_GOOD)
+const CODE_IS_UNUSED: &str =
+    "attribute_exists(confirmed_at) AND sealed_secret = :seen AND last_step < :step";
+const RECOVERY_CODE_IS_UNUSED: &str = "attribute_exists(confirmed_at) AND sealed_secret = :seen \
+                                       AND contains(recovery_hashes, :hash)";
+
+/// Uses up a code, unless it was used since the factor was read.
+pub(super) fn use_factor(factor: &SecondFactor, verified: &VerifiedFactor) -> Expression {
+    match verified {
+        VerifiedFactor::Totp {
+            time_step,
+            resealed,
+        } => Expression::update("SET last_step = :step, sealed_secret = :resealed")
+            .only_when(CODE_IS_UNUSED)
+            .value(":resealed", resealed)
+            .value(":step", time_step),
+        VerifiedFactor::RecoveryCode { hash } => Expression::update("DELETE recovery_hashes :used")
+            .only_when(RECOVERY_CODE_IS_UNUSED)
             .string_set(":used", vec![hash.clone()])
             .value(":hash", hash),
     }
     .value(":seen", &factor.sealed_secret)
 }
 
-const CODE_IS_GOOD: &str =
-    "attribute_exists(confirmed_at) AND sealed_secret = :seen AND last_step < :step";
-const RECOVERY_CODE_IS_GOOD: &str = "attribute_exists(confirmed_at) AND sealed_secret = :seen \
-                                     AND contains(recovery_hashes, :hash)";
-
-/// The condition that what was shown was not used meanwhile.
-fn still_good(factor: &SecondFactor, shown: &Shown) -> Expression {
-    match shown {
-        Shown::Code { step, .. } => Expression::when(CODE_IS_GOOD).value(":step", step),
-        Shown::RecoveryCode { hash } => {
-            Expression::when(RECOVERY_CODE_IS_GOOD).value(":hash", hash)
+/// The condition that a code was not used since the factor was read.
+fn unused(factor: &SecondFactor, verified: &VerifiedFactor) -> Expression {
+    match verified {
+        VerifiedFactor::Totp { time_step, .. } => {
+            Expression::when(CODE_IS_UNUSED).value(":step", time_step)
+        }
+        VerifiedFactor::RecoveryCode { hash } => {
+            Expression::when(RECOVERY_CODE_IS_UNUSED).value(":hash", hash)
         }
     }
     .value(":seen", &factor.sealed_secret)
@@ -239,11 +218,11 @@ fn removed(outcome: Result<(), CommitError>) -> Result<(), RemoveFactorError> {
     match outcome {
         Ok(()) => Ok(()),
         Err(CommitError::Store(error)) => Err(error.into()),
-        // This very transaction happened, and its reply was lost.
-        Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-        Err(CommitError::Refused(refused)) if refused.names("attempts") => {
+        // The event exists already: the reply to this transaction was lost.
+        Err(CommitError::ConditionFailed(failed)) if failed.includes("event") => Ok(()),
+        Err(CommitError::ConditionFailed(failed)) if failed.includes("failures") => {
             Err(RemoveFactorError::Locked)
         }
-        Err(CommitError::Refused(_)) => Err(RemoveFactorError::Changed),
+        Err(CommitError::ConditionFailed(_)) => Err(RemoveFactorError::Changed),
     }
 }

@@ -1,32 +1,25 @@
-//! Reading, refreshing and ending sessions. A session that was ended is gone.
+//! Reading, refreshing and ending sessions. A session that has ended is deleted.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use dynamo::{CommitError, Expression, StoreError};
+use dynamo::{CommitError, Expression, Query, StoreError};
 use kernel::{SessionId, UserId};
 use serde::de::IgnoredAny;
 
 use super::{
     Store,
-    rows::{Found, Row, SESSIONS, USER, session_key, user_key, user_partition},
+    rows::{AnyItem, Row, SESSIONS, USER, session_key, user_key, user_partition},
 };
 use crate::domain::{SecondFactor, Session, User};
 
-/// Why a session could not be refreshed.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshSessionError {
-    /// The token was used before, or the session ended.
-    #[error("the refresh token is not the one that is good now")]
+    /// The token was used before, or the session has ended.
+    #[error("the refresh token is not the current one")]
     Superseded,
-    /// The store failed.
     #[error("refresh session")]
     Store(#[from] StoreError),
 }
 
 impl Store {
-    /// A session.
-    ///
-    /// # Errors
-    /// When the store fails.
     pub async fn session(
         &self,
         user_id: UserId,
@@ -35,10 +28,7 @@ impl Store {
         self.table.get(session_key(user_id, id)).await
     }
 
-    /// A session and a user, as they are now, in one call.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// A session and a user in one consistent call.
     pub async fn session_and_user(
         &self,
         session_id: SessionId,
@@ -46,21 +36,18 @@ impl Store {
     ) -> Result<(Option<Session>, Option<User>), StoreError> {
         let keys = vec![session_key(user_id, session_id), user_key(user_id)];
         let (mut session, mut user) = (None, None);
-        for found in self.table.get_many(keys, true).await? {
-            match found {
-                Found::Session(found) => session = Some(found),
-                Found::User(found) => user = Some(*found),
-                Found::Email(_) | Found::Attempts(_) | Found::Factor(_) => {}
+        for item in self.table.get_many(keys, true).await? {
+            match item {
+                AnyItem::Session(found) => session = Some(found),
+                AnyItem::User(found) => user = Some(*found),
+                AnyItem::Email(_) | AnyItem::LoginFailures(_) | AnyItem::Factor(_) => {}
             }
         }
         Ok((session, user))
     }
 
-    /// A user with all of their sessions, those that are over included, as
-    /// they are now, in one query.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// A user with all sessions, including those that have ended, in one
+    /// consistent query.
     pub async fn account(
         &self,
         user_id: UserId,
@@ -69,52 +56,30 @@ impl Store {
         Ok((user, sessions))
     }
 
-    /// The same with the second factor, which stands between them.
+    /// The same with the second factor, which the same query reads.
     pub(super) async fn account_with_factor(
         &self,
         user_id: UserId,
     ) -> Result<(Option<User>, Vec<Session>, Option<SecondFactor>), StoreError> {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let (mut user, mut factor) = (None, None);
-        let (mut sessions, mut start) = (Vec::new(), None);
-        loop {
-            let page = self
-                .table
-                .client()
-                .query()
-                .table_name(self.table.name())
-                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
-                .expression_attribute_values(":pk", text(&user_partition(user_id)))
-                .expression_attribute_values(":first", text(SESSIONS))
-                .expression_attribute_values(":last", text(USER))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::Call {
-                    operation: "Query",
-                    source: error.into(),
-                })?;
-            for found in serde_dynamo::from_items(page.items.unwrap_or_default())? {
-                match found {
-                    Found::Session(found) => sessions.push(found),
-                    Found::User(found) => user = Some(*found),
-                    Found::Factor(found) => factor = Some(found),
-                    Found::Email(_) | Found::Attempts(_) => {}
-                }
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok((user, sessions, factor));
+        let query = Query::table("pk = :pk AND sk BETWEEN :first AND :last")
+            .value(":pk", user_partition(user_id))
+            .value(":first", SESSIONS)
+            .value(":last", USER)
+            .consistent();
+        let (mut user, mut sessions, mut factor) = (None, Vec::new(), None);
+        for item in self.table.read_all(query, usize::MAX).await? {
+            match item {
+                AnyItem::Session(found) => sessions.push(found),
+                AnyItem::User(found) => user = Some(*found),
+                AnyItem::Factor(found) => factor = Some(found),
+                AnyItem::Email(_) | AnyItem::LoginFailures(_) => {}
             }
         }
+        Ok((user, sessions, factor))
     }
 
-    /// Gives a session its next refresh token, if `seen` is as it still is. Of
-    /// two at the same time, one wins.
-    ///
-    /// # Errors
-    /// [`RefreshSessionError`].
+    /// Rotates the refresh token of a session, unless it was rotated since it was
+    /// read. Of two concurrent rotations, one succeeds.
     pub async fn refresh_session(
         &self,
         seen: &Session,
@@ -135,27 +100,21 @@ impl Store {
         {
             Ok(_) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Refused(refused)) => match refused.item::<Session>("item")? {
-                // The reply to this very update was lost, and the SDK repeated it.
+            Err(CommitError::ConditionFailed(failed)) => match failed.item::<Session>("item")? {
+                // The reply to this update was lost, and the SDK repeated it.
                 Some(found) if found.refresh_hash == next.refresh_hash => Ok(()),
                 _ => Err(RefreshSessionError::Superseded),
             },
         }
     }
 
-    /// Ends a session, whatever it is like. That it is over already is as good.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Ends a session; one that has ended is no error.
     pub async fn end_session(&self, user_id: UserId, id: SessionId) -> Result<(), StoreError> {
         self.end_session_when(user_id, id, Expression::default())
             .await
     }
 
-    /// Ends the session whose current refresh token has this hash.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// Ends a session if its current refresh token has this hash.
     pub async fn end_session_of_token(
         &self,
         user_id: UserId,
@@ -173,7 +132,7 @@ impl Store {
         condition: Expression,
     ) -> Result<(), StoreError> {
         match self.table.delete(session_key(user_id, id), condition).await {
-            Ok(()) | Err(CommitError::Refused(_)) => Ok(()),
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

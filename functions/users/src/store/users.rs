@@ -1,65 +1,50 @@
-//! Making, reading and changing accounts.
+//! Creating, reading and changing accounts.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Keep, StoreError, Transaction};
+use dynamo::{CommitError, Expression, StoreError};
 use kernel::UserId;
 
 use super::{
-    Purpose, Store,
-    listing::{counting_in, counting_over},
-    proofs::proof_row,
-    rows::{
-        CLOSING, EmailOwner, Row, UserItem, email_key, event_sort_key, group, user_key,
-        user_partition,
-    },
+    Store,
+    listing::{count_change, count_new_user},
+    mail_tokens::mail_token_row,
+    outbox::announce,
+    rows::{CLOSING, EmailOwner, Row, UserItem, email_key, group, user_key},
 };
-use crate::domain::{Proof, Session, User};
+use crate::domain::{MailTokenRecord, Session, TokenPurpose, User};
 
-/// Everything that registering writes.
+/// What a registration writes.
 pub struct NewUser<'a> {
-    /// The account.
     pub user: &'a User,
-    /// The session in which the person is at once.
     pub session: &'a Session,
-    /// SHA-256 of the token that verifies the address.
+    /// The hash of the token that verifies the address.
     pub verification_hash: &'a str,
-    /// What that token proves.
-    pub verification: &'a Proof,
+    pub verification: &'a MailTokenRecord,
     /// [`contracts::events::UserRegistered`].
     pub registered: &'a Envelope,
 }
 
-/// Why an account could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterUserError {
-    /// Somebody has an account with the address.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// The store failed.
     #[error("register user")]
     Store(#[from] StoreError),
 }
 
-/// Why an account could not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateUserError {
-    /// Somebody else changed it first.
-    #[error("the user was changed meanwhile")]
+    #[error("the user was changed concurrently")]
     Conflict,
-    /// Nobody would be left to run the shop.
     #[error("this is the last active admin")]
     LastAdmin,
-    /// The store failed.
     #[error("update user")]
     Store(#[from] StoreError),
 }
 
 impl Store {
-    /// Makes an account, or nothing: the account, its address, its first
-    /// session, what verifies the address, and the event.
-    ///
-    /// # Errors
-    /// [`RegisterUserError`].
+    /// Writes the account, its address, its first session, the token that
+    /// verifies the address, and the event, all in one transaction.
     pub async fn register(&self, new: &NewUser<'_>) -> Result<(), RegisterUserError> {
         let user = new.user;
         let owner = EmailOwner { user_id: user.id };
@@ -71,98 +56,81 @@ impl Store {
             .insert("session", &Self::session_row(new.session))
             .insert(
                 "verification",
-                &proof_row(
-                    Purpose::Verification,
+                &mail_token_row(
+                    TokenPurpose::Verification,
                     new.verification_hash,
                     new.verification,
                 ),
-            )
-            .announce(
-                &user_partition(user.id),
-                &event_sort_key(new.registered),
-                new.registered,
-                Keep::Forever,
             );
-        let outcome = counting_in(transaction, user).commit().await;
-        match outcome {
+        let transaction = count_new_user(transaction, user);
+        let transaction = announce(transaction, user, std::slice::from_ref(new.registered));
+        match transaction.commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Refused(refused)) => match refused.item::<EmailOwner>("email")? {
-                // The reply to this very transaction was lost.
-                Some(owner) if owner.user_id == user.id => Ok(()),
-                _ => Err(RegisterUserError::EmailTaken),
-            },
+            Err(CommitError::ConditionFailed(failed)) => {
+                match failed.item::<EmailOwner>("email")? {
+                    // The reply to this transaction was lost.
+                    Some(owner) if owner.user_id == user.id => Ok(()),
+                    _ => Err(RegisterUserError::EmailTaken),
+                }
+            }
         }
     }
 
-    /// A user by id; nobody, when the user is being erased.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// A user; `None` while the user is being erased.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let user = self.user_or_rest(id).await?;
+        let user = self.user_or_tombstone(id).await?;
         Ok(user.filter(|user| !user.erasing))
     }
 
-    /// Stores what [`User::changed`] made of a user, with its event, unless
-    /// somebody else changed the user since it was read.
-    ///
-    /// # Errors
-    /// [`UpdateUserError`].
+    /// Stores a user that was changed, with the event, unless the user was changed
+    /// since it was read.
     pub async fn update_user(
         &self,
         changed: &User,
         updated: &Envelope,
     ) -> Result<(), UpdateUserError> {
-        self.change_standing(changed, changed, std::slice::from_ref(updated), false)
+        self.change_role_or_status(changed, changed, std::slice::from_ref(updated), false)
             .await
     }
 
-    /// The same for a change of role or status: it is counted, and with
-    /// `keep_one` the last active admin stays.
-    ///
-    /// # Errors
-    /// [`UpdateUserError`].
-    pub async fn change_standing(
+    /// The same for a change of role or status, which updates the counts; with
+    /// `keep_last_admin` it fails for the last active admin.
+    pub async fn change_role_or_status(
         &self,
         seen: &User,
         changed: &User,
         events: &[Envelope],
-        keep_one: bool,
+        keep_last_admin: bool,
     ) -> Result<(), UpdateUserError> {
         let transaction = self.table.transaction().update(
             "user",
             user_key(changed.id),
             Self::changed_user(changed),
         );
-        let transaction = counting_over(transaction, seen, changed, keep_one);
-        let outcome = self.announcing(transaction, changed, events).commit().await;
-        match outcome {
+        let transaction = count_change(transaction, seen, changed, keep_last_admin);
+        match announce(transaction, changed, events).commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
-            // The event has an id of its own: when it is there, this very
-            // transaction happened, and its reply was lost.
-            Err(CommitError::Refused(refused)) if refused.names("event") => Ok(()),
-            Err(CommitError::Refused(refused)) if refused.names("user") => {
+            // The event exists already: the reply to this transaction was lost.
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("event") => Ok(()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("user") => {
                 Err(UpdateUserError::Conflict)
             }
-            Err(CommitError::Refused(_)) => Err(UpdateUserError::LastAdmin),
+            Err(CommitError::ConditionFailed(_)) => Err(UpdateUserError::LastAdmin),
         }
     }
 
-    /// The account with a (normalised) address. When there is none, as much is
-    /// read as when there is one.
-    ///
-    /// # Errors
-    /// When the store fails.
+    /// The account with a normalised address. The reads are the same when there is
+    /// none, so that the time does not reveal it.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let owner: Option<EmailOwner> = self.table.get(email_key(email)).await?;
-        let id = owner.map_or_else(UserId::generate, |owner| owner.user_id);
+        let id = owner.map_or_else(|| self.table.random().uuid().into(), |owner| owner.user_id);
         self.user(id).await
     }
 
-    /// Everything of an account that a change may change, but its password,
-    /// unless somebody else changed it since it was read.
+    /// Updates all attributes that can change except the password, unless the user
+    /// was changed since it was read.
     pub(super) fn changed_user(changed: &User) -> Expression {
         let expression = match changed.erase_at {
             None => Expression::update(
@@ -190,28 +158,11 @@ impl Store {
             .value(":phone", &changed.phone)
             .value(":profile", &changed.profile)
             .value(":listed", group(changed.status, changed.role))
-            .value(":shut", changed.shut)
+            .value(":shut", changed.disabled_by_admin)
             .value(":role", changed.role)
             .value(":status", changed.status)
             .value(":epoch", changed.session_epoch)
             .value(":version", changed.version)
             .value(":seen", changed.version.saturating_sub(1))
-    }
-
-    /// Announces what happened to a user, in the transaction in which it does.
-    pub(super) fn announcing(
-        &self,
-        transaction: Transaction,
-        user: &User,
-        events: &[Envelope],
-    ) -> Transaction {
-        events.iter().fold(transaction, |transaction, event| {
-            transaction.announce(
-                &user_partition(user.id),
-                &event_sort_key(event),
-                event,
-                Keep::Forever,
-            )
-        })
     }
 }

@@ -1,50 +1,43 @@
-//! Seeing, listing and closing accounts, and that somebody is left to do it.
+//! Accounts as admins list, read and deactivate them.
 
 use futures_util::future::join_all;
 use kernel::UserId;
-use runtime::http::Role;
 use serde_json::{Value, json};
 use testkit::{Reply, status::*};
 
-use crate::shop::{PASSWORD, Person, Shop};
+use crate::fixture::{PASSWORD, Person, TestUsers};
 
-async fn list(shop: &Shop, query: &str) -> Reply {
+async fn list(users: &TestUsers, query: &str) -> Reply {
     let path = format!("/api/users{query}");
-    shop.list_users.as_internal().get(&path, OK).await
+    users.internal_client().get(&path, OK).await
 }
 
 fn emails(reply: &Reply) -> Vec<&str> {
-    let users = reply.body["data"].as_array().unwrap();
-    users
-        .iter()
+    let data = reply.body["data"].as_array().unwrap();
+    data.iter()
         .map(|user| user["email"].as_str().unwrap())
         .collect()
 }
 
-async fn promote(shop: &Shop, name: &str) -> Person {
-    let person = shop.register(&format!("{name}@example.com")).await;
-    shop.update(person.id, &json!({"role": "admin"}), OK).await;
-    person
-}
-
-async fn close(shop: &Shop, by: &Person, whom: &Person, expected: StatusCode) -> Reply {
-    let client = shop
-        .delete_user
-        .as_session(by.id, by.session_id(), Role::Admin);
-    client
-        .delete(&format!("/api/users/{}", whom.id), expected)
-        .await
+async fn deactivate(
+    users: &TestUsers,
+    admin: &Person,
+    person: &Person,
+    expected: StatusCode,
+) -> Reply {
+    let path = format!("/api/users/{}", person.id);
+    users.admin_client(admin).delete(&path, expected).await
 }
 
 #[tokio::test]
-async fn users_are_listed_by_address_with_filters_pages_and_totals() {
-    let shop = Shop::open().await;
+async fn users_are_listed_by_email_with_filters_pages_and_totals() {
+    let users = TestUsers::new().await;
     for name in ["eve", "adam", "bob", "ada", "carol"] {
-        shop.register(&format!("{name}@example.com")).await;
+        users.register(&format!("{name}@example.com")).await;
     }
-    let bob = emails(&list(&shop, "?email=bob").await)[0].to_owned();
+    let bob = emails(&list(&users, "?email=bob").await)[0].to_owned();
     assert_eq!(bob, "bob@example.com");
-    let all = list(&shop, "").await;
+    let all = list(&users, "").await;
     let sorted = ["ada", "adam", "bob", "carol", "eve"].map(|name| format!("{name}@example.com"));
     assert_eq!(emails(&all), sorted);
     assert_eq!(all.body["meta"]["pagination"]["total"], 5);
@@ -55,8 +48,9 @@ async fn users_are_listed_by_address_with_filters_pages_and_totals() {
             .parse()
             .unwrap()
     };
-    shop.update(id(0), &json!({"role": "moderator"}), OK).await;
-    shop.update(id(2), &json!({"status": "suspended"}), OK)
+    users.update(id(0), &json!({"role": "moderator"}), OK).await;
+    users
+        .update(id(2), &json!({"status": "suspended"}), OK)
         .await;
     for (query, found, total) in [
         ("?role=moderator", vec!["ada"], json!(1)),
@@ -71,7 +65,7 @@ async fn users_are_listed_by_address_with_filters_pages_and_totals() {
         ("?email=ad&role=user", vec!["adam"], Value::Null),
         ("?email=zoe", vec![], Value::Null),
     ] {
-        let reply = list(&shop, query).await;
+        let reply = list(&users, query).await;
         let found: Vec<String> = found
             .iter()
             .map(|name| format!("{name}@example.com"))
@@ -80,10 +74,10 @@ async fn users_are_listed_by_address_with_filters_pages_and_totals() {
         assert_eq!(reply.body["meta"]["pagination"]["total"], total, "{query}");
     }
     for filter in ["", "&email=a", "&status=active"] {
-        let whole = list(&shop, &format!("?limit=100{filter}")).await;
+        let whole = list(&users, &format!("?limit=100{filter}")).await;
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = list(&shop, &format!("?limit=1{filter}{cursor}")).await;
+            let page = list(&users, &format!("?limit=1{filter}{cursor}")).await;
             seen.extend(emails(&page).into_iter().map(str::to_owned));
             let Some(next) = page.body["meta"]["pagination"]["nextCursor"].as_str() else {
                 break;
@@ -94,23 +88,22 @@ async fn users_are_listed_by_address_with_filters_pages_and_totals() {
         assert!(seen.len() > 1, "{filter}");
     }
     let path = "/api/users?status=gone&role=root&limit=0&cursor=x&page=2";
-    let reply = shop
-        .list_users
-        .as_internal()
+    let reply = users
+        .internal_client()
         .get(path, UNPROCESSABLE_ENTITY)
         .await;
-    let mut fields = reply.refused_fields();
+    let mut fields = reply.invalid_fields();
     fields.sort_unstable();
     assert_eq!(fields, ["limit", "page", "role", "status"]);
 }
 
 #[tokio::test]
-async fn an_account_shows_who_and_when_but_no_hash() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    shop.log_in("ada@example.com", PASSWORD, OK).await;
+async fn an_account_is_shown_without_its_password_hash_and_only_to_admins() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.log_in("ada@example.com", PASSWORD, OK).await;
     let path = format!("/api/users/{}", ada.id);
-    let reply = shop.get_user.as_internal().get(&path, OK).await;
+    let reply = users.internal_client().get(&path, OK).await;
     let data = &reply.body["data"];
     assert_eq!(data["email"], "ada@example.com");
     assert_eq!(
@@ -118,30 +111,27 @@ async fn an_account_shows_who_and_when_but_no_hash() {
         (&json!("203.0.113.7"), &json!("2026-01-01T00:00:00Z"))
     );
     assert!(!reply.body.to_string().contains("argon2"));
-    ada.client(&shop.get_user).get(&path, FORBIDDEN).await;
-    ada.client(&shop.list_users)
-        .get("/api/users", FORBIDDEN)
-        .await;
-    ada.client(&shop.delete_user).delete(&path, FORBIDDEN).await;
-    shop.get_user.get(&path, UNAUTHORIZED).await;
-    let nobody = format!("/api/users/{}", UserId::generate());
-    shop.get_user.as_internal().get(&nobody, NOT_FOUND).await;
-    shop.delete_user
-        .as_internal()
-        .delete(&nobody, NOT_FOUND)
-        .await;
+    users.client_of(&ada).get(&path, FORBIDDEN).await;
+    users.client_of(&ada).get("/api/users", FORBIDDEN).await;
+    users.client_of(&ada).delete(&path, FORBIDDEN).await;
+    users.client().get(&path, UNAUTHORIZED).await;
+    let nobody = format!("/api/users/{}", testkit::new_id::<UserId>());
+    users.internal_client().get(&nobody, NOT_FOUND).await;
+    users.internal_client().delete(&nobody, NOT_FOUND).await;
 }
 
 #[tokio::test]
-async fn a_closed_account_is_out_at_once_and_announced_once() {
-    let shop = Shop::open().await;
-    let admin = promote(&shop, "root").await;
-    let ada = shop.register("ada@example.com").await;
-    close(&shop, &admin, &ada, OK).await;
-    close(&shop, &admin, &ada, OK).await;
-    assert_eq!(shop.verdict(&ada.token).await, "account_inactive");
-    shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
-    let types = shop.table.event_types().await;
+async fn deactivating_an_account_ends_its_sessions_and_is_published_once() {
+    let users = TestUsers::new().await;
+    let admin = users.register_admin("root@example.com").await;
+    let ada = users.register("ada@example.com").await;
+    deactivate(&users, &admin, &ada, OK).await;
+    deactivate(&users, &admin, &ada, OK).await;
+    assert_eq!(users.authorize(&ada.token).await, "account_inactive");
+    users
+        .log_in("ada@example.com", PASSWORD, UNAUTHORIZED)
+        .await;
+    let types = users.table.event_types().await;
     let of_ada = &types[types.len() - 2..];
     assert_eq!(of_ada, ["user.updated", "user.deactivated"]);
     assert_eq!(
@@ -152,21 +142,20 @@ async fn a_closed_account_is_out_at_once_and_announced_once() {
         1
     );
     assert_eq!(
-        emails(&list(&shop, "?status=inactive").await),
+        emails(&list(&users, "?status=inactive").await),
         ["ada@example.com"]
     );
 }
 
 #[tokio::test]
-async fn people_cannot_leave_the_shop_without_an_admin() {
-    let shop = Shop::open().await;
-    let (one, two) = (promote(&shop, "one").await, promote(&shop, "two").await);
-    // Both close each other at once: one wins.
-    let replies = join_all([(&one, &two), (&two, &one)].map(|(by, whom)| {
-        let client = shop
-            .delete_user
-            .as_session(by.id, by.session_id(), Role::Admin);
-        let path = format!("/api/users/{}", whom.id);
+async fn admins_cannot_remove_the_last_admin() {
+    let users = TestUsers::new().await;
+    let one = users.register_admin("one@example.com").await;
+    let two = users.register_admin("two@example.com").await;
+    // Each deactivates the other concurrently: one succeeds.
+    let replies = join_all([(&one, &two), (&two, &one)].map(|(admin, other)| {
+        let client = users.admin_client(admin);
+        let path = format!("/api/users/{}", other.id);
         client.exchange(http::Method::DELETE, &path, None)
     }))
     .await;
@@ -175,23 +164,21 @@ async fn people_cannot_leave_the_shop_without_an_admin() {
     assert_eq!(statuses, [200, 409], "{replies:?}");
     let left = if replies[0].status == OK { &one } else { &two };
     assert_eq!(
-        close(&shop, left, left, CONFLICT).await.body["code"],
+        deactivate(&users, left, left, CONFLICT).await.body["code"],
         "last_admin"
     );
-    let client = shop
-        .update
-        .as_session(left.id, left.session_id(), Role::Admin);
+    let client = users.admin_client(left);
     let path = format!("/api/users/{}", left.id);
     for change in [json!({"role": "user"}), json!({"status": "suspended"})] {
         let reply = client.patch(&path, &change, CONFLICT).await;
         assert_eq!(reply.body["code"], "last_admin");
     }
     assert_eq!(
-        emails(&list(&shop, "?role=admin&status=active").await),
+        emails(&list(&users, "?role=admin&status=active").await),
         [left.email.as_str()]
     );
-    // Whoever has the internal key can: there can always be another one.
-    shop.update(left.id, &json!({"role": "user"}), OK).await;
-    shop.update(left.id, &json!({"role": "admin"}), OK).await;
-    close(&shop, left, left, CONFLICT).await;
+    // The internal key can: it can also make another admin.
+    users.update(left.id, &json!({"role": "user"}), OK).await;
+    users.update(left.id, &json!({"role": "admin"}), OK).await;
+    deactivate(&users, left, left, CONFLICT).await;
 }

@@ -1,82 +1,92 @@
-use std::sync::Arc;
+//! The authorizer of the API.
 
-use jiff::SignedDuration;
-use kernel::{SessionId, UserId};
-use runtime::http::Role;
+use kernel::{Principal, Role, SessionId, SignedDuration, UserId};
 use serde_json::json;
-use testkit::TestTable;
-use users::{
-    app::Authorizer,
-    internal_key::InternalKey,
-    store::{SHAPE, Store},
+use testkit::new_id;
+use users::credentials::tokens::AccessTokens;
+
+use crate::fixture::{
+    AUTH_SECRET, INTERNAL_KEY, OLD_INTERNAL_KEY, TestUsers, authorizer_context, versions,
 };
 
-use crate::shop::{INTERNAL_KEY, OLD_INTERNAL_KEY, Shop, ask, tokens, versions};
-
 #[tokio::test]
-async fn a_person_is_who_the_session_says() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn an_access_token_identifies_the_user_of_its_session() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let expected = json!({
         "kind": "user", "userId": ada.id, "sessionId": ada.session_id(), "role": "user"
     });
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let headers = json!({"authorization": format!("{scheme} {}", ada.token)});
-        assert_eq!(shop.context(&headers).await, expected);
+        assert_eq!(users.authorizer_context(&headers).await, expected);
     }
 }
 
 #[tokio::test]
-async fn nobody_is_nobody_without_a_reason_and_bad_tokens_have_one() {
-    let shop = Shop::open().await;
-    let nobody = json!({"kind": "none"});
-    assert_eq!(shop.context(&json!({})).await, nobody);
+async fn missing_credentials_have_no_reason_and_invalid_tokens_have_one() {
+    let users = TestUsers::new().await;
+    let anonymous = json!({"kind": "none"});
+    assert_eq!(users.authorizer_context(&json!({})).await, anonymous);
     assert_eq!(
-        shop.context(&json!({"authorization": "Basic YWRhOng="}))
+        users
+            .authorizer_context(&json!({"authorization": "Basic YWRhOng="}))
             .await,
-        nobody
+        anonymous
     );
     for token in ["", "x", "a.b.c", "null", "undefined"] {
-        assert_eq!(shop.verdict(token).await, "token_invalid", "{token}");
+        assert_eq!(users.authorize(token).await, "token_invalid", "{token}");
     }
-    let ada = shop.register("ada@example.com").await;
+    let ada = users.register("ada@example.com").await;
     let headers = json!({"authorization": format!("Bearer {}, Bearer {}", ada.token, ada.token)});
-    assert_eq!(shop.context(&headers).await["reason"], "token_invalid");
-    shop.clock.advance(SignedDuration::from_mins(11));
-    assert_eq!(shop.verdict(&ada.token).await, "token_expired");
+    assert_eq!(
+        users.authorizer_context(&headers).await["reason"],
+        "token_invalid"
+    );
+    users.advance(SignedDuration::from_mins(11));
+    assert_eq!(users.authorize(&ada.token).await, "token_expired");
 }
 
 #[tokio::test]
-async fn a_good_signature_without_a_good_session_is_nobody() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let bob = shop.register("bob@example.com").await;
-    let token = |user, session| {
-        tokens()
-            .issue(user, session, Role::Admin, shop.clock.now())
-            .unwrap()
+async fn a_signed_token_without_a_session_of_its_user_is_rejected() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let bob = users.register("bob@example.com").await;
+    let token = |user_id: UserId, session_id: SessionId| {
+        let tokens = AccessTokens::new("emporium", &versions(AUTH_SECRET)).unwrap();
+        let principal = Principal {
+            user_id,
+            session_id,
+            role: Role::Admin,
+            withheld: None,
+        };
+        let now = users.clock().now();
+        tokens.issue(&principal, new_id(), now).unwrap()
     };
-    let never = token(ada.id, SessionId::generate());
-    assert_eq!(shop.verdict(&never).await, "session_ended");
-    let of_another = token(bob.id, ada.session_id());
-    assert_eq!(shop.verdict(&of_another).await, "session_ended");
-    let nobody = token(UserId::generate(), ada.session_id());
-    assert_eq!(shop.verdict(&nobody).await, "session_ended");
+    for (user, session) in [
+        (ada.id, new_id()),
+        (bob.id, ada.session_id()),
+        (new_id(), ada.session_id()),
+    ] {
+        let token = token(user, session);
+        assert_eq!(users.authorize(&token).await, "session_ended");
+    }
     // The role is the account's, not the token's.
     let claims_admin = token(ada.id, ada.session_id());
     let headers = json!({"authorization": format!("Bearer {claims_admin}")});
-    assert_eq!(shop.context(&headers).await["role"], "user");
+    assert_eq!(users.authorizer_context(&headers).await["role"], "user");
 }
 
 #[tokio::test]
-async fn a_machine_has_the_internal_key_of_now_or_before() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn the_current_and_the_previous_internal_key_are_accepted() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     for key in [INTERNAL_KEY, OLD_INTERNAL_KEY] {
-        let context = shop.context(&json!({"x-internal-key": key})).await;
+        let context = users
+            .authorizer_context(&json!({"x-internal-key": key}))
+            .await;
         assert_eq!(context, json!({"kind": "internal"}));
     }
-    let refused = json!({"kind": "none", "reason": "internal_key_invalid"});
+    let rejected = json!({"kind": "none", "reason": "internal_key_invalid"});
     for key in [
         "",
         " ",
@@ -84,29 +94,27 @@ async fn a_machine_has_the_internal_key_of_now_or_before() {
         &INTERNAL_KEY[1..],
         &INTERNAL_KEY.to_uppercase(),
     ] {
-        assert_eq!(shop.context(&json!({"x-internal-key": key})).await, refused);
-        // A wrong key is not made good by a right token.
+        assert_eq!(
+            users
+                .authorizer_context(&json!({"x-internal-key": key}))
+                .await,
+            rejected
+        );
+        // A valid token does not make up for an invalid key.
         let both = json!({"x-internal-key": key, "authorization": format!("Bearer {}", ada.token)});
-        assert_eq!(shop.context(&both).await, refused);
+        assert_eq!(users.authorizer_context(&both).await, rejected);
     }
 }
 
 #[tokio::test]
-async fn without_its_store_it_lets_nobody_in() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let elsewhere = TestTable::create(&SHAPE).await;
-    let missing = dynamo::Table::new(elsewhere.table().client().clone(), "no-such-table");
-    let authorizer = users::api::authorize::handler(Arc::new(Authorizer {
-        store: Store::new(missing),
-        clock: shop.clock.clone(),
-        tokens: tokens().into(),
-        internal_key: InternalKey::new(&versions(INTERNAL_KEY, None)).unwrap(),
-        admin_mfa: users::domain::AdminMfa::Optional,
-    }));
+async fn nobody_is_authorized_while_the_table_is_unavailable() {
+    let mut users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.table.set("TABLE", "no-such-table");
+    let authorize = users.new_instances().function("authorize").await;
     let headers = json!({"authorization": format!("Bearer {}", ada.token)});
-    let reply = ask(&authorizer, &headers).await.unwrap();
-    // The function's shell makes 503 of it.
+    let context = authorizer_context(&authorize, &headers).await;
+    // The shell of the function replies 503 to it.
     let unavailable = json!({"kind": "none", "reason": "unavailable"});
-    assert_eq!(reply["context"], unavailable);
+    assert_eq!(context, unavailable);
 }

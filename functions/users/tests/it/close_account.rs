@@ -1,89 +1,89 @@
-//! Closing one's own account, and coming back.
+//! `POST /api/users/close`, and reopening the account by logging in.
 
-use kernel::{SessionId, SignedDuration};
+use kernel::SignedDuration;
 use serde_json::{Value, json};
 use testkit::{Reply, status::*};
-use users::{domain::Session, events::erase_accounts};
 
-use crate::{
-    mfa::code,
-    shop::{PASSWORD, Person, Shop},
-};
+use crate::fixture::{NEW_PASSWORD, PASSWORD, Person, TestUsers, password_log_in};
 
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
 const PATH: &str = "/api/users/close";
 
-pub(crate) async fn close(
-    shop: &Shop,
-    who: &Person,
-    password: &str,
-    expected: StatusCode,
-) -> Reply {
-    let body = json!({ "currentPassword": password });
-    who.client(&shop.close).post(PATH, &body, expected).await
-}
+impl TestUsers {
+    pub(crate) async fn close_account(
+        &self,
+        person: &Person,
+        password: &str,
+        expected: StatusCode,
+    ) -> Reply {
+        let body = json!({ "currentPassword": password });
+        self.client_of(person).post(PATH, &body, expected).await
+    }
 
-pub(crate) async fn erase(shop: &Shop) -> u64 {
-    let function = erase_accounts::function_at(shop.clock.clone());
-    let job = shop.table.start(&function).await;
-    testkit::run(&job).await["erased"].as_u64().unwrap()
-}
+    /// Runs `erase-accounts`; returns how many accounts it erased.
+    pub(crate) async fn erase_accounts(&self) -> u64 {
+        let job = self.function("erase-accounts").await;
+        testkit::run(&job).await["erased"].as_u64().unwrap()
+    }
 
-/// What is kept of sending events, when the relay has sent them.
-pub(crate) async fn publish(shop: &Shop) {
-    for item in shop.table.items().await {
-        if item.contains_key("unsent") {
-            let table = shop.table.table();
-            let key = |name: &str| item.get(name).cloned().unwrap();
-            let update = table.client().update_item().table_name(table.name());
-            let update = update.key("pk", key("pk")).key("sk", key("sk"));
-            let update = update.update_expression("REMOVE unsent, unsent_since");
-            update.send().await.unwrap();
+    /// Marks every event as published, as the relay does.
+    pub(crate) async fn publish_events(&self) {
+        for item in self.table.items().await {
+            if item.contains_key("unsent") {
+                let table = self.table.table();
+                let update = table.client().update_item().table_name(table.name());
+                let update = update
+                    .key("pk", item["pk"].clone())
+                    .key("sk", item["sk"].clone());
+                let update = update.update_expression("REMOVE unsent, unsent_since");
+                update.send().await.unwrap();
+            }
         }
     }
-}
 
-pub(crate) async fn total(shop: &Shop) -> Value {
-    let reply = shop.list_users.as_internal().get("/api/users", OK).await;
-    reply.body["meta"]["pagination"]["total"].clone()
+    /// The number of accounts.
+    pub(crate) async fn total(&self) -> Value {
+        let reply = self.internal_client().get("/api/users", OK).await;
+        reply.body["meta"]["pagination"]["total"].clone()
+    }
 }
 
 #[tokio::test]
-async fn closing_ends_every_session_and_logging_in_opens_again() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let other = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
-    let reply = close(&shop, &ada, PASSWORD, OK).await;
+async fn closing_ends_every_session_and_logging_in_reopens_the_account() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let other = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
+    let reply = users.close_account(&ada, PASSWORD, OK).await;
     assert_eq!(reply.body["data"]["eraseAt"], "2026-01-31T00:00:00Z");
     for person in [&ada, &other] {
-        assert_eq!(shop.verdict(&person.token).await, "account_inactive");
-        shop.refresh(&person.refresh, UNAUTHORIZED).await;
+        assert_eq!(users.authorize(&person.token).await, "account_inactive");
+        users.refresh(&person.refresh, UNAUTHORIZED).await;
     }
-    let path = format!("/api/users/{}", ada.id);
-    let seen = shop.get_user.as_internal().get(&path, OK).await;
-    assert_eq!(seen.body["data"]["status"], "inactive");
-    assert_eq!(seen.body["data"]["eraseAt"], "2026-01-31T00:00:00Z");
+    let closed = users.get_user(ada.id, OK).await;
+    assert_eq!(closed["status"], "inactive");
+    assert_eq!(closed["eraseAt"], "2026-01-31T00:00:00Z");
 
-    shop.clock.advance(GRACE - SignedDuration::from_millis(1));
-    assert_eq!(erase(&shop).await, 0);
-    shop.log_in("ada@example.com", "another password", UNAUTHORIZED)
+    users.advance(GRACE - SignedDuration::from_millis(1));
+    assert_eq!(users.erase_accounts().await, 0);
+    users
+        .log_in("ada@example.com", "another password", UNAUTHORIZED)
         .await;
-    let back = shop.log_in("ada@example.com", PASSWORD, OK).await;
+    let back = users.log_in("ada@example.com", PASSWORD, OK).await;
     assert_eq!(back.body["data"]["user"]["status"], "active");
     let back = Person::of(&back);
-    assert_eq!(shop.verdict(&back.token).await, "user");
-    // The old sessions do not come back with the account.
-    assert_eq!(shop.verdict(&other.token).await, "token_expired");
-    shop.refresh(&other.refresh, UNAUTHORIZED).await;
-    let seen = shop.get_user.as_internal().get(&path, OK).await;
-    assert!(seen.body["data"].get("eraseAt").is_none());
-    shop.clock.advance(GRACE);
-    assert_eq!(erase(&shop).await, 0, "it is open again");
-    assert_eq!(total(&shop).await, 1);
-    let active = shop.list_users.as_internal();
+    assert_eq!(users.authorize(&back.token).await, "user");
+    // Reopening does not restore the old sessions.
+    assert_eq!(users.authorize(&other.token).await, "token_expired");
+    users.refresh(&other.refresh, UNAUTHORIZED).await;
+    let reopened = users.get_user(ada.id, OK).await;
+    assert!(reopened.get("eraseAt").is_none());
+    users.advance(GRACE);
+    assert_eq!(users.erase_accounts().await, 0, "the account was reopened");
+    assert_eq!(users.total().await, 1);
+    let active = users.internal_client();
     let active = active.get("/api/users?status=active", OK).await;
     assert_eq!(active.body["meta"]["pagination"]["total"], 1);
-    let types = shop.table.event_types().await;
+    let types = users.table.event_types().await;
     let expected = [
         "user.registered",
         "user.updated",
@@ -95,150 +95,137 @@ async fn closing_ends_every_session_and_logging_in_opens_again() {
 }
 
 #[tokio::test]
-async fn coming_back_takes_the_second_factor_too() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded("ada@example.com").await;
-    close(&shop, &ada.person, PASSWORD, OK).await;
+async fn reopening_requires_the_second_factor() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa("ada@example.com").await;
+    users.close_account(&ada.person, PASSWORD, OK).await;
     let alone = json!({"email": "ada@example.com", "password": PASSWORD});
-    let reply = shop
-        .log_in
+    let reply = users
+        .client()
         .post("/api/auth/login", &alone, UNAUTHORIZED)
         .await;
     assert_eq!(reply.body["code"], "mfa_required");
-    shop.log_in_with("ada@example.com", "000000", UNAUTHORIZED)
+    users
+        .log_in_with_code("ada@example.com", "000000", UNAUTHORIZED)
         .await;
-    let path = format!("/api/users/{}", ada.person.id);
-    let seen = shop.get_user.as_internal().get(&path, OK).await;
-    assert_eq!(seen.body["data"]["status"], "inactive");
-    let otp = code(&ada.secret, &shop.clock, 0);
-    let back = shop.log_in_with("ada@example.com", &otp, OK).await;
+    let closed = users.get_user(ada.person.id, OK).await;
+    assert_eq!(closed["status"], "inactive");
+    let code = users.code(&ada.secret, 0);
+    let back = users.log_in_with_code("ada@example.com", &code, OK).await;
     assert_eq!(back.body["data"]["user"]["status"], "active");
 }
 
 #[tokio::test]
-async fn it_takes_the_password() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn closing_requires_the_password() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     for _ in 0..5 {
-        let reply = close(&shop, &ada, "not the password", UNPROCESSABLE_ENTITY).await;
-        assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+        let reply = users
+            .close_account(&ada, "not the password", UNPROCESSABLE_ENTITY)
+            .await;
+        assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     }
-    // Guessing here locks the address like guessing at log-in.
-    close(&shop, &ada, PASSWORD, UNPROCESSABLE_ENTITY).await;
-    shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
-    let client = ada.client(&shop.close);
+    // Guesses count as failed logins.
+    users
+        .close_account(&ada, PASSWORD, UNPROCESSABLE_ENTITY)
+        .await;
+    users
+        .log_in("ada@example.com", PASSWORD, UNAUTHORIZED)
+        .await;
+    let client = users.client_of(&ada);
     let reply = client.post(PATH, &json!({}), UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     let body = json!({ "currentPassword": PASSWORD });
-    shop.close.post(PATH, &body, UNAUTHORIZED).await;
+    users.client().post(PATH, &body, UNAUTHORIZED).await;
 }
 
 #[tokio::test]
-async fn the_last_admin_stays() {
-    let shop = Shop::open().await;
-    let root = shop.register("root@example.com").await;
-    shop.update(root.id, &json!({"role": "admin"}), OK).await;
-    let reply = close(&shop, &root, PASSWORD, CONFLICT).await;
+async fn the_last_admin_cannot_close_their_account() {
+    let users = TestUsers::new().await;
+    let root = users.register_admin("root@example.com").await;
+    let reply = users.close_account(&root, PASSWORD, CONFLICT).await;
     assert_eq!(reply.body["code"], "last_admin");
-    let two = shop.register("two@example.com").await;
-    shop.update(two.id, &json!({"role": "admin"}), OK).await;
-    close(&shop, &root, PASSWORD, OK).await;
-    close(&shop, &two, PASSWORD, CONFLICT).await;
-    // Whoever comes back is an admin again.
-    shop.log_in("root@example.com", PASSWORD, OK).await;
-    close(&shop, &two, PASSWORD, OK).await;
+    let two = users.register_admin("two@example.com").await;
+    users.close_account(&root, PASSWORD, OK).await;
+    users.close_account(&two, PASSWORD, CONFLICT).await;
+    // Reopening restores the role.
+    users.log_in("root@example.com", PASSWORD, OK).await;
+    users.close_account(&two, PASSWORD, OK).await;
 }
 
 #[tokio::test]
-async fn an_admin_can_open_it_again_and_then_it_stays() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    close(&shop, &ada, PASSWORD, OK).await;
-    shop.update(ada.id, &json!({"status": "active"}), OK).await;
-    publish(&shop).await;
-    shop.clock.advance(GRACE);
-    assert_eq!(erase(&shop).await, 0);
-    shop.log_in("ada@example.com", PASSWORD, OK).await;
+async fn an_account_that_an_admin_reopened_is_not_erased() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.close_account(&ada, PASSWORD, OK).await;
+    users.update(ada.id, &json!({"status": "active"}), OK).await;
+    users.publish_events().await;
+    users.advance(GRACE);
+    assert_eq!(users.erase_accounts().await, 0);
+    users.log_in("ada@example.com", PASSWORD, OK).await;
 }
 
 #[tokio::test]
-async fn what_the_shop_shuts_its_owner_does_not_open() {
-    for shut in ["delete", "inactive", "suspended"] {
-        let shop = Shop::open().await;
-        let ada = shop.register("ada@example.com").await;
-        close(&shop, &ada, PASSWORD, OK).await;
-        if shut == "delete" {
-            let path = format!("/api/users/{}", ada.id);
-            shop.delete_user.as_internal().delete(&path, OK).await;
+async fn an_owner_cannot_reopen_an_account_that_an_admin_deactivated() {
+    for change in ["delete", "inactive", "suspended"] {
+        let users = TestUsers::new().await;
+        let ada = users.register("ada@example.com").await;
+        users.close_account(&ada, PASSWORD, OK).await;
+        if change == "delete" {
+            users.delete_user(ada.id, OK).await;
         } else {
-            shop.update(ada.id, &json!({ "status": shut }), OK).await;
+            users.update(ada.id, &json!({ "status": change }), OK).await;
         }
-        shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
-        publish(&shop).await;
-        shop.clock.advance(GRACE);
+        users
+            .log_in("ada@example.com", PASSWORD, UNAUTHORIZED)
+            .await;
+        users.publish_events().await;
+        users.advance(GRACE);
         assert_eq!(
-            erase(&shop).await,
+            users.erase_accounts().await,
             1,
-            "its owner wants it gone all the same"
+            "its owner has asked for it"
         );
-        assert_eq!(total(&shop).await, 0, "{shut}");
+        assert_eq!(users.total().await, 0, "{change}");
     }
 }
 
 #[tokio::test]
-async fn a_return_decided_before_the_shop_shut_the_account_is_refused() {
-    use users::store::{LogIn, Returned, Store, StoreLogInError};
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    close(&shop, &ada, PASSWORD, OK).await;
-    let store = Store::new(shop.table.table());
-    let user = store.user(ada.id).await.unwrap().unwrap();
-    let returned = user.returned();
-    let now = shop.clock.now();
-    let session = Session::begin(SessionId::generate(), &user, "x".into(), now);
-    let log_in = || LogIn {
-        user: &user,
-        returned: Some(Returned {
-            user: &returned,
-            events: &[],
-        }),
-        session: &session,
-        superseded: &[],
-        factor: None,
-        rehashed: None,
-        ip: None,
+async fn a_reopening_decided_before_an_admin_deactivated_the_account_is_rejected() {
+    use users::store::{LogIn, Reactivation, StoreLogInError};
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.close_account(&ada, PASSWORD, OK).await;
+    let user = users.user(ada.id).await;
+    let reactivation = Reactivation {
+        user: &user.reactivated(),
+        events: &[],
     };
-    let path = format!("/api/users/{}", ada.id);
-    shop.delete_user.as_internal().delete(&path, OK).await;
-    let refused = store.log_in(log_in()).await;
+    let session = users.new_session(&user);
+    let log_in = LogIn {
+        reactivation: Some(reactivation),
+        ..password_log_in(&user, &session)
+    };
+    users.delete_user(ada.id, OK).await;
+    let rejected = users.store().log_in(log_in).await;
     assert!(
-        matches!(refused, Err(StoreLogInError::Changed)),
-        "{refused:?}"
+        matches!(rejected, Err(StoreLogInError::Changed)),
+        "{rejected:?}"
     );
-    let seen = shop.get_user.as_internal().get(&path, OK).await;
-    assert_eq!(seen.body["data"]["status"], "inactive");
+    assert_eq!(users.get_user(ada.id, OK).await["status"], "inactive");
 }
 
 #[tokio::test]
-async fn whoever_lost_the_account_gets_it_back_through_the_mailbox() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    // Somebody else has the session and the password.
-    let theirs = "seven otters paint the moon";
-    let body = json!({"currentPassword": PASSWORD, "newPassword": theirs});
-    let client = ada.client(&shop.change_password);
-    client.put("/api/users/password", &body, OK).await;
-    close(&shop, &ada, theirs, OK).await;
-    let body = json!({"email": "ada@example.com"});
-    shop.forgot
-        .post("/api/auth/forgot-password", &body, ACCEPTED)
-        .await;
-    let token = shop.mailed_token("user.password_reset_requested").await;
-    let body = json!({"token": token, "password": "nine herons read the news"});
-    shop.reset.post("/api/auth/reset-password", &body, OK).await;
-    shop.log_in("ada@example.com", theirs, UNAUTHORIZED).await;
-    let back = shop
-        .log_in("ada@example.com", "nine herons read the news", OK)
-        .await;
+async fn a_password_reset_recovers_an_account_that_an_attacker_closed() {
+    const THEIRS: &str = "nine herons read the news";
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    // The attacker has the session and the password.
+    users.change_password(&ada, (PASSWORD, THEIRS), OK).await;
+    users.close_account(&ada, THEIRS, OK).await;
+    let token = users.request_password_reset("ada@example.com").await;
+    users.reset_password(&token, NEW_PASSWORD, OK).await;
+    users.log_in("ada@example.com", THEIRS, UNAUTHORIZED).await;
+    let back = users.log_in("ada@example.com", NEW_PASSWORD, OK).await;
     assert_eq!(back.body["data"]["user"]["status"], "active");
 }

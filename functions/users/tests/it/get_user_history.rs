@@ -1,11 +1,10 @@
 //! `GET /api/users/{id}/history`.
 
 use kernel::UserId;
-use runtime::http::Role;
 use serde_json::{Value, json};
 use testkit::status::*;
 
-use crate::shop::{PASSWORD, Person, Shop};
+use crate::fixture::{PASSWORD, Person, TestUsers};
 
 fn path(person: &Person) -> String {
     format!("/api/users/{}/history", person.id)
@@ -17,16 +16,18 @@ fn types(entries: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_history_says_who_when_and_why_oldest_first() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let bob = shop.register("bob@example.com").await;
-    shop.update(ada.id, &json!({"role": "moderator"}), OK).await;
-    shop.update(bob.id, &json!({"role": "admin"}), OK).await;
-    let reply = shop.history.as_internal().get(&path(&ada), OK).await;
+async fn the_history_lists_actor_time_and_cause_oldest_first() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let bob = users.register("bob@example.com").await;
+    users
+        .update(ada.id, &json!({"role": "moderator"}), OK)
+        .await;
+    users.update(bob.id, &json!({"role": "admin"}), OK).await;
+    let reply = users.internal_client().get(&path(&ada), OK).await;
     let entries = reply.body["data"].as_array().unwrap();
     assert_eq!(types(entries), ["user.registered", "user.updated"]);
-    let events = shop.table.events().await;
+    let events = users.table.events().await;
     let updated = events
         .iter()
         .find(|event| event.id.to_string() == entries[1]["id"]);
@@ -44,21 +45,18 @@ async fn the_history_says_who_when_and_why_oldest_first() {
 }
 
 #[tokio::test]
-async fn no_token_is_in_it_sealed_or_not() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn the_history_contains_no_token_sealed_or_not() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let body = json!({"email": "ada@example.com"});
-    shop.resend
+    users
+        .client()
         .post("/api/auth/resend-verification", &body, ACCEPTED)
         .await;
-    shop.forgot
-        .post("/api/auth/forgot-password", &body, ACCEPTED)
-        .await;
+    users.request_password_reset("ada@example.com").await;
     let body = json!({"email": "new@example.com", "currentPassword": PASSWORD});
-    ada.client(&shop.update_profile)
-        .put("/api/users/profile", &body, OK)
-        .await;
-    let reply = shop.history.as_internal().get(&path(&ada), OK).await;
+    users.update_profile(&ada, &body, OK).await;
+    let reply = users.internal_client().get(&path(&ada), OK).await;
     let entries = reply.body["data"].as_array().unwrap();
     assert_eq!(
         types(entries),
@@ -72,27 +70,27 @@ async fn no_token_is_in_it_sealed_or_not() {
     let shown = reply.body.to_string();
     assert!(!shown.to_lowercase().contains("sealed"), "{shown}");
     let mut sealed = 0;
-    for event in shop.table.events().await {
+    for event in users.table.events().await {
         let members = event.data.as_object().unwrap().iter();
         for (name, value) in members.filter(|(name, _)| name.contains("oken")) {
             sealed += 1;
             assert!(!shown.contains(value.as_str().unwrap()), "{name}");
         }
     }
-    assert_eq!(sealed, 4, "each of them has a token");
+    assert_eq!(sealed, 4, "one in each event");
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_and_a_cursor_is_of_one_history() {
-    let shop = Shop::open().await;
+async fn pages_are_complete_and_a_cursor_is_valid_for_one_history_only() {
+    let users = TestUsers::new().await;
     let (ada, bob) = (
-        shop.register("ada@example.com").await,
-        shop.register("bob@example.com").await,
+        users.register("ada@example.com").await,
+        users.register("bob@example.com").await,
     );
     for role in ["moderator", "user", "moderator", "user"] {
-        shop.update(ada.id, &json!({ "role": role }), OK).await;
+        users.update(ada.id, &json!({ "role": role }), OK).await;
     }
-    let internal = shop.history.as_internal();
+    let internal = users.internal_client();
     let whole = internal.get(&path(&ada), OK).await.body["data"].clone();
     assert_eq!(whole.as_array().unwrap().len(), 5);
     for limit in [1, 2, 5, 100] {
@@ -104,8 +102,8 @@ async fn pages_follow_each_other_and_a_cursor_is_of_one_history() {
                 break;
             };
             query = format!("?limit={limit}&cursor={next}");
-            let others = path(&bob) + &query;
-            internal.get(&others, UNPROCESSABLE_ENTITY).await;
+            let of_bob = path(&bob) + &query;
+            internal.get(&of_bob, UNPROCESSABLE_ENTITY).await;
         }
         assert_eq!(json!(seen), whole, "{limit}");
     }
@@ -117,16 +115,14 @@ async fn pages_follow_each_other_and_a_cursor_is_of_one_history() {
 }
 
 #[tokio::test]
-async fn it_is_for_those_who_run_the_shop() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    ada.client(&shop.history).get(&path(&ada), FORBIDDEN).await;
-    shop.history.get(&path(&ada), UNAUTHORIZED).await;
-    let admin = shop
-        .history
-        .as_session(ada.id, ada.session_id(), Role::Admin);
+async fn only_admins_and_internal_callers_can_read_a_history() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.client_of(&ada).get(&path(&ada), FORBIDDEN).await;
+    users.client().get(&path(&ada), UNAUTHORIZED).await;
+    let admin = users.admin_client(&ada);
     admin.get(&path(&ada), OK).await;
-    let nobody = format!("/api/users/{}/history", UserId::generate());
+    let nobody = format!("/api/users/{}/history", testkit::new_id::<UserId>());
     admin.get(&nobody, NOT_FOUND).await;
     admin.get("/api/users/x/history", NOT_FOUND).await;
 }

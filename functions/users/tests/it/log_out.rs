@@ -1,110 +1,85 @@
+//! `POST /api/auth/logout`.
+
 use http::Method;
 use serde_json::json;
 use testkit::status::*;
 
-use crate::shop::{PASSWORD, Person, Shop};
+use crate::fixture::{PASSWORD, Person, TestUsers};
+
+const PATH: &str = "/api/auth/logout";
 
 #[tokio::test]
-async fn both_tokens_are_worth_nothing_at_once() {
-    let shop = Shop::open().await;
-    // With the refresh token, with an empty body, and with none at all.
-    for (email, body) in [
-        ("a@example.com", 0),
-        ("b@example.com", 1),
-        ("c@example.com", 2),
+async fn logging_out_invalidates_both_tokens_at_once() {
+    let users = TestUsers::new().await;
+    let (a, b, c) = (
+        users.register("a@example.com").await,
+        users.register("b@example.com").await,
+        users.register("c@example.com").await,
+    );
+    let with_refresh_token = json!({"refreshToken": a.refresh}).to_string();
+    for (person, body) in [
+        (a, Some(with_refresh_token)),
+        (b, Some("{}".to_owned())),
+        (c, None),
     ] {
-        let person = shop.register(email).await;
-        let body = match body {
-            0 => Some(json!({"refreshToken": person.refresh}).to_string()),
-            1 => Some("{}".to_owned()),
-            _ => None,
-        };
-        assert_eq!(shop.verdict(&person.token).await, "user");
-        let client = person.client(&shop.log_out);
-        let reply = client
-            .send(Method::POST, "/api/auth/logout", body, OK)
-            .await;
+        assert_eq!(users.authorize(&person.token).await, "user");
+        let client = users.client_of(&person);
+        let reply = client.send(Method::POST, PATH, body, OK).await;
         assert_eq!(reply.body["success"], true);
-        assert_eq!(shop.verdict(&person.token).await, "session_ended");
-        shop.refresh(&person.refresh, UNAUTHORIZED).await;
+        assert_eq!(users.authorize(&person.token).await, "session_ended");
+        users.refresh(&person.refresh, UNAUTHORIZED).await;
     }
 }
 
 #[tokio::test]
-async fn logging_out_twice_is_as_good_as_once() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn logging_out_is_idempotent() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let body = json!({"refreshToken": ada.refresh});
     for _ in 0..2 {
-        ada.client(&shop.log_out)
-            .post("/api/auth/logout", &body, OK)
-            .await;
+        users.log_out(&ada, &body).await;
     }
 }
 
 #[tokio::test]
-async fn the_session_of_the_refresh_token_ends_too_but_only_if_it_is_good() {
-    let shop = Shop::open().await;
-    let phone = shop.register("ada@example.com").await;
-    let laptop = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
-    let desk = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
+async fn the_session_of_a_valid_refresh_token_ends_too() {
+    let users = TestUsers::new().await;
+    let phone = users.register("ada@example.com").await;
+    let laptop = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
+    let tablet = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
     let secret = phone.refresh.split_once('.').unwrap().1;
     let forged = format!("{}.{secret}", laptop.session_id());
     let body = json!({ "refreshToken": forged });
-    phone
-        .client(&shop.log_out)
-        .post("/api/auth/logout", &body, OK)
-        .await;
-    assert_eq!(shop.verdict(&laptop.token).await, "user");
+    users.log_out(&phone, &body).await;
+    assert_eq!(users.authorize(&laptop.token).await, "user");
     let body = json!({"refreshToken": laptop.refresh});
-    phone
-        .client(&shop.log_out)
-        .post("/api/auth/logout", &body, OK)
-        .await;
-    assert_eq!(shop.verdict(&laptop.token).await, "session_ended");
+    users.log_out(&phone, &body).await;
+    assert_eq!(users.authorize(&laptop.token).await, "session_ended");
     let body = json!({"refreshToken": "nonsense"});
-    phone
-        .client(&shop.log_out)
-        .post("/api/auth/logout", &body, OK)
-        .await;
-    assert_eq!(shop.verdict(&desk.token).await, "user");
+    users.log_out(&phone, &body).await;
+    assert_eq!(users.authorize(&tablet.token).await, "user");
 }
 
 #[tokio::test]
-async fn it_needs_a_session_and_a_body_that_reads_if_any() {
-    let shop = Shop::open().await;
-    let reply = shop
-        .log_out
-        .post("/api/auth/logout", &json!({}), UNAUTHORIZED)
-        .await;
+async fn a_session_is_required_and_a_body_must_be_valid() {
+    let users = TestUsers::new().await;
+    let reply = users.client().post(PATH, &json!({}), UNAUTHORIZED).await;
     assert_eq!(reply.body["code"], "unauthenticated");
-    shop.log_out
-        .as_internal()
-        .post("/api/auth/logout", &json!({}), FORBIDDEN)
+    users
+        .internal_client()
+        .post(PATH, &json!({}), FORBIDDEN)
         .await;
-    let ada = shop.register("ada@example.com").await;
-    let client = ada.client(&shop.log_out);
+    let ada = users.register("ada@example.com").await;
+    let client = users.client_of(&ada);
+    for body in [json!({"refreshToken": 1}), json!({"token": "x"})] {
+        client.post(PATH, &body, UNPROCESSABLE_ENTITY).await;
+    }
     client
-        .post(
-            "/api/auth/logout",
-            &json!({"refreshToken": 1}),
-            UNPROCESSABLE_ENTITY,
-        )
+        .send(Method::POST, PATH, Some("{".into()), BAD_REQUEST)
         .await;
-    client
-        .post(
-            "/api/auth/logout",
-            &json!({"token": "x"}),
-            UNPROCESSABLE_ENTITY,
-        )
-        .await;
-    client
-        .send(
-            Method::POST,
-            "/api/auth/logout",
-            Some("{".into()),
-            BAD_REQUEST,
-        )
-        .await;
-    assert_eq!(shop.verdict(&ada.token).await, "user", "nothing was ended");
+    assert_eq!(
+        users.authorize(&ada.token).await,
+        "user",
+        "no session has ended"
+    );
 }

@@ -1,126 +1,85 @@
-//! Admins, where a second factor is required of them.
-
-use std::sync::Arc;
+//! Admins, when they are required to use MFA.
 
 use kernel::SignedDuration;
 use serde_json::{Value, json};
-use testkit::{Client, status::*};
-use users::{
-    api,
-    app::{Authorizer, SignIns},
-    domain::AdminMfa,
-    internal_key::InternalKey,
-    store::Store,
-};
+use testkit::status::*;
+use users::credentials::tokens::AccessTokens;
 
-use crate::{
-    mfa::code,
-    shop::{INTERNAL_KEY, PASSWORD, Person, Shop, ask, tokens, versions},
-};
+use crate::fixture::{AUTH_SECRET, NEW_PASSWORD, PASSWORD, Person, TestUsers, versions};
 
-/// What an authorizer that requires it says of a token.
-async fn context(shop: &Shop, token: &str) -> Value {
-    let authorizer = Authorizer {
-        store: Store::new(shop.table.table()),
-        clock: shop.clock.clone(),
-        tokens: tokens().into(),
-        internal_key: InternalKey::new(&versions(INTERNAL_KEY, None)).unwrap(),
-        admin_mfa: AdminMfa::Required,
-    };
-    let authorize = api::authorize::handler(Arc::new(authorizer));
-    let headers = json!({"authorization": format!("Bearer {token}")});
-    ask(&authorize, &headers).await.unwrap()["context"].clone()
-}
-
-async fn admin(shop: &Shop) -> Person {
-    let ada = shop.register("ada@example.com").await;
-    shop.update(ada.id, &json!({"role": "admin"}), OK).await;
-    ada
-}
-
-#[tokio::test]
-async fn a_role_is_withheld_until_the_session_has_shown_a_second_factor() {
-    let shop = Shop::open().await;
-    let ada = admin(&shop).await;
-    let said = context(&shop, &ada.token).await;
-    assert_eq!(
-        (&said["role"], &said["withheld"]),
-        (&json!("user"), &json!("admin"))
-    );
-    let other = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
-
-    let secret = shop.enroll(&ada).await;
-    shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
-    let said = context(&shop, &ada.token).await;
-    assert_eq!(
-        (&said["role"], &said["withheld"]),
-        (&json!("admin"), &Value::Null)
-    );
-    // The other session was made with the password alone.
-    assert_eq!(context(&shop, &other.token).await["role"], "user");
-    let next = code(&secret, &shop.clock, 1);
-    let with = Person::of(&shop.log_in_with("ada@example.com", &next, OK).await);
-    assert_eq!(context(&shop, &with.token).await["role"], "admin");
-
-    // Refreshing keeps what was shown, and so does a new password.
-    let fresh = Person::of(&shop.refresh(&ada.refresh, OK).await);
-    assert_eq!(context(&shop, &fresh.token).await["role"], "admin");
-    let body = json!({"currentPassword": PASSWORD, "newPassword": "seven otters paint the moon"});
-    let client = fresh.client(&shop.change_password);
-    client.put("/api/users/password", &body, OK).await;
-    assert_eq!(context(&shop, &fresh.token).await["role"], "admin");
-}
-
-#[tokio::test]
-async fn turning_it_off_takes_the_rights_of_every_session() {
-    let shop = Shop::open().await;
-    let ada = admin(&shop).await;
-    let secret = shop.enroll(&ada).await;
-    shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
-    let next = code(&secret, &shop.clock, 1);
-    let other = Person::of(&shop.log_in_with("ada@example.com", &next, OK).await);
-    assert_eq!(context(&shop, &other.token).await["role"], "admin");
-    shop.clock.advance(SignedDuration::from_secs(60));
-    let next = code(&secret, &shop.clock, 0);
-    shop.disable(&ada, &next, OK).await;
-    let said = context(&shop, &ada.token).await;
-    assert_eq!(
-        (&said["role"], &said["withheld"]),
-        (&json!("user"), &json!("admin"))
-    );
-    // Nor do they come back with another factor: that session is over.
-    let secret = shop.enroll(&ada).await;
-    shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
-    assert_eq!(context(&shop, &ada.token).await["role"], "admin");
-    let said = context(&shop, &other.token).await;
-    assert_eq!(said["reason"], "session_ended");
-}
-
-/// Others ask what a token is worth, or read it from the token itself.
-#[tokio::test]
-async fn neither_the_token_nor_its_check_says_a_role_that_is_withheld() {
-    let shop = Shop::open().await;
-    let ada = admin(&shop).await;
-    let app = Arc::new(SignIns {
-        admin_mfa: AdminMfa::Required,
-        ..SignIns::new(shop.table.table(), shop.clock.clone(), tokens())
-    });
-    macro_rules! client {
-        ($module:ident) => {{
-            let app = app.clone();
-            let function = api::$module::endpoint().start(move |_| {
-                let app = app.clone();
-                async move { Ok(app) }
-            });
-            Client::new(shop.table.start(&function).await)
-        }};
+impl TestUsers {
+    async fn requiring_admin_mfa() -> Self {
+        Self::with(&[("ADMIN_MFA", "required")]).await
     }
-    let (refresh, verify) = (client!(refresh_tokens), client!(verify_token));
-    let body = json!({ "refreshToken": ada.refresh });
-    let fresh = Person::of(&refresh.post("/api/auth/refresh", &body, OK).await);
-    let claims = tokens().verify(&fresh.token, shop.clock.now()).unwrap();
-    assert_eq!(claims.role.as_str(), "user");
-    let body = json!({ "token": fresh.token });
-    let reply = verify.post("/api/auth/verify", &body, OK).await;
+
+    /// The role that the authorizer grants to a token, and the one that it withholds.
+    async fn roles(&self, token: &str) -> (Value, Value) {
+        let headers = json!({"authorization": format!("Bearer {token}")});
+        let context = self.authorizer_context(&headers).await;
+        (context["role"].clone(), context["withheld"].clone())
+    }
+}
+
+fn granted() -> (Value, Value) {
+    (json!("admin"), Value::Null)
+}
+
+fn withheld() -> (Value, Value) {
+    (json!("user"), json!("admin"))
+}
+
+#[tokio::test]
+async fn the_role_is_withheld_until_the_session_has_verified_a_second_factor() {
+    let users = TestUsers::requiring_admin_mfa().await;
+    let ada = users.register_admin("ada@example.com").await;
+    assert_eq!(users.roles(&ada.token).await, withheld());
+    let other = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
+
+    let secret = users.enable_mfa(&ada).await;
+    assert_eq!(users.roles(&ada.token).await, granted());
+    // The other session began with the password alone.
+    assert_eq!(users.roles(&other.token).await, withheld());
+    let next = users.code(&secret, 1);
+    let with_code = users.log_in_with_code("ada@example.com", &next, OK).await;
+    let with_code = Person::of(&with_code);
+    assert_eq!(users.roles(&with_code.token).await, granted());
+
+    // A refresh and a new password keep the session verified.
+    let refreshed = Person::of(&users.refresh(&ada.refresh, OK).await);
+    assert_eq!(users.roles(&refreshed.token).await, granted());
+    let passwords = (PASSWORD, NEW_PASSWORD);
+    users.change_password(&refreshed, passwords, OK).await;
+    assert_eq!(users.roles(&refreshed.token).await, granted());
+}
+
+#[tokio::test]
+async fn disabling_mfa_withholds_the_role_from_every_session() {
+    let users = TestUsers::requiring_admin_mfa().await;
+    let ada = users.register_admin("ada@example.com").await;
+    let secret = users.enable_mfa(&ada).await;
+    let next = users.code(&secret, 1);
+    let other = users.log_in_with_code("ada@example.com", &next, OK).await;
+    let other = Person::of(&other);
+    assert_eq!(users.roles(&other.token).await, granted());
+    users.advance(SignedDuration::from_secs(60));
+    users.disable_mfa(&ada, &users.code(&secret, 0), OK).await;
+    assert_eq!(users.roles(&ada.token).await, withheld());
+    // Another factor does not restore it to the other session, which has ended.
+    users.enable_mfa(&ada).await;
+    assert_eq!(users.roles(&ada.token).await, granted());
+    assert_eq!(users.authorize(&other.token).await, "session_ended");
+}
+
+/// Third parties verify a token, or read the claims themselves.
+#[tokio::test]
+async fn a_withheld_role_is_neither_in_the_token_nor_in_its_verification() {
+    let users = TestUsers::requiring_admin_mfa().await;
+    let ada = users.register_admin("ada@example.com").await;
+    let refreshed = Person::of(&users.refresh(&ada.refresh, OK).await);
+    let tokens = AccessTokens::new("emporium", &versions(AUTH_SECRET)).unwrap();
+    let claims = tokens.verify(&refreshed.token, users.clock().now());
+    assert_eq!(claims.unwrap().role.as_str(), "user");
+    let body = json!({ "token": refreshed.token });
+    let reply = users.client().post("/api/auth/verify", &body, OK).await;
     assert_eq!(reply.body["data"]["role"], "user");
 }

@@ -1,384 +1,313 @@
-//! Logging in with a second factor.
+//! `POST /api/auth/login` with a second factor.
 
 use futures_util::future::join_all;
 use http::Method;
-use jiff::SignedDuration;
+use kernel::SignedDuration;
 use serde_json::{Value, json};
 use testkit::{Reply, status::*};
-use users::factors::Factors;
+use users::{
+    credentials::passwords::PasswordCheck,
+    domain::Otp,
+    store::{Authenticated, LogIn, RemoveFactorError, StoreLogInError},
+};
 
 use crate::{
-    calls::counted,
-    mfa::code,
-    shop::{MFA_SECRET, PASSWORD, Person, Shop, cause, versions},
+    fixture::{MFA_SECRET, NEW_PASSWORD, PASSWORD, Person, TestUsers, password_log_in},
+    mfa_fixture::log_in_body,
 };
 
 const ADA: &str = "ada@example.com";
+const PATH: &str = "/api/auth/login";
 const WRONG: &str = "wrong horse battery";
 
-fn body(email: &str, password: &str, otp: &str) -> Value {
-    json!({"email": email, "password": password, "otp": otp})
-}
-
-impl Shop {
-    pub(crate) async fn log_in_with(&self, email: &str, otp: &str, expected: StatusCode) -> Reply {
-        let body = body(email, PASSWORD, otp);
-        let reply = self.log_in.post("/api/auth/login", &body, expected).await;
-        if expected == UNAUTHORIZED {
-            assert_eq!(reply.body["code"], "invalid_otp");
-        }
-        reply
-    }
-
-    async fn refused(&self, body: &Value) -> Value {
-        let path = "/api/auth/login";
-        let reply = self.log_in.post(path, body, UNAUTHORIZED).await;
+impl TestUsers {
+    /// The code of the problem with which a login is rejected.
+    async fn rejection(&self, body: &Value) -> Value {
+        let reply = self.client().post(PATH, body, UNAUTHORIZED).await;
         assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
         reply.body["code"].clone()
     }
 
-    async fn failures(&self) -> usize {
-        let counted: Vec<Value> = self.table.items_of("ATTEMPTS#", "ATTEMPTS").await;
-        let count = |item: &Value| item["failures"].as_array().unwrap().len();
-        counted.first().map_or(0, count)
+    /// Ada, as a login with the right password finds her.
+    async fn authenticated(&self) -> Authenticated {
+        let candidate = self.store().candidate(ADA).await.unwrap();
+        let right = PasswordCheck::Match {
+            needs_rehash: false,
+        };
+        let authenticated = candidate.authenticate(right, self.clock().now());
+        authenticated.expect("the password is right")
     }
 }
 
 #[tokio::test]
-async fn the_password_alone_is_told_to_bring_a_code_and_counts_for_nothing() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
+async fn the_password_alone_is_asked_for_a_code_and_counts_no_failure() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
     let alone = json!({"email": ADA, "password": PASSWORD});
-    assert_eq!(shop.refused(&alone).await, "mfa_required");
+    assert_eq!(users.rejection(&alone).await, "mfa_required");
     let null = json!({"email": ADA, "password": PASSWORD, "otp": null});
-    assert_eq!(shop.refused(&null).await, "mfa_required");
-    assert_eq!(shop.failures().await, 0);
-    let now = code(&ada.secret, &shop.clock, 0);
-    let reply = shop.log_in_with(ADA, &now, OK).await;
+    assert_eq!(users.rejection(&null).await, "mfa_required");
+    assert_eq!(users.failures().await, 0);
+    let now = users.code(&ada.secret, 0);
+    let reply = users.log_in_with_code(ADA, &now, OK).await;
     assert_eq!(reply.body["data"]["user"]["mfaEnabled"], true);
     let again = Person::of(&reply);
-    let client = again.client(&shop.list_sessions);
+    let client = users.client_of(&again);
     let sessions = client.get("/api/users/sessions", OK).await;
     assert_eq!(sessions.body["data"][0]["current"], true);
     assert_eq!(sessions.body["data"][0]["mfa"], true);
 }
 
 #[tokio::test]
-async fn nothing_of_it_is_told_before_the_password_is_right() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
-    shop.register("bob@example.com").await;
-    let now = code(&ada.secret, &shop.clock, 0);
+async fn mfa_is_not_revealed_before_the_password_is_right() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
+    users.register("bob@example.com").await;
+    let now = users.code(&ada.secret, 0);
     for (email, otp) in [
         (ADA, &*now),
         (ADA, "000000"),
         ("bob@example.com", "000000"),
         ("nobody@example.com", "000000"),
     ] {
-        let said = shop.refused(&body(email, WRONG, otp)).await;
-        assert_eq!(said, "invalid_credentials", "{email} {otp}");
+        let code = users.rejection(&log_in_body(email, WRONG, otp)).await;
+        assert_eq!(code, "invalid_credentials", "{email} {otp}");
     }
     let suspended = json!({"status": "suspended"});
-    shop.update(ada.person.id, &suspended, OK).await;
-    let said = shop.refused(&body(ADA, PASSWORD, &now)).await;
-    assert_eq!(said, "invalid_credentials");
+    users.update(ada.person.id, &suspended, OK).await;
+    let code = users.rejection(&log_in_body(ADA, PASSWORD, &now)).await;
+    assert_eq!(code, "invalid_credentials");
 }
 
 #[tokio::test]
-async fn a_code_of_a_person_who_has_no_factor_is_not_looked_at() {
-    let shop = Shop::open().await;
-    let ada = shop.register(ADA).await;
-    shop.log_in_with(ADA, "123456", OK).await;
-    // Nor while one is only offered.
-    shop.enroll(&ada).await;
-    shop.log_in_with(ADA, "123456", OK).await;
-    shop.log_in(ADA, PASSWORD, OK).await;
+async fn a_code_is_ignored_without_a_second_factor() {
+    let users = TestUsers::new().await;
+    let ada = users.register(ADA).await;
+    users.log_in_with_code(ADA, "123456", OK).await;
+    // Nor is it checked while an enrolment is not confirmed.
+    users.enroll_mfa(&ada).await;
+    users.log_in_with_code(ADA, "123456", OK).await;
+    users.log_in(ADA, PASSWORD, OK).await;
 }
 
 #[tokio::test]
-async fn a_code_is_good_one_step_around_now_and_once() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
-    let at = |steps| code(&ada.secret, &shop.clock, steps);
-    shop.log_in_with(ADA, &at(-1), UNAUTHORIZED).await; // confirmed it
-    shop.log_in_with(ADA, &at(2), UNAUTHORIZED).await;
-    shop.log_in_with(ADA, &at(0), OK).await;
-    shop.log_in_with(ADA, &at(0), UNAUTHORIZED).await;
-    shop.log_in_with(ADA, &at(1), OK).await;
-    // Those before the last that was used are used up with it.
-    shop.log_in_with(ADA, &at(0), UNAUTHORIZED).await;
-    shop.clock.advance(SignedDuration::from_mins(2));
-    shop.log_in_with(ADA, &code(&ada.secret, &shop.clock, -2), UNAUTHORIZED)
+async fn a_code_is_valid_once_and_one_time_step_before_and_after() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
+    let at = |steps| users.code(&ada.secret, steps);
+    users.log_in_with_code(ADA, &at(-1), UNAUTHORIZED).await; // used by the enrolment
+    users.log_in_with_code(ADA, &at(2), UNAUTHORIZED).await;
+    users.log_in_with_code(ADA, &at(0), OK).await;
+    users.log_in_with_code(ADA, &at(0), UNAUTHORIZED).await;
+    users.log_in_with_code(ADA, &at(1), OK).await;
+    // Codes before the last used one are used up as well.
+    users.log_in_with_code(ADA, &at(0), UNAUTHORIZED).await;
+    users.advance(SignedDuration::from_mins(2));
+    users
+        .log_in_with_code(ADA, &users.code(&ada.secret, -2), UNAUTHORIZED)
         .await;
-    shop.log_in_with(ADA, &code(&ada.secret, &shop.clock, -1), OK)
+    users
+        .log_in_with_code(ADA, &users.code(&ada.secret, -1), OK)
         .await;
 }
 
 #[tokio::test]
-async fn a_recovery_code_is_good_once_and_the_last_one_too() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
+async fn each_recovery_code_is_valid_once_including_the_last() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
     for code in &ada.recovery_codes {
         let typed = code.to_lowercase().replace('-', " ");
-        shop.log_in_with(ADA, &typed, OK).await;
-        shop.log_in_with(ADA, code, UNAUTHORIZED).await;
+        users.log_in_with_code(ADA, &typed, OK).await;
+        users.log_in_with_code(ADA, code, UNAUTHORIZED).await;
     }
-    assert!(shop.factors().await[0].get("recovery_hashes").is_none());
-    // Without any left, the app is as good as before.
-    shop.clock.advance(SignedDuration::from_mins(15));
-    let now = code(&ada.secret, &shop.clock, 0);
-    shop.log_in_with(ADA, &now, OK).await;
+    assert!(
+        users.stored_factors().await[0]
+            .get("recovery_hashes")
+            .is_none()
+    );
+    // The app still works when no recovery code is left.
+    users.advance(SignedDuration::from_mins(15));
+    let now = users.code(&ada.secret, 0);
+    users.log_in_with_code(ADA, &now, OK).await;
 }
 
 #[tokio::test]
-async fn a_wrong_code_counts_towards_the_lock_and_the_password_does_not_undo_it() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
+async fn a_wrong_code_counts_towards_the_lock_and_the_password_does_not_clear_it() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
     let alone = json!({"email": ADA, "password": PASSWORD});
     for failures in 1..=5 {
-        let old = code(&ada.secret, &shop.clock, -2);
-        shop.log_in_with(ADA, &old, UNAUTHORIZED).await;
-        assert_eq!(shop.failures().await, failures);
+        let old = users.code(&ada.secret, -2);
+        users.log_in_with_code(ADA, &old, UNAUTHORIZED).await;
+        assert_eq!(users.failures().await, failures);
         if failures < 5 {
-            assert_eq!(shop.refused(&alone).await, "mfa_required");
-            assert_eq!(shop.failures().await, failures);
+            assert_eq!(users.rejection(&alone).await, "mfa_required");
+            assert_eq!(users.failures().await, failures);
         }
     }
-    // Locked: nothing is right, and nothing is told.
-    let now = code(&ada.secret, &shop.clock, 0);
+    // Locked: nothing is accepted, and nothing is revealed.
+    let now = users.code(&ada.secret, 0);
     for otp in [&*now, &*ada.recovery_codes[0], "000000"] {
-        let said = shop.refused(&body(ADA, PASSWORD, otp)).await;
-        assert_eq!(said, "invalid_credentials");
+        let code = users.rejection(&log_in_body(ADA, PASSWORD, otp)).await;
+        assert_eq!(code, "invalid_credentials");
     }
-    assert_eq!(shop.refused(&alone).await, "invalid_credentials");
-    shop.clock.advance(SignedDuration::from_mins(15));
-    let now = code(&ada.secret, &shop.clock, 0);
-    shop.log_in_with(ADA, &now, OK).await;
-    assert_eq!(shop.failures().await, 0, "forgotten");
+    assert_eq!(users.rejection(&alone).await, "invalid_credentials");
+    users.advance(SignedDuration::from_mins(15));
+    let now = users.code(&ada.secret, 0);
+    users.log_in_with_code(ADA, &now, OK).await;
+    assert_eq!(users.failures().await, 0, "the login cleared them");
 }
 
 #[tokio::test]
-async fn one_code_sent_many_times_at_once_signs_in_once() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
-    let before = shop.sessions().await.len();
-    for otp in [&*code(&ada.secret, &shop.clock, 0), &*ada.recovery_codes[0]] {
-        // As many as are wrong before the address is locked, and the right one.
-        let tries = (0..5).map(|_| {
-            let body = Some(body(ADA, PASSWORD, otp).to_string());
-            shop.log_in.exchange(Method::POST, "/api/auth/login", body)
+async fn a_code_sent_concurrently_logs_in_once() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
+    let before = users.sessions().await.len();
+    for otp in [&*users.code(&ada.secret, 0), &*ada.recovery_codes[0]] {
+        // As many as may be wrong before the email is locked.
+        let requests = (0..5).map(|_| {
+            let body = Some(log_in_body(ADA, PASSWORD, otp).to_string());
+            users.client().exchange(Method::POST, PATH, body)
         });
-        let replies = join_all(tries).await;
+        let replies = join_all(requests).await;
         let (won, lost): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == OK);
         assert_eq!(won.len(), 1, "{replies:?}");
-        let refused = |reply: &&Reply| reply.body["code"] == "invalid_otp";
-        assert!(lost.iter().all(refused), "{lost:?}");
-        shop.clock.advance(SignedDuration::from_mins(15));
+        let is_rejected = |reply: &&Reply| reply.body["code"] == "invalid_otp";
+        assert!(lost.iter().all(is_rejected), "{lost:?}");
+        users.advance(SignedDuration::from_mins(15));
     }
-    assert_eq!(shop.sessions().await.len(), before + 2);
+    assert_eq!(users.sessions().await.len(), before + 2);
 }
 
 #[tokio::test]
-async fn a_factor_that_was_turned_on_meanwhile_is_not_got_around() {
-    use users::{
-        passwords::Verdict,
-        store::{LogIn, Store, StoreLogInError},
-    };
-    let shop = Shop::open().await;
-    let ada = shop.register(ADA).await;
-    let store = Store::new(shop.table.table());
-    let now = shop.clock.now();
-    let candidate = store.candidate(ADA).await.unwrap();
-    let admitted = candidate.admitted(Verdict::Right { outdated: false }, now);
-    let user = admitted.expect("the password is right").user;
-    let secret = shop.enroll(&ada).await;
-    shop.confirm(&ada, &code(&secret, &shop.clock, 0), OK).await;
-    let id = kernel::SessionId::generate();
-    let session = users::domain::Session::begin(id, &user, "x".into(), now);
-    let refused = store
-        .log_in(LogIn {
-            user: &user,
-            session: &session,
-            returned: None,
-            superseded: &[],
-            factor: None,
-            rehashed: None,
-            ip: None,
-        })
-        .await;
+async fn a_login_decided_before_mfa_was_enabled_is_rejected() {
+    let users = TestUsers::new().await;
+    let ada = users.register(ADA).await;
+    let user = users.authenticated().await.user;
+    users.enable_mfa(&ada).await;
+    let session = users.new_session(&user);
+    let rejected = users.store().log_in(password_log_in(&user, &session)).await;
     assert!(
-        matches!(refused, Err(StoreLogInError::Changed)),
-        "{refused:?}"
+        matches!(rejected, Err(StoreLogInError::Changed)),
+        "{rejected:?}"
     );
 }
 
-/// Whoever decided on a factor as it was read comes too late when it was used
-/// meanwhile, whatever else is as it was: to log in and to turn it off.
+/// Two requests verify the same code; whatever the slower one does with it is
+/// rejected, even if nothing else has changed.
 #[tokio::test]
-async fn what_was_shown_is_used_up_by_whoever_is_first() {
-    use contracts::{Envelope, events::UserMfaDisabled};
-    use users::{
-        domain::Otp,
-        store::{LogIn, RemoveFactorError, Store, StoreLogInError},
-    };
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
-    let store = Store::new(shop.table.table());
-    let factors = Factors::new(versions(MFA_SECRET, None));
-    let now = shop.clock.now();
-    let this = code(&ada.secret, &shop.clock, 0);
+async fn a_code_that_was_used_since_it_was_verified_is_rejected() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
+    let code = users.code(&ada.secret, 0);
     let recovery = ada.recovery_codes[0].clone();
     for (otp, typed) in [
-        (Otp::Code(this.clone()), this),
+        (Otp::Code(code.clone()), code),
         (Otp::RecoveryCode(recovery.replace('-', "")), recovery),
     ] {
-        let factor = store.second_factor(ada.person.id).await.unwrap().unwrap();
-        let shown = factors.shown(&factor, &otp, now).unwrap().unwrap();
-        shop.log_in_with(ADA, &typed, OK).await;
+        let user = users.user(ada.person.id).await;
+        let factor = users.factor(&user).await;
+        let verified = users.verify(&factor, &otp);
+        users.log_in_with_code(ADA, &typed, OK).await;
 
-        let user = store.user(ada.person.id).await.unwrap().unwrap();
-        let id = kernel::SessionId::generate();
-        let session = users::domain::Session::begin(id, &user, "x".into(), now);
+        let user = users.user(ada.person.id).await;
+        let session = users.new_session(&user);
         let log_in = LogIn {
-            user: &user,
-            session: &session,
-            returned: None,
-            superseded: &[],
-            factor: Some((&factor, &shown)),
-            rehashed: None,
-            ip: None,
+            factor: Some((&factor, &verified)),
+            ..password_log_in(&user, &session)
         };
-        let refused = store.log_in(log_in).await;
+        let rejected = users.store().log_in(log_in).await;
         assert!(
-            matches!(refused, Err(StoreLogInError::Changed)),
-            "{refused:?}"
+            matches!(rejected, Err(StoreLogInError::Changed)),
+            "{rejected:?}"
         );
-        let said = UserMfaDisabled {
-            user_id: user.id,
-            email: ADA.into(),
-        };
-        let said = Envelope::new(&said, now, &cause());
-        let refused = store
-            .remove_factor(
-                &user,
-                ada.person.session_id(),
-                (&factor, &shown),
-                &said,
-                now,
-            )
-            .await;
+        let (disabled, now) = (users.mfa_disabled(&user), users.clock().now());
+        let (session, removed) = (ada.person.session_id(), (&factor, &verified));
+        let store = users.store();
+        let rejected = store.remove_factor(&user, session, removed, &disabled, now);
+        let rejected = rejected.await;
         assert!(
-            matches!(refused, Err(RemoveFactorError::Changed)),
-            "{refused:?}"
+            matches!(rejected, Err(RemoveFactorError::Changed)),
+            "{rejected:?}"
         );
     }
 }
 
-/// What the SDK does when the reply was lost: the same log-in, not a code that
-/// was used before.
+/// The SDK repeats a write whose reply was lost: that is the same login, not
+/// one with a used code.
 #[tokio::test]
-async fn a_log_in_that_is_written_again_is_the_same() {
-    use users::{
-        domain::Otp,
-        passwords::Verdict,
-        store::{LogIn, Store},
-    };
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
-    let store = Store::new(shop.table.table());
-    let now = shop.clock.now();
-    let candidate = store.candidate(ADA).await.unwrap();
-    let admitted = candidate.admitted(Verdict::Right { outdated: false }, now);
-    let admitted = admitted.unwrap();
-    let factor = admitted.factor.expect("it is on");
-    let otp = Otp::Code(code(&ada.secret, &shop.clock, 0));
-    let factors = Factors::new(versions(MFA_SECRET, None));
-    let shown = factors.shown(&factor, &otp, now).unwrap().unwrap();
-    let id = kernel::SessionId::generate();
-    let session = users::domain::Session::begin(id, &admitted.user, "x".into(), now);
+async fn storing_a_login_twice_is_idempotent() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
+    let authenticated = users.authenticated().await;
+    let factor = authenticated.factor.expect("MFA is enabled");
+    let verified = users.verify(&factor, &Otp::Code(users.code(&ada.secret, 0)));
+    let session = users.new_session(&authenticated.user);
     for _ in 0..2 {
         let log_in = LogIn {
-            user: &admitted.user,
-            session: &session,
-            returned: None,
-            superseded: &[],
-            factor: Some((&factor, &shown)),
-            rehashed: None,
-            ip: None,
+            factor: Some((&factor, &verified)),
+            ..password_log_in(&authenticated.user, &session)
         };
-        store.log_in(log_in).await.unwrap();
+        users.store().log_in(log_in).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn whoever_logs_in_between_two_rotations_keeps_the_factor_and_others_recover() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
-    let bob = shop.guarded("bob@example.com").await;
-    let path = "/api/auth/login";
-    let rotated = |current, previous| {
-        let table = shop.table.table();
-        shop.another_log_in(table, versions(current, Some(previous)))
-    };
-    let once = rotated("the second secret", MFA_SECRET).await;
-    let now = code(&ada.secret, &shop.clock, 0);
-    once.post(path, &body(ADA, PASSWORD, &now), OK).await;
-    let twice = rotated("the third secret", "the second secret").await;
-    let next = code(&ada.secret, &shop.clock, 1);
-    twice.post(path, &body(ADA, PASSWORD, &next), OK).await;
-    let email = "bob@example.com";
-    let now = code(&bob.secret, &shop.clock, 0);
-    twice
-        .post(path, &body(email, PASSWORD, &now), INTERNAL_SERVER_ERROR)
-        .await;
-    let recovery = body(email, PASSWORD, &bob.recovery_codes[0]);
-    twice.post(path, &recovery, OK).await;
+async fn a_login_between_two_rotations_reseals_the_secret_and_recovery_codes_work_without() {
+    const SECOND: &str = "the second secret of second factors";
+    const THIRD: &str = "the third secret of second factors";
+    const BOB: &str = "bob@example.com";
+    let mut users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
+    let bob = users.register_with_mfa(BOB).await;
+
+    users
+        .table
+        .set_secret("MFA_SECRET", SECOND, Some(MFA_SECRET));
+    let client = users.new_instances().client();
+    let body = log_in_body(ADA, PASSWORD, &users.code(&ada.secret, 0));
+    client.post(PATH, &body, OK).await;
+
+    users.table.set_secret("MFA_SECRET", THIRD, Some(SECOND));
+    let client = users.new_instances().client();
+    let body = log_in_body(ADA, PASSWORD, &users.code(&ada.secret, 1));
+    client.post(PATH, &body, OK).await;
+    let body = log_in_body(BOB, PASSWORD, &users.code(&bob.secret, 0));
+    client.post(PATH, &body, INTERNAL_SERVER_ERROR).await;
+    let body = log_in_body(BOB, PASSWORD, &bob.recovery_codes[0]);
+    client.post(PATH, &body, OK).await;
 }
 
 #[tokio::test]
-async fn a_forgotten_password_is_no_way_around_it() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
+async fn a_password_reset_neither_skips_the_second_factor_nor_clears_its_failures() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
     for _ in 0..5 {
-        let old = code(&ada.secret, &shop.clock, -2);
-        shop.log_in_with(ADA, &old, UNAUTHORIZED).await;
+        let old = users.code(&ada.secret, -2);
+        users.log_in_with_code(ADA, &old, UNAUTHORIZED).await;
     }
-    let asked = json!({ "email": ADA });
-    shop.forgot
-        .post("/api/auth/forgot-password", &asked, ACCEPTED)
-        .await;
-    let token = shop.mailed_token("user.password_reset_requested").await;
-    let new = "seven otters paint the moon";
-    let reset = json!({"token": token.unwrap(), "password": new});
-    shop.reset
-        .post("/api/auth/reset-password", &reset, OK)
-        .await;
-    // The mail gives a new password, and not five more guesses at the code.
-    assert_eq!(shop.failures().await, 5);
-    shop.clock.advance(SignedDuration::from_mins(15));
-    let alone = json!({"email": ADA, "password": new});
-    assert_eq!(shop.refused(&alone).await, "mfa_required");
-    let now = code(&ada.secret, &shop.clock, 0);
-    let with = body(ADA, new, &now);
-    shop.log_in.post("/api/auth/login", &with, OK).await;
+    let token = users.request_password_reset(ADA).await;
+    users.reset_password(&token, NEW_PASSWORD, OK).await;
+    assert_eq!(users.failures().await, 5);
+    users.advance(SignedDuration::from_mins(15));
+    let alone = json!({"email": ADA, "password": NEW_PASSWORD});
+    assert_eq!(users.rejection(&alone).await, "mfa_required");
+    let with_code = log_in_body(ADA, NEW_PASSWORD, &users.code(&ada.secret, 0));
+    users.client().post(PATH, &with_code, OK).await;
 }
 
 #[tokio::test]
-async fn the_factor_is_read_by_the_query_that_is_made_anyway() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded(ADA).await;
-    let (calls, counted) = counted(&shop);
-    let client = shop
-        .another_log_in(counted, versions(MFA_SECRET, None))
-        .await;
-    let now = code(&ada.secret, &shop.clock, 0);
-    for (otp, status, last) in [
-        (&*now, OK, &["TransactWriteItems"][..]),
-        // The lock once more, before it is told that the password is right.
-        (&*now, UNAUTHORIZED, &["GetItem", "UpdateItem"]),
+async fn the_second_factor_costs_no_additional_read() {
+    let mut users = TestUsers::new().await;
+    let ada = users.register_with_mfa(ADA).await;
+    let (calls, client) = users.recorded("log-in").await;
+    let body = log_in_body(ADA, PASSWORD, &users.code(&ada.secret, 0));
+    for (status, last) in [
+        (OK, &["TransactWriteItems"][..]),
+        // Reads the lock again before revealing that the password is right.
+        (UNAUTHORIZED, &["GetItem", "UpdateItem"]),
     ] {
-        let body = body(ADA, PASSWORD, otp);
-        client.post("/api/auth/login", &body, status).await;
+        client.post(PATH, &body, status).await;
         let expected = [&["UpdateItem", "BatchGetItem", "Query"], last].concat();
         assert_eq!(calls.take(), expected);
     }

@@ -1,14 +1,13 @@
-//! Taking second factors from those who have lost them.
+//! `DELETE /api/users/{id}/mfa`, for users who have lost their second factor.
 
-use kernel::UserId;
-use runtime::http::Role;
+use kernel::{Role, UserId};
 use testkit::{Reply, status::*};
 
-use crate::shop::{PASSWORD, Person, Shop};
+use crate::fixture::{PASSWORD, Person, TestUsers};
 
-impl Shop {
+impl TestUsers {
     pub(crate) async fn reset_mfa(&self, id: UserId, expected: StatusCode) -> Reply {
-        let client = self.reset_mfa.as_internal();
+        let client = self.internal_client();
         client
             .delete(&format!("/api/users/{id}/mfa"), expected)
             .await
@@ -16,42 +15,44 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn a_reset_takes_the_factor_and_ends_the_sessions_of_whoever_lost_it() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded("ada@example.com").await;
-    assert_eq!(shop.verdict(&ada.person.token).await, "user");
+async fn a_reset_removes_the_factor_and_ends_every_session() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa("ada@example.com").await;
+    assert_eq!(users.authorize(&ada.person.token).await, "user");
     for _ in 0..2 {
-        shop.reset_mfa(ada.person.id, OK).await;
+        users.reset_mfa(ada.person.id, OK).await;
     }
-    assert_eq!(shop.verdict(&ada.person.token).await, "session_ended");
-    shop.refresh(&ada.person.refresh, UNAUTHORIZED).await;
-    assert!(shop.factors().await.is_empty());
-    let again = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
-    assert!(!shop.mfa_enabled(&again).await);
-    let types = shop.table.event_types().await;
+    assert_eq!(users.authorize(&ada.person.token).await, "session_ended");
+    users.refresh(&ada.person.refresh, UNAUTHORIZED).await;
+    assert!(users.stored_factors().await.is_empty());
+    let again = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
+    assert!(!users.mfa_enabled(&again).await);
+    let types = users.table.event_types().await;
     assert_eq!(
         types,
         ["user.registered", "user.mfa_enabled", "user.mfa_disabled"]
     );
-    shop.reset_mfa(UserId::generate(), NOT_FOUND).await;
+    users
+        .reset_mfa(testkit::new_id::<UserId>(), NOT_FOUND)
+        .await;
 }
 
 #[tokio::test]
-async fn a_reset_is_for_admins_and_not_of_their_own() {
-    let shop = Shop::open().await;
-    let ada = shop.guarded("ada@example.com").await;
+async fn only_admins_can_reset_mfa_and_not_their_own() {
+    let users = TestUsers::new().await;
+    let ada = users.register_with_mfa("ada@example.com").await;
     let path = format!("/api/users/{}/mfa", ada.person.id);
-    let client = &shop.reset_mfa;
+    let client = users.client();
     client.delete(&path, UNAUTHORIZED).await;
     for role in [Role::User, Role::Moderator] {
-        let somebody = client.as_user(UserId::generate(), role);
-        somebody.delete(&path, FORBIDDEN).await;
+        let other = client.as_user(testkit::new_id::<UserId>(), role);
+        other.delete(&path, FORBIDDEN).await;
     }
-    let herself = client.as_user(ada.person.id, Role::Admin);
-    let reply = herself.delete(&path, FORBIDDEN).await;
+    let own = client.as_user(ada.person.id, Role::Admin);
+    let reply = own.delete(&path, FORBIDDEN).await;
     assert_eq!(reply.body["code"], "own_mfa");
-    assert!(shop.mfa_enabled(&ada.person).await);
-    let another = client.as_user(UserId::generate(), Role::Admin);
+    assert!(users.mfa_enabled(&ada.person).await);
+    let another = client.as_user(testkit::new_id::<UserId>(), Role::Admin);
     another.delete(&path, OK).await;
-    assert!(shop.factors().await.is_empty());
+    assert!(users.stored_factors().await.is_empty());
 }

@@ -1,140 +1,135 @@
+//! `POST /api/auth/refresh`.
+
 use futures_util::future::join_all;
-use jiff::SignedDuration;
-use kernel::SessionId;
+use http::Method;
+use kernel::{SessionId, SignedDuration};
 use serde_json::json;
 use testkit::status::*;
 
-use crate::shop::{PASSWORD, Person, Shop};
+use crate::fixture::{PASSWORD, Person, TestUsers};
 
-async fn sessions(shop: &Shop) -> usize {
-    shop.sessions().await.len()
-}
+const PATH: &str = "/api/auth/refresh";
 
 #[tokio::test]
-async fn a_refresh_gives_new_tokens_of_the_same_session() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    shop.clock.advance(SignedDuration::from_hours(1));
-    assert_eq!(shop.verdict(&ada.token).await, "token_expired");
-    let reply = shop.refresh(&ada.refresh, OK).await;
+async fn a_refresh_returns_new_tokens_for_the_same_session() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.advance(SignedDuration::from_hours(1));
+    assert_eq!(users.authorize(&ada.token).await, "token_expired");
+    let reply = users.refresh(&ada.refresh, OK).await;
     let next = Person::of(&reply);
     assert_eq!((next.id, next.session_id()), (ada.id, ada.session_id()));
     assert_ne!(next.refresh, ada.refresh);
     assert_eq!(reply.body["data"]["tokenType"], "Bearer");
-    assert_eq!(shop.verdict(&next.token).await, "user");
-    shop.refresh(&next.refresh, OK).await;
+    assert_eq!(users.authorize(&next.token).await, "user");
+    users.refresh(&next.refresh, OK).await;
 }
 
 #[tokio::test]
-async fn a_token_used_twice_ends_the_session_at_once() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let other = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
-    let stolen = ada.refresh.clone();
-    let next = Person::of(&shop.refresh(&ada.refresh, OK).await);
-    assert_eq!(shop.verdict(&next.token).await, "user");
-    shop.refresh(&stolen, UNAUTHORIZED).await;
-    assert_eq!(shop.verdict(&next.token).await, "session_ended");
-    shop.refresh(&next.refresh, UNAUTHORIZED).await;
-    // Only that session: the other device stays signed in.
-    assert_eq!(shop.verdict(&other.token).await, "user");
-    shop.refresh(&other.refresh, OK).await;
+async fn reusing_a_refresh_token_ends_the_session() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let other = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
+    let next = Person::of(&users.refresh(&ada.refresh, OK).await);
+    assert_eq!(users.authorize(&next.token).await, "user");
+    users.refresh(&ada.refresh, UNAUTHORIZED).await;
+    assert_eq!(users.authorize(&next.token).await, "session_ended");
+    users.refresh(&next.refresh, UNAUTHORIZED).await;
+    // The user's other session is not affected.
+    assert_eq!(users.authorize(&other.token).await, "user");
+    users.refresh(&other.refresh, OK).await;
 }
 
 #[tokio::test]
-async fn of_many_at_once_at_most_one_wins_and_then_the_session_ends() {
-    let shop = Shop::open().await;
+async fn of_concurrent_refreshes_one_succeeds_and_the_session_ends() {
+    let users = TestUsers::new().await;
     for round in 0..10 {
-        let ada = shop.register(&format!("ada{round}@example.com")).await;
-        let body = json!({ "refreshToken": ada.refresh });
-        let attempts = (0..4).map(|_| {
-            let (client, body) = (shop.refresh.clone(), body.clone());
-            tokio::spawn(async move { client.post("/api/auth/refresh", &body, OK).await })
+        let ada = users.register(&format!("ada{round}@example.com")).await;
+        let body = json!({ "refreshToken": ada.refresh }).to_string();
+        let requests = (0..4).map(|_| {
+            users
+                .client()
+                .exchange(Method::POST, PATH, Some(body.clone()))
         });
-        let replies: Vec<_> = join_all(attempts).await;
-        let won: Vec<_> = replies
-            .iter()
-            .filter_map(|reply| reply.as_ref().ok())
-            .collect();
-        assert_eq!(won.len(), 1, "round {round}");
-        assert_eq!(
-            shop.verdict(won[0].body["data"]["token"].as_str().unwrap())
-                .await,
-            "session_ended"
-        );
-        assert_eq!(sessions(&shop).await, 0);
+        let replies = join_all(requests).await;
+        let (won, lost): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == OK);
+        assert_eq!(won.len(), 1, "round {round}: {replies:?}");
+        assert!(lost.iter().all(|reply| reply.status == UNAUTHORIZED));
+        let token = Person::of(won[0]).token;
+        assert_eq!(users.authorize(&token).await, "session_ended");
+        assert!(users.sessions().await.is_empty());
     }
 }
 
 #[tokio::test]
-async fn storing_a_refresh_twice_is_once_and_of_two_one_loses() {
-    use users::store::{RefreshSessionError, Store};
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let store = Store::new(shop.table.table());
+async fn storing_a_refresh_is_idempotent_and_another_one_is_rejected() {
+    use users::store::RefreshSessionError;
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let store = users.store();
     let seen = store
         .session(ada.id, ada.session_id())
         .await
         .unwrap()
         .unwrap();
-    let one = seen.refreshed("one".into(), shop.clock.now());
+    let one = seen.refreshed("one".into(), users.clock().now());
     store.refresh_session(&seen, &one).await.unwrap();
     store.refresh_session(&seen, &one).await.unwrap();
-    let two = seen.refreshed("two".into(), shop.clock.now());
-    let lost = store.refresh_session(&seen, &two).await;
+    let two = seen.refreshed("two".into(), users.clock().now());
+    let rejected = store.refresh_session(&seen, &two).await;
     assert!(
-        matches!(lost, Err(RefreshSessionError::Superseded)),
-        "{lost:?}"
+        matches!(rejected, Err(RefreshSessionError::Superseded)),
+        "{rejected:?}"
     );
     assert_eq!(
         store.session(ada.id, seen.id).await.unwrap(),
         Some(one.clone())
     );
-    // A session that was ended meanwhile does not come back.
+    // A refresh does not restore a session that has ended.
     store.end_session(ada.id, seen.id).await.unwrap();
     store.end_session(ada.id, seen.id).await.unwrap();
-    let lost = store.refresh_session(&one, &two).await;
+    let rejected = store.refresh_session(&one, &two).await;
     assert!(
-        matches!(lost, Err(RefreshSessionError::Superseded)),
-        "{lost:?}"
+        matches!(rejected, Err(RefreshSessionError::Superseded)),
+        "{rejected:?}"
     );
     assert_eq!(store.session(ada.id, seen.id).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_session_lives_14_days_idle_and_30_at_most() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn a_session_ends_after_14_idle_days_and_after_30_days_at_most() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let days = |days: i64| SignedDuration::from_hours(24 * days);
-    let idle = Person::of(&shop.log_in("ada@example.com", PASSWORD, OK).await);
-    shop.clock.advance(days(13));
-    let ada = Person::of(&shop.refresh(&ada.refresh, OK).await);
-    shop.clock.advance(days(1));
-    shop.refresh(&idle.refresh, UNAUTHORIZED).await;
-    shop.clock.advance(days(12));
-    let ada = Person::of(&shop.refresh(&ada.refresh, OK).await);
-    shop.clock.advance(days(4) - SignedDuration::from_secs(300));
-    let ada = Person::of(&shop.refresh(&ada.refresh, OK).await);
-    assert_eq!(shop.verdict(&ada.token).await, "user");
-    shop.clock.advance(SignedDuration::from_secs(300));
+    let idle = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
+    users.advance(days(13));
+    let ada = Person::of(&users.refresh(&ada.refresh, OK).await);
+    users.advance(days(1));
+    users.refresh(&idle.refresh, UNAUTHORIZED).await;
+    users.advance(days(12));
+    let ada = Person::of(&users.refresh(&ada.refresh, OK).await);
+    users.advance(days(4) - SignedDuration::from_secs(300));
+    let ada = Person::of(&users.refresh(&ada.refresh, OK).await);
+    assert_eq!(users.authorize(&ada.token).await, "user");
+    users.advance(SignedDuration::from_secs(300));
     assert_eq!(
-        shop.verdict(&ada.token).await,
+        users.authorize(&ada.token).await,
         "session_ended",
         "30 days; the token has 5 minutes left"
     );
-    shop.refresh(&ada.refresh, UNAUTHORIZED).await;
+    users.refresh(&ada.refresh, UNAUTHORIZED).await;
     assert!(
-        sessions(&shop).await > 0,
-        "DynamoDB has deleted nothing yet: the code has checked"
+        !users.sessions().await.is_empty(),
+        "the items have not expired yet"
     );
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_refused_and_ends_nothing() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn an_invalid_refresh_token_is_rejected_and_ends_no_session() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let secret = ada.refresh.split_once('.').unwrap().1;
-    let unknown = format!("{}.{secret}", SessionId::generate());
+    let unknown = format!("{}.{secret}", testkit::new_id::<SessionId>());
     for token in [
         "",
         "x",
@@ -144,33 +139,32 @@ async fn what_is_no_token_is_refused_and_ends_nothing() {
         &ada.token,
         &format!("{} ", ada.refresh),
     ] {
-        shop.refresh(token, UNAUTHORIZED).await;
+        users.refresh(token, UNAUTHORIZED).await;
     }
-    assert_eq!(shop.verdict(&ada.token).await, "user");
+    assert_eq!(users.authorize(&ada.token).await, "user");
     for (body, field) in [
         (json!({}), "/refreshToken"),
         (json!({"refreshToken": 1}), "/refreshToken"),
     ] {
-        let reply = shop
-            .refresh
-            .post("/api/auth/refresh", &body, UNPROCESSABLE_ENTITY)
-            .await;
-        assert_eq!(reply.refused_fields(), [field]);
+        let reply = users.client().post(PATH, &body, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), [field]);
     }
-    shop.refresh(&ada.refresh, OK).await;
+    users.refresh(&ada.refresh, OK).await;
 }
 
 #[tokio::test]
-async fn a_person_who_may_not_sign_in_may_not_refresh() {
-    let shop = Shop::open().await;
+async fn an_inactive_account_cannot_refresh() {
+    let users = TestUsers::new().await;
     for status in ["inactive", "suspended", "pending"] {
-        let person = shop.register(&format!("{status}@example.com")).await;
-        shop.update(person.id, &json!({ "status": status }), OK)
+        let person = users.register(&format!("{status}@example.com")).await;
+        users
+            .update(person.id, &json!({ "status": status }), OK)
             .await;
-        shop.refresh(&person.refresh, UNAUTHORIZED).await;
-        shop.update(person.id, &json!({"status": "active"}), OK)
+        users.refresh(&person.refresh, UNAUTHORIZED).await;
+        users
+            .update(person.id, &json!({"status": "active"}), OK)
             .await;
-        shop.refresh(&person.refresh, UNAUTHORIZED).await;
-        shop.log_in(&person.email, PASSWORD, OK).await;
+        users.refresh(&person.refresh, UNAUTHORIZED).await;
+        users.log_in(&person.email, PASSWORD, OK).await;
     }
 }

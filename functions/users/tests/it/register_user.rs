@@ -1,10 +1,14 @@
+//! `POST /api/auth/register`.
+
 use contracts::events::UserRegistered;
 use futures_util::future::join_all;
-use runtime::SealKey;
+use http::Method;
 use serde_json::{Value, json};
-use testkit::status::*;
+use testkit::{Reply, status::*};
 
-use crate::shop::{MAIL_SECRET, PASSWORD, Shop, versions};
+use crate::fixture::{PASSWORD, Person, TestUsers};
+
+const PATH: &str = "/api/auth/register";
 
 fn ada() -> Value {
     json!({
@@ -14,15 +18,15 @@ fn ada() -> Value {
 }
 
 #[tokio::test]
-async fn a_new_person_is_signed_in_at_once() {
-    let shop = Shop::open().await;
+async fn a_new_user_is_signed_in() {
+    let users = TestUsers::new().await;
     for (path, email) in [
-        ("/api/auth/register", "ada@example.com"),
+        (PATH, "ada@example.com"),
         ("/api/users/register", "bob@example.com"),
     ] {
         let mut body = ada();
         body["email"] = email.into();
-        let reply = shop.register.post(path, &body, CREATED).await;
+        let reply = users.client().post(path, &body, CREATED).await;
         let data = &reply.body["data"];
         let id = data["user"]["id"].as_str().unwrap();
         assert_eq!(reply.header("location"), Some(&*format!("/api/users/{id}")));
@@ -32,19 +36,16 @@ async fn a_new_person_is_signed_in_at_once() {
             (&data["expiresIn"], &data["tokenType"]),
             (&json!(600), &json!("Bearer"))
         );
-        assert_eq!(shop.verdict(data["token"].as_str().unwrap()).await, "user");
-        shop.refresh(data["refreshToken"].as_str().unwrap(), OK)
-            .await;
+        let person = Person::of(&reply);
+        assert_eq!(users.authorize(&person.token).await, "user");
+        users.refresh(&person.refresh, OK).await;
     }
 }
 
 #[tokio::test]
-async fn the_user_is_shown_normalised_and_without_the_hash() {
-    let shop = Shop::open().await;
-    let reply = shop
-        .register
-        .post("/api/auth/register", &ada(), CREATED)
-        .await;
+async fn the_reply_shows_normalised_fields_and_no_password_hash() {
+    let users = TestUsers::new().await;
+    let reply = users.client().post(PATH, &ada(), CREATED).await;
     let mut user = reply.body["data"]["user"].clone();
     user.as_object_mut().unwrap().remove("id");
     let expected = json!({
@@ -59,12 +60,12 @@ async fn the_user_is_shown_normalised_and_without_the_hash() {
 }
 
 #[tokio::test]
-async fn it_is_announced_and_only_notifications_can_read_the_token() {
-    let shop = Shop::open().await;
-    let client = shop.register.with_header("x-correlation-id", "chain-7");
-    let reply = client.post("/api/auth/register", &ada(), CREATED).await;
-    let events = shop.table.events().await;
-    assert_eq!(shop.table.event_types().await, ["user.registered"]);
+async fn a_registration_is_published_with_a_token_that_only_notifications_can_read() {
+    let users = TestUsers::new().await;
+    let client = users.client().with_header("x-correlation-id", "chain-7");
+    let reply = client.post(PATH, &ada(), CREATED).await;
+    let events = users.table.events().await;
+    assert_eq!(users.table.event_types().await, ["user.registered"]);
     assert_eq!(events[0].correlationid, "chain-7");
     let data: UserRegistered = events[0].read().unwrap();
     assert_eq!(
@@ -75,20 +76,13 @@ async fn it_is_announced_and_only_notifications_can_read_the_token() {
         (&*data.email, &*data.name),
         ("ada+shop@example.com", "Ada Lovelace")
     );
-    let key = |purpose| SealKey::new(versions(MAIL_SECRET, None), purpose);
-    let token = key("email-token")
-        .open(&data.sealed_verification_token)
-        .unwrap();
+    let sealed = &data.sealed_verification_token;
+    let token = users.open_mail_token(sealed);
     assert_eq!(token.len(), 43, "32 bytes");
-    assert!(
-        key("another")
-            .open(&data.sealed_verification_token)
-            .is_err()
-    );
+    assert!(users.seal_key("another").open(sealed).is_err());
 
-    // At rest there is only the token's hash, and nothing that a person typed
-    // as a password.
-    let at_rest = format!("{:?}", shop.table.items().await);
+    // The table contains the hash of the token, and no password.
+    let at_rest = format!("{:?}", users.table.items().await);
     assert!(!at_rest.contains(&token) && !at_rest.contains(PASSWORD));
     let refresh = reply.body["data"]["refreshToken"].as_str().unwrap();
     assert!(!at_rest.contains(refresh.split_once('.').unwrap().1));
@@ -97,7 +91,7 @@ async fn it_is_announced_and_only_notifications_can_read_the_token() {
         use sha2::{Digest, Sha256};
         URL_SAFE_NO_PAD.encode(Sha256::digest(&token))
     };
-    let verifications: Vec<Value> = shop
+    let verifications: Vec<Value> = users
         .table
         .items_of(&format!("VERIFICATION#{hash}"), "VERIFICATION")
         .await;
@@ -108,50 +102,44 @@ async fn it_is_announced_and_only_notifications_can_read_the_token() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_once_however_it_is_written() {
-    let shop = Shop::open().await;
-    shop.register("ada@example.com").await;
-    let before = shop.table.items().await.len();
+async fn an_email_can_be_registered_once_however_it_is_written() {
+    let users = TestUsers::new().await;
+    users.register("ada@example.com").await;
+    let before = users.table.items().await.len();
     for email in ["ada@example.com", "ADA@EXAMPLE.COM", " ada@Example.com"] {
         let body = json!({"email": email, "password": PASSWORD, "name": "Another"});
-        let reply = shop
-            .register
-            .post("/api/auth/register", &body, CONFLICT)
-            .await;
+        let reply = users.client().post(PATH, &body, CONFLICT).await;
         assert_eq!(reply.body["code"], "email_taken");
     }
-    assert_eq!(shop.table.items().await.len(), before, "nothing was kept");
-    shop.register("ada+shop@example.com").await;
+    assert_eq!(users.table.items().await.len(), before, "nothing is stored");
+    users.register("ada+shop@example.com").await;
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_gets_the_address() {
-    let shop = Shop::open().await;
+async fn of_concurrent_registrations_one_gets_the_email() {
+    let users = TestUsers::new().await;
     let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada"});
-    let attempts = (0..16).map(|_| {
-        let (client, body) = (shop.register.clone(), body.clone());
-        tokio::spawn(async move {
-            client.post("/api/auth/register", &body, CREATED).await;
-        })
+    let requests = (0..16).map(|_| {
+        let body = Some(body.to_string());
+        users.client().exchange(Method::POST, PATH, body)
     });
-    let outcomes = join_all(attempts).await;
-    let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    assert_eq!(won, 1, "the others met 409");
-    assert_eq!(shop.table.event_types().await, ["user.registered"]);
-    let users: Vec<Value> = shop.table.items_of("USER#", "USER").await;
-    assert_eq!((users.len(), shop.sessions().await.len()), (1, 1));
+    let replies = join_all(requests).await;
+    let (won, lost): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == CREATED);
+    assert_eq!(won.len(), 1, "{replies:?}");
+    let is_told = |reply: &&Reply| reply.body["code"] == "email_taken";
+    assert!(lost.iter().all(is_told), "{lost:?}");
+    assert_eq!(users.table.event_types().await, ["user.registered"]);
+    let stored = (users.stored_users().await, users.sessions().await);
+    assert_eq!((stored.0.len(), stored.1.len()), (1, 1));
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_named_at_once() {
-    let shop = Shop::open().await;
+async fn every_invalid_field_is_reported_at_once() {
+    let users = TestUsers::new().await;
     let fields = async |body: Value| {
-        let reply = shop
-            .register
-            .post("/api/auth/register", &body, UNPROCESSABLE_ENTITY)
-            .await;
+        let reply = users.client().post(PATH, &body, UNPROCESSABLE_ENTITY).await;
         assert_eq!(reply.body["code"], "validation_failed");
-        let mut fields: Vec<String> = reply.refused_fields().into_iter().map(Into::into).collect();
+        let mut fields: Vec<String> = reply.invalid_fields().into_iter().map(Into::into).collect();
         fields.sort();
         fields
     };
@@ -167,13 +155,13 @@ async fn everything_that_is_wrong_is_named_at_once() {
         ["/email", "/name", "/password", "/phone"]
     );
     assert_eq!(fields(json!([])).await, [""]);
-    let users: Vec<Value> = shop.table.items_of("USER#", "USER").await;
-    assert!(users.is_empty(), "{users:?}");
+    let stored = users.stored_users().await;
+    assert!(stored.is_empty(), "{stored:?}");
 }
 
 #[tokio::test]
-async fn a_password_that_is_easy_to_guess_is_refused_with_advice() {
-    let shop = Shop::open().await;
+async fn an_easily_guessed_password_is_rejected_with_advice() {
+    let users = TestUsers::new().await;
     for password in [
         "password123",
         "qwertzuiop",
@@ -183,11 +171,8 @@ async fn a_password_that_is_easy_to_guess_is_refused_with_advice() {
         let mut body = ada();
         body["email"] = "ada@example.com".into();
         body["password"] = password.into();
-        let reply = shop
-            .register
-            .post("/api/auth/register", &body, UNPROCESSABLE_ENTITY)
-            .await;
-        assert_eq!(reply.refused_fields(), ["/password"], "{password}");
+        let reply = users.client().post(PATH, &body, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), ["/password"], "{password}");
         let message = reply.body["errors"][0]["message"].as_str().unwrap();
         assert!(message.starts_with("is too easy to guess. "), "{message}");
         assert!(!message.contains(password));
@@ -195,13 +180,11 @@ async fn a_password_that_is_easy_to_guess_is_refused_with_advice() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_not_read() {
-    use http::Method;
-    let shop = Shop::open().await;
+async fn malformed_oversized_and_non_json_bodies_are_rejected() {
+    let users = TestUsers::new().await;
     let send = |body: &str, status| {
         let body = Some(body.to_owned());
-        shop.register
-            .send(Method::POST, "/api/auth/register", body, status)
+        users.client().send(Method::POST, PATH, body, status)
     };
     send("{", BAD_REQUEST).await;
     send("", BAD_REQUEST).await;
@@ -210,7 +193,6 @@ async fn what_is_not_json_is_not_read() {
         PAYLOAD_TOO_LARGE,
     )
     .await;
-    let text = shop.register.with_header("content-type", "text/plain");
-    text.post("/api/auth/register", &ada(), UNSUPPORTED_MEDIA_TYPE)
-        .await;
+    let text = users.client().with_header("content-type", "text/plain");
+    text.post(PATH, &ada(), UNSUPPORTED_MEDIA_TYPE).await;
 }

@@ -1,17 +1,17 @@
-//! What a relay does is tested where it is made (`dynamo::relay`); here, that
-//! this service's events stand where it finds them.
+//! The outbox that `relay-user-events` publishes from. What every relay does is
+//! tested in `shared/dynamo/tests`.
 
 use serde_json::{Value, json};
 use testkit::status::*;
 
-use crate::shop::Shop;
+use crate::fixture::TestUsers;
 
 #[tokio::test]
-async fn every_event_waits_in_the_outbox_beside_its_user_and_stays() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    shop.update(ada.id, &json!({"role": "admin"}), OK).await;
-    let items = shop.table.items().await;
+async fn every_event_is_stored_in_the_outbox_beside_its_user_and_kept() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.update(ada.id, &json!({"role": "admin"}), OK).await;
+    let items = users.table.items().await;
     let events: Vec<Value> = items
         .into_iter()
         .filter(|item| item.contains_key("event"))

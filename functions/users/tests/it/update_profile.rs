@@ -1,24 +1,21 @@
+//! `PUT /api/users/profile`.
+
 use contracts::events::UserUpdated;
 use serde_json::{Value, json};
-use testkit::{Reply, status::*};
+use testkit::status::*;
 
-use crate::shop::{PASSWORD, Person, Shop};
-
-async fn update(shop: &Shop, who: &Person, body: &Value, expected: StatusCode) -> Reply {
-    let client = who.client(&shop.update_profile);
-    client.put("/api/users/profile", body, expected).await
-}
+use crate::fixture::{NEW_PASSWORD, PASSWORD, TestUsers};
 
 #[tokio::test]
-async fn what_is_named_changes_what_is_null_goes_and_the_rest_stays() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn named_fields_change_nulls_are_removed_and_the_rest_is_kept() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let body = json!({
         "name": " Ada King ", "phone": "+442071838750", "bio": " Counts. ",
         "avatar": "https://example.com/ada.png", "birthDate": "1915-12-10",
         "gender": "prefer_not_to_say", "preferences": {"sms": true}
     });
-    let reply = update(&shop, &ada, &body, OK).await;
+    let reply = users.update_profile(&ada, &body, OK).await;
     let expected = json!({
         "id": ada.id, "email": "ada@example.com", "name": "Ada King", "phone": "+442071838750",
         "role": "user", "status": "active", "emailVerified": false, "mfaEnabled": false,
@@ -28,11 +25,10 @@ async fn what_is_named_changes_what_is_null_goes_and_the_rest_stays() {
         "preferences": {"email": true, "sms": true, "push": true, "marketing": false}
     });
     assert_eq!(reply.body["data"], expected);
-    let me = ada.client(&shop.me).get("/api/users/profile", OK).await;
-    assert_eq!(me.body["data"], expected);
+    assert_eq!(users.me(&ada).await, expected);
 
     let body = json!({"phone": null, "bio": null, "gender": null, "preferences": {"push": false}});
-    let reply = update(&shop, &ada, &body, OK).await;
+    let reply = users.update_profile(&ada, &body, OK).await;
     let data = &reply.body["data"];
     assert_eq!(
         (&data["phone"], &data["bio"], &data["gender"]),
@@ -49,23 +45,29 @@ async fn what_is_named_changes_what_is_null_goes_and_the_rest_stays() {
 }
 
 #[tokio::test]
-async fn each_change_is_announced_once_and_no_change_is_not() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn each_change_is_published_once_and_no_change_is_not_published() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     for _ in 0..3 {
-        update(&shop, &ada, &json!({"name": "Ada King"}), OK).await;
+        users
+            .update_profile(&ada, &json!({"name": "Ada King"}), OK)
+            .await;
     }
-    update(&shop, &ada, &json!({}), OK).await;
-    update(&shop, &ada, &json!({"preferences": {"email": true}}), OK).await;
+    users.update_profile(&ada, &json!({}), OK).await;
+    users
+        .update_profile(&ada, &json!({"preferences": {"email": true}}), OK)
+        .await;
     assert_eq!(
-        shop.table.event_types().await,
+        users.table.event_types().await,
         ["user.registered", "user.updated"]
     );
-    let event = shop.table.events().await.pop().unwrap();
+    let event = users.table.events().await.pop().unwrap();
     assert_eq!(event.read::<UserUpdated>().unwrap().name, "Ada King");
     assert_eq!(event.actor, format!("user:{}", ada.id));
-    update(&shop, &ada, &json!({"preferences": {"email": false}}), OK).await;
-    let event = shop.table.events().await.pop().unwrap();
+    users
+        .update_profile(&ada, &json!({"preferences": {"email": false}}), OK)
+        .await;
+    let event = users.table.events().await.pop().unwrap();
     assert_eq!(
         event.data["preferences"],
         json!({"email": false, "sms": false, "push": true, "marketing": false})
@@ -73,16 +75,18 @@ async fn each_change_is_announced_once_and_no_change_is_not() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_named_at_once() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn every_invalid_field_is_reported_at_once() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let wrong = json!({
         "name": null, "phone": "030", "bio": "x".repeat(501), "avatar": "javascript:x",
         "birthDate": "1815-12-10", "gender": "yes", "preferences": {"fax": true, "sms": "x"},
         "role": "admin", "status": "active", "emailVerified": true
     });
-    let reply = update(&shop, &ada, &wrong, UNPROCESSABLE_ENTITY).await;
-    let mut fields = reply.refused_fields();
+    let reply = users
+        .update_profile(&ada, &wrong, UNPROCESSABLE_ENTITY)
+        .await;
+    let mut fields = reply.invalid_fields();
     fields.sort_unstable();
     assert_eq!(
         fields,
@@ -101,91 +105,90 @@ async fn everything_that_is_wrong_is_named_at_once() {
         ]
     );
     let future = json!({"birthDate": "2026-01-02"});
-    let reply = update(&shop, &ada, &future, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/birthDate"]);
-    update(&shop, &ada, &json!({"birthDate": "2026-01-01"}), OK).await;
-    shop.update_profile
+    let reply = users
+        .update_profile(&ada, &future, UNPROCESSABLE_ENTITY)
+        .await;
+    assert_eq!(reply.invalid_fields(), ["/birthDate"]);
+    users
+        .update_profile(&ada, &json!({"birthDate": "2026-01-01"}), OK)
+        .await;
+    users
+        .client()
         .put("/api/users/profile", &json!({}), UNAUTHORIZED)
         .await;
 }
 
 #[tokio::test]
-async fn a_new_address_takes_the_password_and_does_not_tell_who_has_it() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    shop.register("bob@example.com").await;
+async fn a_new_email_requires_the_password_and_does_not_reveal_whether_it_is_taken() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.register("bob@example.com").await;
     let without = json!({"email": "new@example.com"});
-    let reply = update(&shop, &ada, &without, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword"]);
+    let reply = users
+        .update_profile(&ada, &without, UNPROCESSABLE_ENTITY)
+        .await;
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     let wrong = json!({"email": "new@example.com", "currentPassword": "wrong horse battery"});
-    let reply = update(&shop, &ada, &wrong, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(reply.refused_fields(), ["/currentPassword"]);
-    assert!(
-        shop.mailed_token("user.verification_requested")
-            .await
-            .is_none()
-    );
+    let reply = users
+        .update_profile(&ada, &wrong, UNPROCESSABLE_ENTITY)
+        .await;
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
+    let types = users.table.event_types().await;
+    assert_eq!(types, ["user.registered", "user.registered"]);
     let mut bodies = Vec::new();
     for (email, sent) in [("bob@example.com", 0), ("new@example.com", 1)] {
-        let before = shop.table.events().await.len();
+        let before = users.table.events().await.len();
         let body = json!({"email": email, "currentPassword": PASSWORD});
-        let mut reply = update(&shop, &ada, &body, OK).await;
+        let mut reply = users.update_profile(&ada, &body, OK).await;
         reply.body["meta"]["requestId"] = Value::Null;
         bodies.push(reply.body);
-        assert_eq!(shop.table.events().await.len() - before, sent, "{email}");
+        assert_eq!(users.table.events().await.len() - before, sent, "{email}");
     }
     assert_eq!(bodies[0], bodies[1]);
 }
 
 #[tokio::test]
-async fn a_password_reset_takes_back_an_address_that_was_asked_for_before() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn a_password_reset_invalidates_an_earlier_change_of_the_email() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let body = json!({"email": "thief@example.com", "currentPassword": PASSWORD});
-    update(&shop, &ada, &body, OK).await;
-    let stolen = shop
-        .mailed_token("user.verification_requested")
-        .await
-        .unwrap();
-    let body = json!({"email": "ada@example.com"});
-    shop.forgot
-        .post("/api/auth/forgot-password", &body, ACCEPTED)
-        .await;
-    let token = shop
-        .mailed_token("user.password_reset_requested")
-        .await
-        .unwrap();
-    let body = json!({"token": token, "password": "seven otters paint the moon"});
-    shop.reset.post("/api/auth/reset-password", &body, OK).await;
-    let body = json!({ "token": stolen });
-    shop.verify_email
-        .post("/api/auth/verify-email", &body, UNPROCESSABLE_ENTITY)
-        .await;
+    users.update_profile(&ada, &body, OK).await;
+    let thief = users.mailed_token("user.verification_requested").await;
+    let token = users.request_password_reset("ada@example.com").await;
+    users.reset_password(&token, NEW_PASSWORD, OK).await;
+    users.verify_email(&thief, UNPROCESSABLE_ENTITY).await;
 }
 
 #[tokio::test]
-async fn nobody_is_sent_many_mails_by_one_who_is_signed_in() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let eve = shop.register("eve@example.com").await;
-    let ask = |email: &str| json!({"email": email, "currentPassword": PASSWORD});
-    // Five an hour to one address, whoever asks; the reply does not tell.
+async fn a_signed_in_user_cannot_send_many_emails_to_others() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let eve = users.register("eve@example.com").await;
+    let request = |email: &str| json!({"email": email, "currentPassword": PASSWORD});
+    // Five an hour to one address, whoever requests them; the reply does not
+    // reveal it.
     for person in [&ada, &eve, &ada, &eve, &ada, &eve, &ada] {
-        update(&shop, person, &ask("new@example.com"), OK).await;
+        users
+            .update_profile(person, &request("new@example.com"), OK)
+            .await;
     }
-    let mails = || async {
-        let types = shop.table.event_types().await;
-        let asked = types.iter();
-        asked
-            .filter(|kind| *kind == "user.verification_requested")
+    let emails = async || {
+        let types = users.table.event_types().await;
+        let requested = types.iter();
+        requested
+            .filter(|name| *name == "user.verification_requested")
             .count()
     };
-    assert_eq!(mails().await, 5);
-    // And ten addresses a day by one person.
+    assert_eq!(emails().await, 5);
+    // And ten addresses a day by one user.
     for n in 0..6 {
-        update(&shop, &ada, &ask(&format!("new{n}@example.com")), OK).await;
+        users
+            .update_profile(&ada, &request(&format!("new{n}@example.com")), OK)
+            .await;
     }
-    let reply = update(&shop, &ada, &ask("one@example.com"), TOO_MANY_REQUESTS).await;
+    let reply = users
+        .update_profile(&ada, &request("one@example.com"), TOO_MANY_REQUESTS)
+        .await;
     assert_eq!(reply.body["code"], "too_many_requests");
-    assert_eq!(mails().await, 11);
+    assert_eq!(emails().await, 11);
 }

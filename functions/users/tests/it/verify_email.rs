@@ -1,126 +1,91 @@
+//! `POST /api/auth/verify-email`.
+
 use futures_util::future::join_all;
-use jiff::SignedDuration;
+use kernel::SignedDuration;
 use serde_json::{Value, json};
 use testkit::status::*;
+use users::credentials::tokens::MailToken;
 
-use crate::shop::{PASSWORD, Person, Shop};
+use crate::fixture::{PASSWORD, TestUsers};
 
-async fn verify(shop: &Shop, token: &str, expected: StatusCode) -> testkit::Reply {
-    let body = json!({ "token": token });
-    let reply = shop
-        .verify_email
-        .post("/api/auth/verify-email", &body, expected)
-        .await;
-    if expected == UNPROCESSABLE_ENTITY {
-        assert_eq!(reply.body["code"], "invalid_token");
-        assert_eq!(reply.refused_fields(), ["/token"]);
-    }
-    reply
-}
-
-async fn me(shop: &Shop, person: &Person) -> Value {
-    let reply = person.client(&shop.me).get("/api/auth/me", OK).await;
-    reply.body["data"].clone()
-}
+const PATH: &str = "/api/auth/verify-email";
 
 #[tokio::test]
-async fn the_token_from_the_mail_verifies_the_address_once() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let token = shop.mailed_token("user.registered").await.unwrap();
-    assert_eq!(me(&shop, &ada).await["emailVerified"], false);
-    verify(&shop, &format!(" {token}\n"), OK).await;
-    assert_eq!(me(&shop, &ada).await["emailVerified"], true);
+async fn the_token_in_the_email_verifies_the_address_once() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let token = users.mailed_token("user.registered").await;
+    assert_eq!(users.me(&ada).await["emailVerified"], false);
+    users.verify_email(&format!(" {token}\n"), OK).await;
+    assert_eq!(users.me(&ada).await["emailVerified"], true);
     assert_eq!(
-        shop.table.event_types().await,
+        users.table.event_types().await,
         ["user.registered", "user.email_verified"]
     );
-    verify(&shop, &token, UNPROCESSABLE_ENTITY).await;
-    assert_eq!(shop.table.events().await.len(), 2);
+    users.verify_email(&token, UNPROCESSABLE_ENTITY).await;
+    assert_eq!(users.table.events().await.len(), 2);
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_verifies() {
-    let shop = Shop::open().await;
-    shop.register("ada@example.com").await;
-    let token = shop.mailed_token("user.registered").await.unwrap();
+async fn of_concurrent_verifications_one_succeeds() {
+    let users = TestUsers::new().await;
+    users.register("ada@example.com").await;
+    let token = users.mailed_token("user.registered").await;
     let body = json!({ "token": token }).to_string();
-    let tries = (0..8).map(|_| {
-        let path = "/api/auth/verify-email";
-        shop.verify_email
-            .exchange(http::Method::POST, path, Some(body.clone()))
+    let requests = (0..8).map(|_| {
+        let client = users.client();
+        client.exchange(http::Method::POST, PATH, Some(body.clone()))
     });
-    let replies = join_all(tries).await;
+    let replies = join_all(requests).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == OK).count(), 1);
-    assert_eq!(shop.table.events().await.len(), 2);
+    assert_eq!(users.table.events().await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_a_day_and_its_age_is_looked_at() {
-    let shop = Shop::open().await;
-    shop.register("ada@example.com").await;
-    let token = shop.mailed_token("user.registered").await.unwrap();
-    shop.clock.advance(SignedDuration::from_hours(24));
-    verify(&shop, &token, UNPROCESSABLE_ENTITY).await;
-    let there: Vec<Value> = shop.table.items_of("VERIFICATION#", "VERIFICATION").await;
-    assert_eq!(
-        there.len(),
-        1,
-        "DynamoDB has deleted nothing yet: the code has checked"
-    );
-    shop.clock.advance(SignedDuration::from_millis(-1));
-    verify(&shop, &token, OK).await;
+async fn a_token_expires_after_a_day_although_its_item_still_exists() {
+    let users = TestUsers::new().await;
+    users.register("ada@example.com").await;
+    let token = users.mailed_token("user.registered").await;
+    users.advance(SignedDuration::from_hours(24));
+    users.verify_email(&token, UNPROCESSABLE_ENTITY).await;
+    let stored: Vec<Value> = users.table.items_of("VERIFICATION#", "VERIFICATION").await;
+    assert_eq!(stored.len(), 1, "the item has not expired yet");
+    users.advance(SignedDuration::from_millis(-1));
+    users.verify_email(&token, OK).await;
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_refused() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let body = json!({"email": "ada@example.com"});
-    shop.forgot
-        .post("/api/auth/forgot-password", &body, ACCEPTED)
-        .await;
-    let reset = shop
-        .mailed_token("user.password_reset_requested")
-        .await
-        .unwrap();
-    let hash = users::tokens::MailToken::parse(&reset).unwrap().hash();
+async fn an_invalid_token_is_rejected() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let reset = users.request_password_reset("ada@example.com").await;
+    let hash = MailToken::parse(&reset).unwrap().hash();
     for token in ["", "x", &ada.token, &ada.refresh, &reset, &hash] {
-        verify(&shop, token, UNPROCESSABLE_ENTITY).await;
+        users.verify_email(token, UNPROCESSABLE_ENTITY).await;
     }
     for body in [json!({}), json!({"token": 1}), json!({"token": null})] {
-        let path = "/api/auth/verify-email";
-        let reply = shop
-            .verify_email
-            .post(path, &body, UNPROCESSABLE_ENTITY)
-            .await;
-        assert_eq!(reply.refused_fields(), ["/token"]);
+        let reply = users.client().post(PATH, &body, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), ["/token"]);
     }
-    assert_eq!(me(&shop, &ada).await["emailVerified"], false);
+    assert_eq!(users.me(&ada).await["emailVerified"], false);
 }
 
 #[tokio::test]
-async fn a_new_address_counts_once_it_is_verified() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let first = shop.mailed_token("user.registered").await.unwrap();
+async fn a_new_email_takes_effect_once_it_is_verified() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let first = users.mailed_token("user.registered").await;
     let body = json!({"email": "New@Example.com", "currentPassword": PASSWORD});
-    let reply = ada
-        .client(&shop.update_profile)
-        .put("/api/users/profile", &body, OK)
-        .await;
+    let reply = users.update_profile(&ada, &body, OK).await;
     assert_eq!(reply.body["data"]["email"], "ada@example.com");
-    let token = shop
-        .mailed_token("user.verification_requested")
-        .await
-        .unwrap();
-    verify(&shop, &token, OK).await;
-    let now = me(&shop, &ada).await;
+    let token = users.mailed_token("user.verification_requested").await;
+    users.verify_email(&token, OK).await;
+    let now = users.me(&ada).await;
     assert_eq!(
         (&now["email"], &now["emailVerified"]),
         (&json!("new@example.com"), &json!(true))
     );
-    let types = shop.table.event_types().await;
+    let types = users.table.event_types().await;
     assert_eq!(
         types[2..],
         [
@@ -129,45 +94,42 @@ async fn a_new_address_counts_once_it_is_verified() {
             "user.email_changed".to_owned()
         ]
     );
-    let told = shop.table.events().await.pop().unwrap();
+    let changed = users.table.events().await.pop().unwrap();
     assert_eq!(
-        told.data,
+        changed.data,
         json!({"userId": ada.id, "previousEmail": "ada@example.com"})
     );
-    // The old address is free, and what was mailed to it proves nothing more.
-    verify(&shop, &first, UNPROCESSABLE_ENTITY).await;
-    shop.log_in("ada@example.com", PASSWORD, UNAUTHORIZED).await;
-    shop.log_in("new@example.com", PASSWORD, OK).await;
-    shop.register("ada@example.com").await;
+    // The old email is free, and the token that was sent to it is invalid.
+    users.verify_email(&first, UNPROCESSABLE_ENTITY).await;
+    users
+        .log_in("ada@example.com", PASSWORD, UNAUTHORIZED)
+        .await;
+    users.log_in("new@example.com", PASSWORD, OK).await;
+    users.register("ada@example.com").await;
 }
 
 #[tokio::test]
-async fn an_account_that_is_shut_or_closed_verifies_nothing() {
+async fn an_inactive_account_cannot_verify_its_email() {
     for status in ["suspended", "inactive"] {
-        let shop = Shop::open().await;
-        let ada = shop.register("ada@example.com").await;
-        let token = shop.mailed_token("user.registered").await.unwrap();
-        shop.update(ada.id, &json!({ "status": status }), OK).await;
-        verify(&shop, &token, UNPROCESSABLE_ENTITY).await;
-        shop.update(ada.id, &json!({"status": "active"}), OK).await;
-        verify(&shop, &token, OK).await;
+        let users = TestUsers::new().await;
+        let ada = users.register("ada@example.com").await;
+        let token = users.mailed_token("user.registered").await;
+        users.update(ada.id, &json!({ "status": status }), OK).await;
+        users.verify_email(&token, UNPROCESSABLE_ENTITY).await;
+        users.update(ada.id, &json!({"status": "active"}), OK).await;
+        users.verify_email(&token, OK).await;
     }
 }
 
 #[tokio::test]
-async fn an_address_that_somebody_else_got_first_stays_theirs() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
+async fn an_email_that_somebody_else_registered_first_stays_theirs() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
     let body = json!({"email": "new@example.com", "currentPassword": PASSWORD});
-    ada.client(&shop.update_profile)
-        .put("/api/users/profile", &body, OK)
-        .await;
-    let token = shop
-        .mailed_token("user.verification_requested")
-        .await
-        .unwrap();
-    shop.register("new@example.com").await;
-    let reply = verify(&shop, &token, CONFLICT).await;
+    users.update_profile(&ada, &body, OK).await;
+    let token = users.mailed_token("user.verification_requested").await;
+    users.register("new@example.com").await;
+    let reply = users.verify_email(&token, CONFLICT).await;
     assert_eq!(reply.body["code"], "email_taken");
-    assert_eq!(me(&shop, &ada).await["email"], "ada@example.com");
+    assert_eq!(users.me(&ada).await["email"], "ada@example.com");
 }

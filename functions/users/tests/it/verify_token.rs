@@ -1,22 +1,26 @@
-use jiff::SignedDuration;
+//! `POST /api/auth/verify`.
+
+use kernel::SignedDuration;
 use serde_json::{Value, json};
 use testkit::{Reply, status::*};
 
-use crate::shop::Shop;
+use crate::fixture::TestUsers;
 
-async fn verify(shop: &Shop, token: &str, expected: StatusCode) -> Reply {
+const PATH: &str = "/api/auth/verify";
+
+async fn verify(users: &TestUsers, token: &str, expected: StatusCode) -> Reply {
     let body = json!({ "token": token });
-    shop.verify_token
-        .post("/api/auth/verify", &body, expected)
-        .await
+    users.client().post(PATH, &body, expected).await
 }
 
 #[tokio::test]
-async fn a_good_token_says_whose_it_is_with_the_role_of_now() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    shop.update(ada.id, &json!({"role": "moderator"}), OK).await;
-    let reply = verify(&shop, &ada.token, OK).await;
+async fn a_valid_token_is_resolved_to_its_user_with_the_current_role() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users
+        .update(ada.id, &json!({"role": "moderator"}), OK)
+        .await;
+    let reply = verify(&users, &ada.token, OK).await;
     let expected = json!({
         "valid": true, "userId": ada.id, "sessionId": ada.session_id(), "role": "moderator",
         "expiresAt": "2026-01-01T00:10:00Z"
@@ -25,33 +29,30 @@ async fn a_good_token_says_whose_it_is_with_the_role_of_now() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_good_says_why() {
-    let shop = Shop::open().await;
-    let ada = shop.register("ada@example.com").await;
-    let refused = async |token: &str| {
-        let reply = verify(&shop, token, UNAUTHORIZED).await;
+async fn an_invalid_token_is_rejected_with_the_reason() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let rejected = async |token: &str| {
+        let reply = verify(&users, token, UNAUTHORIZED).await;
         reply.body["code"].as_str().unwrap().to_owned()
     };
     for token in ["", "x", &ada.refresh, &format!("Bearer {}", ada.token)] {
-        assert_eq!(refused(token).await, "token_invalid");
+        assert_eq!(rejected(token).await, "token_invalid");
     }
-    shop.update(ada.id, &json!({"status": "suspended"}), OK)
+    users
+        .update(ada.id, &json!({"status": "suspended"}), OK)
         .await;
-    assert_eq!(refused(&ada.token).await, "account_inactive");
-    shop.update(ada.id, &json!({"status": "active"}), OK).await;
-    assert_eq!(refused(&ada.token).await, "session_ended");
-    shop.clock.advance(SignedDuration::from_mins(11));
-    assert_eq!(refused(&ada.token).await, "token_expired");
+    assert_eq!(rejected(&ada.token).await, "account_inactive");
+    users.update(ada.id, &json!({"status": "active"}), OK).await;
+    assert_eq!(rejected(&ada.token).await, "session_ended");
+    users.advance(SignedDuration::from_mins(11));
+    assert_eq!(rejected(&ada.token).await, "token_expired");
     for body in [
         json!({}),
         json!({"token": Value::Null}),
         json!({"token": 7}),
     ] {
-        let path = "/api/auth/verify";
-        let reply = shop
-            .verify_token
-            .post(path, &body, UNPROCESSABLE_ENTITY)
-            .await;
-        assert_eq!(reply.refused_fields(), ["/token"]);
+        let reply = users.client().post(PATH, &body, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), ["/token"]);
     }
 }

@@ -38,7 +38,7 @@ Resources:
 "#;
 
 #[test]
-fn an_alias_means_its_function() {
+fn an_alias_refers_to_its_function() {
     let template = read(SHOP).unwrap();
     let caller = template.function("caller").unwrap();
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:emporium-called:live";
@@ -53,7 +53,7 @@ fn an_alias_means_its_function() {
 }
 
 #[test]
-fn a_function_is_called_by_what_it_has_and_by_nothing_else() {
+fn a_function_is_invoked_by_its_names_and_by_no_others() {
     let template = read(SHOP).unwrap();
     let called = template.function("called").unwrap();
     let arn = called.arn();
@@ -81,7 +81,7 @@ fn a_function_is_called_by_what_it_has_and_by_nothing_else() {
 }
 
 #[test]
-fn an_alias_that_nobody_publishes_is_refused() {
+fn an_alias_that_is_not_published_is_rejected() {
     let text = SHOP.replace("      AutoPublishAlias: live\n", "");
     let error = read(&text).unwrap_err();
     assert_eq!(error.reason, "CalledFunction has no AutoPublishAlias");
@@ -93,7 +93,7 @@ fn an_alias_that_nobody_publishes_is_refused() {
 }
 
 #[test]
-fn mail_to_a_person_is_accepted_and_any_other_protocol_is_not() {
+fn email_subscriptions_are_accepted_and_other_protocols_rejected() {
     let template = read(SHOP).unwrap();
     assert!(template.accepted.contains_key("Told"));
     assert!(template.subscriptions.is_empty());

@@ -1,16 +1,16 @@
-//! What the data of several events is made of.
+//! Types that several events share.
 
 use kernel::{Money, ProductId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Goods of one product.
+/// A quantity of one product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quantity {
-    /// Which.
+    /// The product.
     pub product_id: ProductId,
-    /// How many.
+    /// How many pieces.
     pub quantity: u32,
 }
 
@@ -18,13 +18,13 @@ pub struct Quantity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderLine {
-    /// Which product.
+    /// The product.
     pub product_id: ProductId,
     /// Its name at that time.
     pub name: String,
-    /// How many.
+    /// How many pieces.
     pub quantity: u32,
-    /// The price of one at that time.
+    /// The price of one piece at that time.
     pub unit_price: Money,
 }
 
@@ -32,11 +32,11 @@ pub struct OrderLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionReason {
-    /// The hold ran out first.
+    /// The reservation expired first.
     ReservationExpired,
-    /// The order gave the goods back first.
+    /// The reservation was released first.
     ReservationReleased,
-    /// There never was a hold.
+    /// There is no reservation.
     ReservationMissing,
 }
 
@@ -44,13 +44,13 @@ pub enum RejectionReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancellationReason {
-    /// The hold on its goods ran out before it was paid.
+    /// The reservation of its goods expired before it was paid.
     ReservationExpired,
-    /// Its goods were not held any more, for another reason.
+    /// Its goods were no longer reserved for another reason.
     StockUnavailable,
 }
 
-/// How a message reaches a person.
+/// How a notification is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -58,7 +58,7 @@ pub enum Channel {
     Email,
 }
 
-/// Through what a person wants to hear from the shop.
+/// Which messages of the shop a person wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preferences {
@@ -66,8 +66,8 @@ pub struct Preferences {
     pub email: bool,
     /// Text messages.
     pub sms: bool,
-    /// Messages on a device.
+    /// Push notifications.
     pub push: bool,
-    /// Advertisements, through whichever of these.
+    /// Marketing, through the channels above.
     pub marketing: bool,
 }

@@ -7,7 +7,7 @@ struct Line {
 }
 
 impl FromInput for Line {
-    fn from_input(value: Value<'_>) -> Result<Self, Refusals> {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let quantity = fields.required_with("quantity", |v| v.whole_number(1..=100));
         let note = fields.optional_with("note", |v| v.trimmed(1..=5));

@@ -1,10 +1,11 @@
-//! Who calls, and who may.
+//! Who calls, and who may call.
+
+use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use kernel::{Actor, SessionId, UserId};
+use kernel::{Actor, Principal, Role};
 use lambda_http::{RequestExt, request::RequestContext};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ApiError;
@@ -12,82 +13,46 @@ use super::ApiError;
 /// What a client is told to wait when the authorizer cannot read sessions.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
-/// What a person is allowed to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// A customer.
-    User,
-    /// Somebody who looks after what customers write.
-    Moderator,
-    /// Somebody who runs the shop.
-    Admin,
-}
-
-impl Role {
-    /// The role's name, as in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Moderator => "moderator",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The role of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::User, Self::Moderator, Self::Admin]
-            .into_iter()
-            .find(|role| role.as_str() == name)
-    }
-}
-
-/// Who may call an endpoint. There is no default: each one says.
+/// Who may call an endpoint. There is no default: each one declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Anybody.
     Public,
     /// Anybody with a session.
     SignedIn,
-    /// People with the role.
-    Role(Role),
     /// Admins, and machine clients with the internal key.
     AdminOrInternal,
-    /// Machine clients with the internal key only.
-    Internal,
 }
 
-/// Who calls, as the authorizer found out. Nothing of it is read from a header.
+/// Who calls, as the authorizer determined. None of it is read from a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody known; with the reason why not, such as `token_expired`.
+    /// Somebody unknown, with the reason, such as `token_expired`.
     Anonymous {
         /// The authorizer's reason, when a token was sent.
         reason: Option<String>,
     },
     /// A person with a session.
-    User(SignedIn),
+    User(Principal),
     /// A machine client with the internal key.
     Internal,
 }
 
-/// A person with a session.
+/// The person who calls, as an extractor; whoever has no session is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SignedIn {
-    /// Who.
-    pub user_id: UserId,
-    /// Through which session.
-    pub session_id: SessionId,
-    /// What the person may do.
-    pub role: Role,
-    /// What the person could do in a session made with a second factor, when
-    /// the shop wants one for that and this session is not.
-    pub withheld: Option<Role>,
+pub struct SignedIn(pub Principal);
+
+impl Deref for SignedIn {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.0
+    }
 }
 
 impl Caller {
-    /// Reads what the authorizer put into the request's context. Anything
-    /// missing or unreadable is nobody.
+    /// Reads what the authorizer put into the request's context. A caller of
+    /// whom anything is missing or unreadable is anonymous.
     pub(super) fn of(request: &lambda_http::Request) -> Self {
         let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
             return Self::Anonymous { reason: None };
@@ -98,7 +63,7 @@ impl Caller {
             .map(|authorizer| &authorizer.fields);
         let text = |name: &str| fields?.get(name).and_then(Value::as_str);
         let user = || {
-            Some(SignedIn {
+            Some(Principal {
                 user_id: text("userId")?.parse().ok()?,
                 session_id: text("sessionId")?.parse().ok()?,
                 role: Role::from_name(text("role")?)?,
@@ -134,16 +99,14 @@ impl Access {
     fn admits(self, role: Role) -> bool {
         match self {
             Self::Public | Self::SignedIn => true,
-            Self::Role(wanted) => role == wanted,
             Self::AdminOrInternal => role == Role::Admin,
-            Self::Internal => false,
         }
     }
 
-    /// Lets the caller through, or says why not.
+    /// Admits the caller, or refuses with the reason.
     pub(super) fn decide(self, caller: &Caller) -> Result<(), ApiError> {
         let allowed = match (self, caller) {
-            (Self::Public, _) | (Self::AdminOrInternal | Self::Internal, Caller::Internal) => true,
+            (Self::Public, _) | (Self::AdminOrInternal, Caller::Internal) => true,
             (access, Caller::User(person)) => access.admits(person.role),
             _ => false,
         };
@@ -166,7 +129,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match parts.extensions.get::<Caller>() {
-            Some(Caller::User(person)) => Ok(*person),
+            Some(Caller::User(person)) => Ok(Self(*person)),
             _ => Err(ApiError::unauthenticated(None)),
         }
     }
@@ -186,14 +149,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 #[cfg(test)]
 mod tests {
+    use kernel::{SessionId, UserId};
+    use uuid::Uuid;
+
     use super::*;
+
+    fn ids() -> (UserId, SessionId) {
+        (Uuid::from_u128(1).into(), Uuid::from_u128(2).into())
+    }
 
     #[test]
     fn each_access_lets_in_exactly_whom_it_says() {
         let person = |role| {
-            Caller::User(SignedIn {
-                user_id: UserId::generate(),
-                session_id: SessionId::generate(),
+            Caller::User(Principal {
+                user_id: ids().0,
+                session_id: ids().1,
                 role,
                 withheld: None,
             })
@@ -218,16 +188,15 @@ mod tests {
         assert_eq!(refused.status().as_u16(), 503);
         assert_eq!(status(Access::Public), [200, 200, 200, 200, 200]);
         assert_eq!(status(Access::SignedIn), [401, 200, 200, 200, 403]);
-        assert_eq!(status(Access::Role(Role::Admin)), [401, 403, 403, 200, 403]);
         assert_eq!(status(Access::AdminOrInternal), [401, 403, 403, 200, 200]);
-        assert_eq!(status(Access::Internal), [401, 403, 403, 403, 200]);
     }
+
     #[test]
     fn a_role_that_is_withheld_gives_no_right_and_is_told_apart_from_none() {
         let caller = |withheld| {
-            Caller::User(SignedIn {
-                user_id: UserId::generate(),
-                session_id: SessionId::generate(),
+            Caller::User(Principal {
+                user_id: ids().0,
+                session_id: ids().1,
                 role: Role::User,
                 withheld,
             })
@@ -239,11 +208,10 @@ mod tests {
         let admin = Some(Role::Admin);
         let withheld = Err((403, "mfa_required"));
         assert_eq!(code(Access::AdminOrInternal, admin), withheld);
-        assert_eq!(code(Access::Role(Role::Admin), admin), withheld);
         assert_eq!(code(Access::SignedIn, admin), Ok(()));
         let forbidden = Err((403, "forbidden"));
-        assert_eq!(code(Access::Role(Role::Moderator), admin), forbidden);
-        assert_eq!(code(Access::Internal, admin), forbidden);
         assert_eq!(code(Access::AdminOrInternal, None), forbidden);
+        let moderator = Some(Role::Moderator);
+        assert_eq!(code(Access::AdminOrInternal, moderator), forbidden);
     }
 }

@@ -1,27 +1,34 @@
 //! Method, path, access and handler of an HTTP function, in one place.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use axum::{
     Router,
     handler::Handler as AxumHandler,
     routing::{MethodFilter, on},
 };
-use http::Method;
+use http::{HeaderMap, Method};
 
-use super::{Access, shell};
+use super::{
+    Access, ApiError, SourceIp,
+    shell::{Guard, Shell},
+};
 use crate::{Environment, Error, Function, Grant, Route, Trigger};
 
-/// An HTTP function while it is put together. `S` is what its handlers share.
-pub struct Endpoint<S> {
+/// Builds an HTTP function. `App` is what its handlers share.
+pub struct Endpoint<App> {
     name: &'static str,
     access: Access,
     grants: &'static [Grant],
     routes: Vec<Route>,
-    router: Router<S>,
+    router: Router<Arc<App>>,
+    guard: Option<AppGuard<App>>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
+/// A [`Guard`] before there is an app.
+type AppGuard<App> = Arc<dyn Fn(Arc<App>) -> Guard + Send + Sync>;
+
+impl<App: Send + Sync + 'static> Endpoint<App> {
     /// The function `name`, which `access` may call.
     pub fn new(name: &'static str, access: Access, grants: &'static [Grant]) -> Self {
         Self {
@@ -30,42 +37,63 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
             grants,
             routes: Vec::new(),
             router: Router::new(),
+            guard: None,
         }
     }
 
     /// Answers `GET path`.
     #[must_use]
-    pub fn get<H: AxumHandler<T, S>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn get<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::GET, Method::GET, path, handler)
     }
 
     /// Answers `POST path`.
     #[must_use]
-    pub fn post<H: AxumHandler<T, S>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn post<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::POST, Method::POST, path, handler)
     }
 
     /// Answers `PUT path`.
     #[must_use]
-    pub fn put<H: AxumHandler<T, S>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn put<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::PUT, Method::PUT, path, handler)
     }
 
     /// Answers `PATCH path`.
     #[must_use]
-    pub fn patch<H: AxumHandler<T, S>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn patch<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::PATCH, Method::PATCH, path, handler)
     }
 
     /// Answers `DELETE path`.
     #[must_use]
-    pub fn delete<H: AxumHandler<T, S>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn delete<H: AxumHandler<T, Arc<App>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         self.on(MethodFilter::DELETE, Method::DELETE, path, handler)
     }
 
-    /// Answers whatever no route of the API answers.
+    /// Answers what no other route of the API answers.
     #[must_use]
-    pub fn otherwise<H: AxumHandler<T, S>, T: 'static>(mut self, handler: H) -> Self {
+    pub fn otherwise<H: AxumHandler<T, Arc<App>>, T: 'static>(mut self, handler: H) -> Self {
         self.routes.push(Route {
             method: None,
             path: "$default",
@@ -75,7 +103,7 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         self
     }
 
-    fn on<H: AxumHandler<T, S>, T: 'static>(
+    fn on<H: AxumHandler<T, Arc<App>>, T: 'static>(
         mut self,
         filter: MethodFilter,
         method: Method,
@@ -91,11 +119,30 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         self
     }
 
-    /// The function; `start` makes what its handlers share.
-    pub fn start<Start, Starting>(self, start: Start) -> Function
+    /// Checks each request that the access admits, before its content is read.
+    /// The guard returns headers for the reply, success or error, or the error to
+    /// reply with.
+    #[must_use]
+    pub fn guard<Guarding>(
+        mut self,
+        guard: impl Fn(Arc<App>, SourceIp) -> Guarding + Copy + Send + Sync + 'static,
+    ) -> Self
     where
-        Start: Fn(Environment) -> Starting + Send + Sync + 'static,
-        Starting: Future<Output = Result<S, Error>> + Send + 'static,
+        Guarding: Future<Output = Result<HeaderMap, ApiError>> + Send + 'static,
+    {
+        self.guard = Some(Arc::new(move |app| {
+            Arc::new(move |ip| Box::pin(guard(app.clone(), ip)))
+        }));
+        self
+    }
+
+    /// The function; `start` makes what its handlers share.
+    pub fn start<Starting>(
+        self,
+        start: impl Fn(Environment) -> Starting + Send + Sync + 'static,
+    ) -> Function
+    where
+        Starting: Future<Output = Result<App, Error>> + Send + 'static,
     {
         let Self {
             name,
@@ -103,20 +150,13 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
             grants,
             routes,
             router,
+            guard,
         } = self;
-        Function::new(name, Trigger::Http(routes), grants, move |environment| {
-            let service = shell::service_name(&environment);
-            let starting = start(environment);
-            let router = router.clone();
-            async move {
-                let shared = starting.await?;
-                Ok(shell::handler(
-                    name,
-                    service,
-                    access,
-                    router.with_state(shared),
-                ))
-            }
+        let trigger = Trigger::Http(routes);
+        Function::build(name, trigger, grants, start, move |app, environment| {
+            let guard = guard.as_ref().map(|guard| guard(app.clone()));
+            let router = router.clone().with_state(app);
+            Shell::new(name, access, guard, router, environment).into_handler()
         })
     }
 }

@@ -1,21 +1,23 @@
-//! Errors as a client sees them: RFC 9457 problem details. What is said
-//! outside never holds a stack, a table's name or an SDK's message; those go
-//! into the log line.
+//! Errors as a client sees them: RFC 9457 problem details. None shows a stack,
+//! the name of a table or the message of an SDK; those go into the log line.
 
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use kernel::input::{Refusal, Refusals};
-use serde::Serialize;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use kernel::input::{FieldError, FieldErrors};
 
-use super::RequestInfo;
-use crate::{Error, log};
+use super::draft::Draft;
+use crate::{Error, Failure, call::CallError, log};
 
-/// What a client is told to wait when the store is not there, in seconds.
+/// What a client is told to wait when the store does not answer, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 2;
+/// The same when another service does not answer.
+const RETRY_AFTER_CALL_SECONDS: u32 = 5;
+/// The same while the first request with an idempotency key is in progress.
+const RETRY_AFTER_IN_PROGRESS_SECONDS: u32 = 1;
 
-/// A refusal or failure, with the status and the stable code of it.
+/// An error with its status and its stable code.
 #[derive(Debug)]
 pub struct ApiError(Box<Parts>);
 
@@ -24,10 +26,10 @@ struct Parts {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
-    errors: Vec<Refusal>,
+    errors: Vec<FieldError>,
     retry_after: Option<u32>,
     service: Option<&'static str>,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
     source: Option<Error>,
 }
 
@@ -45,7 +47,7 @@ impl ApiError {
             errors: Vec::new(),
             retry_after: None,
             service: None,
-            headers: Vec::new(),
+            headers: HeaderMap::new(),
             source: None,
         }))
     }
@@ -54,13 +56,11 @@ impl ApiError {
     pub fn unauthenticated(reason: Option<&str>) -> Self {
         let (code, detail) = match reason {
             Some("token_expired") => ("token_expired", "the access token has expired"),
-            Some("token_invalid") => ("token_invalid", "the access token is not valid"),
+            Some("token_invalid") => ("token_invalid", "the access token is invalid"),
             Some("session_ended") => ("session_ended", "the session has ended"),
             Some("account_inactive") => ("account_inactive", "the account is not active"),
-            Some("internal_key_invalid") => {
-                ("internal_key_invalid", "the internal key is not valid")
-            }
-            _ => ("unauthenticated", "this needs an access token"),
+            Some("internal_key_invalid") => ("internal_key_invalid", "the internal key is invalid"),
+            _ => ("unauthenticated", "this route requires an access token"),
         };
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
@@ -75,12 +75,12 @@ impl ApiError {
         )
     }
 
-    /// 403: allowed, but not in a session that was made with a password alone.
+    /// 403: allowed, but not in a session that was begun with a password alone.
     pub fn mfa_required() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "mfa_required",
-            "this needs a session made with a second factor: turn one on with \
+            "this requires a session that was begun with a second factor: enrol one with \
              POST /api/auth/mfa/enroll and /confirm, or log in again with its code",
         )
     }
@@ -99,32 +99,52 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 422: the input reads, but something in it is not acceptable.
-    pub fn validation(refusals: Refusals) -> Self {
+    /// 422: the input can be parsed, but something in it is invalid.
+    pub fn validation(errors: FieldErrors) -> Self {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "validation_failed",
-            "some of the input is not acceptable; see errors",
+            "the request is invalid; see errors",
         )
-        .with_errors(refusals.0)
+        .with_errors(errors.0)
     }
 
-    /// 503: something that this needs does not answer.
+    /// 503: something that this depends on does not answer.
     pub fn unavailable(retry_after_seconds: u32) -> Self {
         let mut error = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "service_unavailable",
-            "something this needs does not answer; try again",
+            "a service that this depends on is unavailable; try again later",
         );
         error.0.retry_after = Some(retry_after_seconds);
         error
     }
 
-    /// 503 because the store failed; `source` is for the log.
-    pub fn store(source: impl Into<Error>) -> Self {
-        let mut error = Self::unavailable(RETRY_AFTER_SECONDS);
-        error.0.source = Some(source.into());
-        error
+    /// 422: the idempotency key stands for another body.
+    pub fn idempotency_key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "this Idempotency-Key was used with a different body",
+        )
+    }
+
+    /// 409: the first request with the idempotency key has not ended.
+    pub fn idempotency_in_progress() -> Self {
+        Self::conflict(
+            "idempotency_in_progress",
+            "the first request with this Idempotency-Key is still in progress",
+        )
+        .with_retry_after(RETRY_AFTER_IN_PROGRESS_SECONDS)
+    }
+
+    /// 429: over a rate limit, until so many seconds have passed.
+    pub fn too_many_requests(
+        retry_after_seconds: u32,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+            .with_retry_after(retry_after_seconds)
     }
 
     /// 500: a defect of ours; `source` is for the log.
@@ -132,41 +152,48 @@ impl ApiError {
         let mut error = Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal_error",
-            "something went wrong on our side",
+            "an unexpected error occurred",
         );
         error.0.source = Some(source.into());
         error
     }
 
-    /// The fields that are the reason.
+    /// The invalid fields.
     #[must_use]
-    pub fn with_errors(mut self, errors: Vec<Refusal>) -> Self {
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// When to come again, in seconds.
+    /// When to try again, in seconds.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after = Some(seconds);
         self
     }
 
-    /// The service that is the reason.
+    /// The service that caused it.
     #[must_use]
     pub fn with_service(mut self, service: &'static str) -> Self {
         self.0.service = Some(service);
         self
     }
 
-    /// A header of the reply.
+    /// Headers of the reply.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.0.headers.push((name, value));
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers.extend(headers);
         self
     }
 
-    /// What is behind it, for the log.
+    /// A header of the reply.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    /// The underlying error, for the log.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Error>) -> Self {
         self.0.source = Some(source.into());
@@ -184,9 +211,28 @@ impl ApiError {
     }
 }
 
-impl From<Refusals> for ApiError {
-    fn from(refusals: Refusals) -> Self {
-        Self::validation(refusals)
+impl From<FieldErrors> for ApiError {
+    fn from(errors: FieldErrors) -> Self {
+        Self::validation(errors)
+    }
+}
+
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        Self::unavailable(RETRY_AFTER_CALL_SECONDS)
+            .with_service(error.service())
+            .with_source(error)
+    }
+}
+
+/// The last resort for what no client can help: 500 for a defect, else 503.
+impl<E: Failure> From<E> for ApiError {
+    fn from(failure: E) -> Self {
+        if failure.is_defect() {
+            Self::internal(failure)
+        } else {
+            Self::unavailable(RETRY_AFTER_SECONDS).with_source(failure)
+        }
     }
 }
 
@@ -197,53 +243,21 @@ pub(super) struct ErrorLog {
     pub(super) source: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Problem<'a> {
-    #[serde(rename = "type")]
-    problem_type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    instance: &'a str,
-    code: &'a str,
-    request_id: &'a str,
-    success: bool,
-    #[serde(skip_serializing_if = "<[Refusal]>::is_empty")]
-    errors: &'a [Refusal],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<&'a str>,
-}
-
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let parts = *self.0;
-        let request = RequestInfo::current();
-        let problem = Problem {
-            problem_type: format!("/problems/{}", parts.code),
-            title: parts.status.canonical_reason().unwrap_or("Error"),
-            status: parts.status.as_u16(),
-            detail: &parts.detail,
-            instance: &request.path,
-            code: parts.code,
-            request_id: &request.request_id,
-            success: false,
-            errors: &parts.errors,
-            service: parts.service,
-        };
-        // A problem of plain strings always serialises.
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = (parts.status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        let mut headers = parts.headers;
         if let Some(seconds) = parts.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        headers.extend(parts.headers);
-        let source = parts.source.map(|source| log::chain(source.as_ref()));
+        let draft = Draft::Problem {
+            code: parts.code,
+            detail: parts.detail,
+            errors: parts.errors,
+            service: parts.service,
+        };
+        let mut response = draft.into_response(parts.status, headers);
+        let source = parts.source.map(|source| log::error_chain(source.as_ref()));
         response.extensions_mut().insert(ErrorLog {
             code: parts.code,
             source,

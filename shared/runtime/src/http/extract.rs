@@ -1,22 +1,19 @@
-//! What handlers take from a request, read and checked.
+//! What handlers take from a request, parsed and validated.
 
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, RawPathParams, Request};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use kernel::{
-    Limit,
-    input::{Fields, FromInput, Refusals, Value},
+    IdempotencyKey, Limit,
+    input::{FieldErrors, Fields, FromInput, Value},
 };
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::ApiError;
 
-/// The longest idempotency key. Clients use UUIDs; four of them fit.
-pub const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
-
-/// A JSON body, read into a type.
+/// A JSON body, parsed into a type.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -91,17 +88,17 @@ fn read_json<T: FromInput>(body: &[u8]) -> Result<T, ApiError> {
     Ok(T::from_input(Value::Json(raw))?)
 }
 
-/// The query's parameters, read into a type.
+/// The query's parameters, parsed into a type.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-/// A type that can be read from a query's parameters.
+/// A type that can be parsed from a query's parameters.
 pub trait FromQuery: Sized {
-    /// Reads it.
+    /// Parses it.
     ///
     /// # Errors
     /// Everything that is wrong, by parameter.
-    fn from_query(fields: Fields<'_>) -> Result<Self, Refusals>;
+    fn from_query(fields: Fields<'_>) -> Result<Self, FieldErrors>;
 }
 
 impl<T: FromQuery, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -121,7 +118,7 @@ impl<T: FromQuery, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Which page of a list, where nothing else can be asked for.
+/// Which page of a list: the query of a list without filters.
 #[derive(Debug)]
 pub struct PageQuery {
     /// How many items it may have.
@@ -131,8 +128,8 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    /// Reads these two parameters beside others of a query; `finish` has to
-    /// follow, as always.
+    /// Parses these two parameters among others of a query; the caller still
+    /// has to `finish` the fields.
     pub fn read(fields: &mut Fields<'_>) -> Self {
         Self {
             limit: fields.optional("limit").unwrap_or_default(),
@@ -142,13 +139,13 @@ impl PageQuery {
 }
 
 impl FromQuery for PageQuery {
-    fn from_query(mut fields: Fields<'_>) -> Result<Self, Refusals> {
+    fn from_query(mut fields: Fields<'_>) -> Result<Self, FieldErrors> {
         let page = Self::read(&mut fields);
         fields.finish(|| Some(page))
     }
 }
 
-/// The id in the path. What is not an id names nothing, and so is 404.
+/// The id in the path. Text that is no id names nothing, and so is 404.
 #[derive(Debug)]
 pub struct Id<T>(pub T);
 
@@ -167,51 +164,26 @@ impl<T: std::str::FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     }
 }
 
-/// A header of the request that a handler asks for by name.
-#[derive(Debug)]
-pub struct Header(pub HeaderMap);
-
-impl<S: Send + Sync> FromRequestParts<S> for Header {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Ok(Self(parts.headers.clone()))
-    }
+/// The idempotency key that a request must have (`Idempotency-Key`).
+fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, ApiError> {
+    let refused = |code, detail| ApiError::new(StatusCode::BAD_REQUEST, code, detail);
+    let Some(value) = headers.get("idempotency-key") else {
+        return Err(refused(
+            "idempotency_key_required",
+            "this route requires an Idempotency-Key header",
+        ));
+    };
+    let key = value.to_str().ok().and_then(IdempotencyKey::parse);
+    key.ok_or_else(|| {
+        refused(
+            "idempotency_key_invalid",
+            "the Idempotency-Key header must have 1 to 255 visible ASCII characters",
+        )
+    })
 }
 
-/// The client's name for one intention, from `Idempotency-Key`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// The key.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
-        let refused =
-            |code, detail: &'static str| ApiError::new(StatusCode::BAD_REQUEST, code, detail);
-        let Some(value) = headers.get("idempotency-key") else {
-            return Err(refused(
-                "idempotency_key_required",
-                "this needs an Idempotency-Key header",
-            ));
-        };
-        match value.to_str().map(str::trim) {
-            Ok(text) if (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&text.len()) => {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(refused(
-                "idempotency_key_invalid",
-                "the Idempotency-Key header must have 1 to 255 visible ASCII characters",
-            )),
-        }
-    }
-}
-
-/// A JSON body that comes with an idempotency key, and the fingerprint by
-/// which another body under the same key is noticed.
+/// A JSON body with an idempotency key, and the fingerprint that shows when
+/// the same key comes with another body.
 #[derive(Debug)]
 pub struct Idempotent<T> {
     /// The client's key.
@@ -227,7 +199,7 @@ impl<T: FromInput, S: Send + Sync> FromRequest<S> for Idempotent<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         require_json(request.headers())?;
-        let key = IdempotencyKey::of(request.headers())?;
+        let key = idempotency_key(request.headers())?;
         let body = body(request, state).await?;
         let input = read_json(&body)?;
         let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical(&body)));
@@ -239,8 +211,8 @@ impl<T: FromInput, S: Send + Sync> FromRequest<S> for Idempotent<T> {
     }
 }
 
-/// The body with its members in order and without white space, so that two
-/// spellings of one intention are one.
+/// The body with its members sorted and without white space, so that two
+/// spellings of one intention have one fingerprint.
 fn canonical(body: &[u8]) -> Vec<u8> {
     serde_json::from_slice::<serde_json::Value>(body)
         .and_then(|value| serde_json::to_vec(&value))

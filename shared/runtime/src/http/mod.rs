@@ -2,6 +2,7 @@
 //! the conventions of every reply (see `docs/api.md`).
 
 mod access;
+mod draft;
 mod endpoint;
 mod error;
 mod extract;
@@ -9,18 +10,15 @@ mod reply;
 mod request;
 mod shell;
 
-pub use access::{Access, Caller, Role, SignedIn};
+pub use access::{Access, Caller, SignedIn};
 pub use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
 pub use endpoint::Endpoint;
 pub use error::ApiError;
-pub use extract::{
-    FromQuery, Header, IDEMPOTENCY_KEY_LENGTH_MAX, Id, IdempotencyKey, Idempotent, Json, PageQuery,
-    Query,
-};
-pub use http::{Method, StatusCode};
+pub use extract::{FromQuery, Id, Idempotent, Json, PageQuery, Query};
+pub use http::{HeaderMap, Method, StatusCode};
 pub use reply::{Reply, StoredReply};
-pub use request::{CorrelationId, RequestCause, RequestInfo, SourceIp, add_reply_header};
+pub use request::{RequestCause, RequestInfo, SourceIp};
 pub use shell::BODY_BYTES_MAX;

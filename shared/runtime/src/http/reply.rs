@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 
-use super::{ApiError, RequestInfo};
+use super::{
+    ApiError, RequestInfo,
+    draft::{Draft, Pagination},
+};
 
-/// Tells a client that this reply is one it has had before.
+/// Tells a client that it has been given this reply before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// How much of the hash an `ETag` bears: 96 bits do not collide by chance.
+/// Bytes of the hash in an `ETag`: 96 bits do not collide by chance.
 const ETAG_BYTES: usize = 12;
 
 /// A successful reply: `{"success":true,"message":…,"data":…,"meta":…}`.
@@ -23,33 +26,6 @@ pub struct Reply {
     data: Result<Option<Box<RawValue>>, serde_json::Error>,
     pagination: Option<Pagination>,
     headers: HeaderMap,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Pagination {
-    limit: u32,
-    next_cursor: Option<String>,
-    has_more: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    success: bool,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
-    meta: Meta<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Meta<'a> {
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pagination: Option<&'a Pagination>,
 }
 
 impl Reply {
@@ -72,7 +48,7 @@ impl Reply {
         Self::new(StatusCode::OK, message, to_raw_value(data).map(Some))
     }
 
-    /// 200 with nothing to give.
+    /// 200 without data.
     pub fn done(message: &'static str) -> Self {
         Self::new(StatusCode::OK, message, Ok(None))
     }
@@ -98,7 +74,7 @@ impl Reply {
         reply
     }
 
-    /// How many there are on all pages together, where that is known.
+    /// How many items all pages have together, where that is known.
     #[must_use]
     pub fn with_total(mut self, total: Option<u64>) -> Self {
         if let Some(pagination) = &mut self.pagination {
@@ -122,8 +98,8 @@ impl Reply {
         self
     }
 
-    /// Lets anybody keep the reply, and ask with `If-None-Match` whether it
-    /// still holds (RFC 9110). The tag is of the data, so it moves with it.
+    /// Lets any cache keep the reply, and revalidate it with `If-None-Match`
+    /// (RFC 9110). The tag is a hash of the data, so it changes with it.
     #[must_use]
     pub fn cacheable(mut self) -> Self {
         if let Ok(Some(data)) = &self.data {
@@ -147,63 +123,54 @@ impl Reply {
         self
     }
 
-    /// The reply as it will be kept, to be given again for the same key.
+    /// Headers of the reply.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// The reply in the form in which it is stored, to be given again for the
+    /// same idempotency key. `request` is the one that it answers.
     ///
     /// # Errors
     /// When the data does not serialise, which is a defect.
-    pub fn store(self) -> Result<StoredReply, ApiError> {
+    pub fn into_stored(self, request: &RequestInfo) -> Result<StoredReply, ApiError> {
         let location = self
             .headers
             .get(header::LOCATION)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
-        let status = self.status.as_u16();
+        let status = self.status;
+        let body = self.into_draft()?.body(status, request);
         Ok(StoredReply {
-            status,
+            status: status.as_u16(),
             location,
-            body: self.body()?,
+            body: String::from_utf8(body).map_err(ApiError::internal)?,
             replayed: false,
         })
     }
 
-    fn body(&self) -> Result<String, ApiError> {
-        let data = match &self.data {
-            Ok(data) => data.as_deref(),
-            Err(error) => return Err(ApiError::internal(error.to_string())),
-        };
-        let request = RequestInfo::current();
-        let meta = Meta {
-            request_id: &request.request_id,
-            pagination: self.pagination.as_ref(),
-        };
-        let body = Body {
-            success: self.status.is_success(),
+    fn into_draft(self) -> Result<Draft, ApiError> {
+        Ok(Draft::Reply {
             message: self.message,
-            data,
-            meta,
-        };
-        serde_json::to_string(&body).map_err(ApiError::internal)
+            data: self.data.map_err(ApiError::internal)?,
+            pagination: self.pagination,
+        })
     }
 }
 
 impl IntoResponse for Reply {
-    fn into_response(self) -> Response {
-        match self.body() {
-            Ok(body) => {
-                let mut response = json(self.status, body);
-                response.headers_mut().extend(self.headers);
-                response
-            }
+    fn into_response(mut self) -> Response {
+        let (status, headers) = (self.status, std::mem::take(&mut self.headers));
+        match self.into_draft() {
+            Ok(draft) => draft.into_response(status, headers),
             Err(error) => error.into_response(),
         }
     }
 }
 
-fn json(status: StatusCode, body: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
-}
-
-/// A reply in the form in which it is kept with its idempotency key.
+/// A reply in the form in which it is stored with its idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredReply {
     /// The status.
@@ -231,7 +198,8 @@ impl StoredReply {
 impl IntoResponse for StoredReply {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
-        let mut response = json(status, self.body);
+        let content_type = [(header::CONTENT_TYPE, "application/json")];
+        let mut response = (status, content_type, self.body).into_response();
         let headers = response.headers_mut();
         if let Some(location) = self
             .location

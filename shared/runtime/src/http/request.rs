@@ -1,88 +1,71 @@
-//! What is known of a request before anything is read from it.
+//! What is known of a request before its content is read.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http::{HeaderMap, request::Parts};
 use kernel::Cause;
 use lambda_http::{RequestExt, request::RequestContext};
 use uuid::Uuid;
 
 use super::{ApiError, Caller};
+use crate::Host;
 
-/// The longest id that is taken from a client.
+/// The longest id that is accepted from a client.
 const ID_LENGTH_MAX: usize = 128;
 
-tokio::task_local! {
-    pub(super) static CURRENT: Arc<RequestInfo>;
-}
+/// A request's ids and path. As an extractor, those of the request at hand.
+#[derive(Clone, Debug, Default)]
+pub struct RequestInfo(Arc<Ids>);
 
-/// A request's ids and path.
 #[derive(Debug, Default)]
-pub struct RequestInfo {
-    /// Names this request: taken from `X-Request-Id`, or made.
-    pub request_id: String,
-    /// Names the whole chain: taken from `X-Correlation-Id`, or the request's id.
-    pub correlation_id: String,
-    /// The path, without the query.
-    pub path: String,
-    reply_headers: Mutex<Vec<(HeaderName, HeaderValue)>>,
+struct Ids {
+    request_id: String,
+    correlation_id: String,
+    path: String,
 }
 
 impl RequestInfo {
-    pub(super) fn of(headers: &HeaderMap, path: &str) -> Self {
-        let taken = |name: &str| {
+    pub(super) fn new(headers: &HeaderMap, path: &str, host: &Host) -> Self {
+        let sent = |name: &str| {
             let text = headers.get(name)?.to_str().ok()?;
-            let fits = (1..=ID_LENGTH_MAX).contains(&text.len())
+            let valid = (1..=ID_LENGTH_MAX).contains(&text.len())
                 && text
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
-            fits.then(|| text.to_owned())
+            valid.then(|| text.to_owned())
         };
-        let request_id = taken("x-request-id").unwrap_or_else(|| Uuid::now_v7().to_string());
-        let correlation_id = taken("x-correlation-id").unwrap_or_else(|| request_id.clone());
-        Self {
+        let request_id = sent("x-request-id").unwrap_or_else(|| host.new_id::<Uuid>().to_string());
+        let correlation_id = sent("x-correlation-id").unwrap_or_else(|| request_id.clone());
+        Self(Arc::new(Ids {
             request_id,
             correlation_id,
             path: path.to_owned(),
-            reply_headers: Mutex::default(),
-        }
+        }))
     }
 
-    /// Headers that the reply is to have, whether it is a success or not.
-    pub(super) fn take_reply_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let headers = self.reply_headers.lock();
-        std::mem::take(&mut *headers.unwrap_or_else(PoisonError::into_inner))
+    /// Names this request: the client's `X-Request-Id`, or a new id.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
     }
 
-    /// The request that this task answers; empty outside of one.
-    pub(super) fn current() -> Arc<Self> {
-        CURRENT.try_with(Arc::clone).unwrap_or_default()
+    /// Names the whole chain of requests and events: the client's
+    /// `X-Correlation-Id`, or the request's id.
+    pub fn correlation_id(&self) -> &str {
+        &self.0.correlation_id
+    }
+
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        &self.0.path
     }
 }
 
-/// Gives the reply to the current request a header, whether the reply turns
-/// out to be a success or not.
-pub fn add_reply_header(name: HeaderName, value: HeaderValue) {
-    let request = RequestInfo::current();
-    let headers = request.reply_headers.lock();
-    headers
-        .unwrap_or_else(PoisonError::into_inner)
-        .push((name, value));
-}
-
-/// The chain's id, as an extractor.
-#[derive(Clone, Debug)]
-pub struct CorrelationId(pub String);
-
-impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
+impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
     type Rejection = ApiError;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Ok(Self(RequestInfo::current().correlation_id.clone()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
     }
 }
 
@@ -91,19 +74,25 @@ impl<S: Send + Sync> FromRequestParts<S> for CorrelationId {
 #[derive(Clone, Copy, Debug)]
 pub struct SourceIp(pub Option<IpAddr>);
 
-impl<S: Send + Sync> FromRequestParts<S> for SourceIp {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+impl SourceIp {
+    pub(super) fn of(parts: &Parts) -> Self {
         let text = match parts.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
             _ => None,
         };
-        Ok(Self(text.and_then(|text| text.parse().ok())))
+        Self(text.and_then(|text| text.parse().ok()))
     }
 }
 
-/// The cause of what a handler does: an extractor, to be put into events.
+impl<S: Send + Sync> FromRequestParts<S> for SourceIp {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// The cause of what a handler does, for its events; an extractor.
 #[derive(Clone, Debug)]
 pub struct RequestCause(pub Cause);
 
@@ -112,10 +101,10 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestCause {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        let request = RequestInfo::current();
+        let request = RequestInfo::from_request_parts(parts, state).await?;
         Ok(Self(Cause {
-            correlation_id: request.correlation_id.clone(),
-            causation_id: request.request_id.clone(),
+            correlation_id: request.correlation_id().to_owned(),
+            causation_id: request.request_id().to_owned(),
             actor: caller.actor(),
         }))
     }

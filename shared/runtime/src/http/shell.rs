@@ -1,25 +1,27 @@
 //! What is the same for every request: ids, access, limits, headers, the log
-//! line. One concrete function for all endpoints.
+//! line. Concrete code, compiled once for all endpoints.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Router,
     body::Body,
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Collected};
+use kernel::Actor;
 use lambda_http::{Adapter, request::LambdaRequest};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::{RawValue, to_raw_value};
 use tower::{Service, ServiceExt, service_fn};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
-use super::{Access, ApiError, Caller, RequestInfo, error::ErrorLog, request::CURRENT};
-use crate::{Environment, Error, Handler, log, metrics::REQUEST_LATENCY};
+use super::{Access, ApiError, Caller, RequestInfo, SourceIp, draft, error::ErrorLog};
+use crate::{BoxFuture, Environment, Error, Handler, Host, Stopwatch, metrics::REQUEST_LATENCY};
 
 /// The largest body, in bytes: no request of the shop needs more.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -29,96 +31,186 @@ const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The service's name for `X-Service`, from the variable that the template sets.
-pub(super) fn service_name(environment: &Environment) -> Arc<str> {
-    environment.get("SERVICE").unwrap_or("emporium").into()
-}
+/// Looks at a request before it is read: see [`super::Endpoint::guard`].
+pub(super) type Guard =
+    Arc<dyn Fn(SourceIp) -> BoxFuture<Result<HeaderMap, ApiError>> + Send + Sync>;
 
-/// An HTTP function's answer to invocations.
-pub(super) fn handler(
+/// An HTTP function that has been started.
+pub(super) struct Shell {
     function: &'static str,
     service: Arc<str>,
     access: Access,
+    guard: Option<Guard>,
     router: Router,
-) -> Handler {
-    let router =
-        router.layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)));
-    Arc::new(move |event| {
-        let (router, service) = (router.clone(), service.clone());
-        Box::pin(invoke(function, service, access, router, event))
-    })
+    host: Host,
 }
 
-async fn invoke(
-    function: &'static str,
-    service: Arc<str>,
-    access: Access,
-    router: Router,
-    event: LambdaEvent<Box<RawValue>>,
-) -> Result<Box<RawValue>, Error> {
-    let request = LambdaRequest::ApiGatewayV2(serde_json::from_str(event.payload.get())?);
-    let answer = service_fn(move |request: lambda_http::Request| {
-        let (router, service) = (router.clone(), service.clone());
-        async move {
-            let response = answer(function, &service, access, router, request).await;
-            Ok::<_, Infallible>(into_lambda(response).await)
+impl Shell {
+    pub(super) fn new(
+        function: &'static str,
+        access: Access,
+        guard: Option<Guard>,
+        router: Router,
+        environment: &Environment,
+    ) -> Self {
+        Self {
+            function,
+            // For `X-Service`; the template sets the variable.
+            service: environment.get("SERVICE").unwrap_or("emporium").into(),
+            access,
+            guard,
+            // Inside the router, where axum completes replies: it sets their
+            // length, and empties those to HEAD.
+            router: router
+                .layer(from_fn(finish_draft))
+                .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN))),
+            host: environment.host().clone(),
         }
-    });
-    let event = LambdaEvent {
-        payload: request,
-        context: event.context,
-    };
-    let reply = Adapter::from(answer).call(event).await?;
-    Ok(to_raw_value(&reply)?)
+    }
+
+    pub(super) fn into_handler(self) -> Handler {
+        let shell = Arc::new(self);
+        Arc::new(move |event| Box::pin(shell.clone().invoke(event)))
+    }
+
+    async fn invoke(
+        self: Arc<Self>,
+        event: LambdaEvent<Box<RawValue>>,
+    ) -> Result<Box<RawValue>, Error> {
+        let request = LambdaRequest::ApiGatewayV2(serde_json::from_str(event.payload.get())?);
+        let answer = service_fn(move |request: lambda_http::Request| {
+            let shell = self.clone();
+            async move { Ok::<_, Infallible>(into_lambda(shell.answer(request).await).await) }
+        });
+        let event = LambdaEvent {
+            payload: request,
+            context: event.context,
+        };
+        let reply = Adapter::from(answer).call(event).await?;
+        Ok(to_raw_value(&reply)?)
+    }
+
+    async fn answer(&self, request: lambda_http::Request) -> Response {
+        let stopwatch = Stopwatch::start();
+        let info = RequestInfo::new(request.headers(), request.uri().path(), &self.host);
+        let caller = Caller::of(&request);
+        let actor = caller.actor();
+        let method = request.method().clone();
+        let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+        let (parts, body) = request.into_parts();
+
+        let mut response = match caught(self.admit(&caller, &parts, &body)).await {
+            Err(refused) => refused.into_response(),
+            Ok(headers) => {
+                let routed = caught(self.route(info.clone(), caller, parts, body)).await;
+                let mut response = routed.into_response();
+                for (name, value) in &headers {
+                    response.headers_mut().entry(name).or_insert(value.clone());
+                }
+                response
+            }
+        };
+        // Of what did not pass the router; the rest is finished already.
+        draft::finish(&info, &mut response);
+        if method == Method::GET {
+            not_modified(if_none_match.as_ref(), &mut response);
+        }
+        add_headers(&self.service, &info, &mut response);
+        let failure = response.extensions_mut().remove::<ErrorLog>();
+        self.log(&info, &method, actor, failure, response.status(), stopwatch);
+        response
+    }
+
+    /// Whether the request may be routed; with headers for its reply.
+    async fn admit(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        body: &lambda_http::Body,
+    ) -> Result<HeaderMap, ApiError> {
+        self.access.decide(caller)?;
+        if body.len() > BODY_BYTES_MAX {
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                format!("the body must not exceed {BODY_BYTES_MAX} bytes"),
+            ));
+        }
+        match &self.guard {
+            None => Ok(HeaderMap::new()),
+            Some(guard) => guard(SourceIp::of(parts)).await,
+        }
+    }
+
+    async fn route(
+        &self,
+        info: RequestInfo,
+        caller: Caller,
+        mut parts: Parts,
+        body: lambda_http::Body,
+    ) -> Result<Response, ApiError> {
+        let body = match body {
+            lambda_http::Body::Text(text) => Bytes::from(text),
+            lambda_http::Body::Binary(bytes) => Bytes::from(bytes),
+            _ => Bytes::new(),
+        };
+        parts.extensions.insert(caller);
+        parts.extensions.insert(info);
+        let request = axum::extract::Request::from_parts(parts, Body::from(body));
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        match response.status() {
+            // axum's own, empty replies; a handler's 404 and 405 have a body.
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+                if !response.headers().contains_key(header::CONTENT_TYPE) =>
+            {
+                Err(ApiError::not_found("route"))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    fn log(
+        &self,
+        info: &RequestInfo,
+        method: &Method,
+        actor: Actor,
+        failure: Option<ErrorLog>,
+        status: StatusCode,
+        stopwatch: Stopwatch,
+    ) {
+        let (function, status) = (self.function, status.as_u16());
+        let code = failure.as_ref().map(|failure| failure.code);
+        let error = failure.and_then(|failure| failure.source);
+        let (request_id, correlation_id, path) =
+            (info.request_id(), info.correlation_id(), info.path());
+        REQUEST_LATENCY.record_duration(&[&self.service], stopwatch.elapsed());
+        let duration_ms = stopwatch.elapsed_ms();
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    function, %method, path, status, duration_ms, request_id, correlation_id,
+                    %actor, code, error, "request"
+                )
+            };
+        }
+        if status >= 500 {
+            line!(error)
+        } else {
+            line!(info)
+        }
+    }
 }
 
-async fn answer(
-    function: &'static str,
-    service: &str,
-    access: Access,
-    router: Router,
-    request: lambda_http::Request,
-) -> Response {
-    let started = Instant::now();
-    let info = Arc::new(RequestInfo::of(request.headers(), request.uri().path()));
-    let caller = Caller::of(&request);
-    let actor = caller.actor();
-    let method = request.method().clone();
-    let asked = request.headers().get(header::IF_NONE_MATCH).cloned();
-
-    let work = AssertUnwindSafe(decide_and_route(access, caller, router, request)).catch_unwind();
-    let mut response = CURRENT
-        .scope(info.clone(), async {
-            work.await
-                .unwrap_or_else(|_| ApiError::internal("the handler panicked").into_response())
-        })
-        .await;
-    if method == Method::GET {
-        not_modified(asked.as_ref(), &mut response);
-    }
-    add_headers(service, &info, &mut response);
-
-    let failure = response.extensions_mut().remove::<ErrorLog>();
-    let status = response.status().as_u16();
-    let code = failure.as_ref().map(|failure| failure.code);
-    let error = failure.and_then(|failure| failure.source);
-    let (request_id, correlation_id, path) = (&info.request_id, &info.correlation_id, &info.path);
-    REQUEST_LATENCY.record_duration(&[service], started.elapsed());
-    let duration_ms = log::millis(started);
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                function, %method, path, status, duration_ms, request_id, correlation_id, %actor,
-                code, error, "request"
-            )
-        };
-    }
-    if status >= 500 {
-        line!(error)
-    } else {
-        line!(info)
-    }
+async fn finish_draft(info: RequestInfo, request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    draft::finish(&info, &mut response);
     response
+}
+
+/// The outcome of some work, or 500 when it panics.
+async fn caught<T>(work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| Err(ApiError::internal("the handler panicked")))
 }
 
 /// The reply with its body in one piece, as text unless it is compressed.
@@ -138,44 +230,7 @@ async fn into_lambda(response: Response) -> http::Response<lambda_http::Body> {
     http::Response::from_parts(parts, body)
 }
 
-async fn decide_and_route(
-    access: Access,
-    caller: Caller,
-    router: Router,
-    request: lambda_http::Request,
-) -> Response {
-    if let Err(refused) = access.decide(&caller) {
-        return refused.into_response();
-    }
-    let (mut parts, body) = request.into_parts();
-    let body = match body {
-        lambda_http::Body::Text(text) => Bytes::from(text),
-        lambda_http::Body::Binary(bytes) => Bytes::from(bytes),
-        _ => Bytes::new(),
-    };
-    if body.len() > BODY_BYTES_MAX {
-        return ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload_too_large",
-            format!("the body must not be over {BODY_BYTES_MAX} bytes"),
-        )
-        .into_response();
-    }
-    parts.extensions.insert(caller);
-    let request = http::Request::from_parts(parts, Body::from(body));
-    let Ok(response) = router.oneshot(request).await;
-    match response.status() {
-        // axum's own, empty replies; a handler's 404 and 405 have a body.
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
-            if !response.headers().contains_key(header::CONTENT_TYPE) =>
-        {
-            ApiError::not_found("route").into_response()
-        }
-        _ => response,
-    }
-}
-
-/// Turns a reply that the client has already into 304 (RFC 9110, 13.1.2).
+/// Turns a reply that the client already has into 304 (RFC 9110, 13.1.2).
 fn not_modified(asked: Option<&HeaderValue>, response: &mut Response) {
     let tag = response
         .headers()
@@ -196,7 +251,6 @@ fn not_modified(asked: Option<&HeaderValue>, response: &mut Response) {
 
 fn add_headers(service: &str, info: &RequestInfo, response: &mut Response) {
     let headers = response.headers_mut();
-    headers.extend(info.take_reply_headers());
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (
@@ -216,8 +270,8 @@ fn add_headers(service: &str, info: &RequestInfo, response: &mut Response) {
             .or_insert(HeaderValue::from_static(value));
     }
     let named = [
-        ("x-request-id", info.request_id.as_str()),
-        ("x-correlation-id", info.correlation_id.as_str()),
+        ("x-request-id", info.request_id()),
+        ("x-correlation-id", info.correlation_id()),
         ("x-service", service),
     ];
     for (name, value) in named {

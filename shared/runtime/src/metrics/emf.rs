@@ -1,10 +1,10 @@
-//! The recorder of Lambda: keeps what an invocation counts, and writes it as
-//! lines in CloudWatch's embedded metric format, which CloudWatch Logs reads
-//! metrics from without a call, a permission or an agent.
+//! The recorder for Lambda: collects the metrics of an invocation and writes them
+//! as lines in CloudWatch's embedded metric format, from which CloudWatch Logs
+//! extracts metrics without a call, a permission or an agent.
 //!
-//! It is our own because what there is repeats every gauge with every flush
-//! and writes a line for each combination of labels, and a log's bytes are
-//! paid for (docs/decisions/0008-metrics.md).
+//! It is our own because the existing crates repeat every gauge with every flush
+//! and write a line for each combination of labels, and logs are billed by the
+//! byte (docs/decisions/0008-metrics.md).
 
 use std::{
     collections::BTreeMap,

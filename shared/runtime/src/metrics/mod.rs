@@ -1,12 +1,11 @@
-//! Metrics: what is counted, and where it goes. Code counts through the
-//! `metrics` facade; a recorder takes it from there. In Lambda that is
-//! [`Emf`], which writes log lines that CloudWatch reads metrics from; on a
+//! Metrics, recorded through the `metrics` facade. In Lambda the recorder is
+//! [`Emf`], which writes log lines that CloudWatch extracts metrics from; on a
 //! laptop it is Prometheus (`local/`). Without a recorder, as in most tests,
-//! counting does nothing.
+//! nothing is recorded.
 //!
-//! A CloudWatch metric costs 0.30 dollars a month for each combination of
-//! label values. So labels have few values, all from code and none from a
-//! request; a function's name and a request's id are never labels.
+//! CloudWatch charges 0.30 dollars a month for each combination of label values.
+//! So labels have few values, all from code and none from a request; the names of
+//! functions and the ids of requests are never labels.
 
 mod emf;
 
@@ -17,21 +16,20 @@ use ::metrics::{Key, KeyName, Label, Level, Metadata, with_recorder};
 pub use ::metrics::Unit;
 pub use emf::Emf;
 
-/// Where a metric is registered from: nobody filters by it here.
+/// The origin of every metric; nothing here filters by it.
 const METADATA: Metadata<'static> = Metadata::new("emporium", Level::INFO, None);
 
-/// What there is to know of a metric before anything is counted.
+/// The description of a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Its name in CloudWatch.
     pub name: &'static str,
-    /// In what it is measured; nothing for an amount of money, whose label
-    /// says the currency.
+    /// Its unit; none for an amount of money, whose label is the currency.
     pub unit: Option<Unit>,
     /// The names of its labels, in the order in which values are given; in
     /// CloudWatch they are its dimensions, after `Shop`.
     pub labels: &'static [&'static str],
-    /// What it tells, in one sentence.
+    /// What it measures, in one sentence.
     pub help: &'static str,
 }
 
@@ -48,12 +46,12 @@ impl Metric {
     }
 }
 
-/// Counts what happens.
+/// A number of occurrences.
 #[derive(Clone, Copy, Debug)]
 pub struct Counter(pub Metric);
 
 impl Counter {
-    /// One more, for these values of its labels.
+    /// Counts one, for these values of its labels.
     pub fn increment(&self, values: &[&str]) {
         let (metric, key) = (&self.0, self.0.key(values));
         with_recorder(|recorder| {
@@ -63,36 +61,36 @@ impl Counter {
     }
 }
 
-/// Tells how something is.
+/// A value that goes up and down.
 #[derive(Clone, Copy, Debug)]
 pub struct Gauge(pub Metric);
 
 impl Gauge {
-    /// It is so now.
-    pub fn set(&self, values: &[&str], now: f64) {
+    /// Sets the value.
+    pub fn set(&self, values: &[&str], value: f64) {
         let (metric, key) = (&self.0, self.0.key(values));
         with_recorder(|recorder| {
             recorder.describe_gauge(metric.key_name(), metric.unit, metric.help.into());
-            recorder.register_gauge(&key, &METADATA).set(now);
+            recorder.register_gauge(&key, &METADATA).set(value);
         });
     }
 }
 
-/// Tells how large each of many things is.
+/// A distribution of values.
 #[derive(Clone, Copy, Debug)]
 pub struct Histogram(pub Metric);
 
 impl Histogram {
-    /// One more of them, so large.
-    pub fn record(&self, values: &[&str], size: f64) {
+    /// Records a value.
+    pub fn record(&self, values: &[&str], value: f64) {
         let (metric, key) = (&self.0, self.0.key(values));
         with_recorder(|recorder| {
             recorder.describe_histogram(metric.key_name(), metric.unit, metric.help.into());
-            recorder.register_histogram(&key, &METADATA).record(size);
+            recorder.register_histogram(&key, &METADATA).record(value);
         });
     }
 
-    /// One more of them, so long; in milliseconds.
+    /// Records a duration, in milliseconds.
     pub fn record_duration(&self, values: &[&str], duration: Duration) {
         self.record(values, milliseconds(duration));
     }
@@ -101,37 +99,37 @@ impl Histogram {
 /// A duration in milliseconds, to the microsecond.
 #[expect(
     clippy::float_arithmetic,
-    reason = "a metric's value is a float; nothing is decided by it"
+    reason = "the value of a metric is a float; no decision depends on it"
 )]
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// What every service's functions count.
+/// The metrics of the shells, which every service has.
 pub const METRICS: &[Metric] = &[REQUEST_LATENCY.0, DEPENDENCY_ERRORS.0, BREAKER_OPEN.0];
 
 pub(crate) const REQUEST_LATENCY: Histogram = Histogram(Metric {
     name: "RequestLatency",
     unit: Some(Unit::Milliseconds),
     labels: &["Service"],
-    help: "How long the answer to an HTTP request took, inside the function",
+    help: "Time from the request to the reply, inside the function",
 });
 
 const DEPENDENCY_ERRORS: Counter = Counter(Metric {
     name: "DependencyErrors",
     unit: Some(Unit::Count),
     labels: &["Dependency"],
-    help: "Calls of something the shop needs that failed after all their tries",
+    help: "Calls to a dependency that failed after all attempts",
 });
 
 pub(crate) const BREAKER_OPEN: Gauge = Gauge(Metric {
     name: "BreakerOpen",
     unit: Some(Unit::Count),
     labels: &["Dependency"],
-    help: "1 while the circuit to another service is not closed, else 0",
+    help: "1 while the circuit to another service is open or half open, else 0",
 });
 
-/// Something the shop needs, as metrics name it.
+/// A dependency, as metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dependency {
     /// The tables.
@@ -140,9 +138,9 @@ pub enum Dependency {
     Sns,
     /// The queues.
     Sqs,
-    /// The carrier of mails.
+    /// The e-mail service.
     Ses,
-    /// Who takes the money.
+    /// The payment provider.
     PaymentProvider,
     /// Another service, by its name.
     Service(&'static str),
@@ -161,8 +159,8 @@ impl Dependency {
         }
     }
 
-    /// Counts that a call of it failed. What a condition or a rule of ours
-    /// refused is no failure.
+    /// Counts a call that failed. A refusal by a condition or a rule is no
+    /// failure.
     pub fn failed(self) {
         DEPENDENCY_ERRORS.increment(&[self.as_str()]);
     }

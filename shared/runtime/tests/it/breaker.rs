@@ -1,158 +1,147 @@
 //! The circuit breaker of calls between services.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use contracts::calls::{ReserveStock, StockReservation};
-use kernel::OrderId;
+use kernel::{SignedDuration, Timestamp};
 use runtime::{
     Environment,
     aws::Aws,
     call::{CallClient, CallError},
 };
-use testkit::{Answer, Counted, Peer};
+use testkit::{Clock, RecordedMetrics, StubReply, StubServer, new_id};
 
 /// Calls in a row that fail before the breaker opens.
 const CALLS: usize = 5;
-/// How often a call is tried while the circuit is open, at most.
-const LOOKS_MAX: usize = 1_000;
+/// How long it stays open.
+const RESET: SignedDuration = SignedDuration::from_secs(30);
 
 struct Catalog {
-    peer: Peer,
+    server: StubServer,
     works: Arc<AtomicBool>,
+    clock: Clock,
 }
 
 impl Catalog {
-    /// A catalog that refuses every call, in a way that the SDK does not try again.
+    /// A catalog that fails every call, in a way that the SDK does not retry.
     async fn broken() -> Self {
         let works = Arc::new(AtomicBool::new(false));
         let seen = works.clone();
-        let peer = Peer::start(move |_, _| {
+        let server = StubServer::start(move |_, _| {
             if seen.load(Ordering::SeqCst) {
-                Answer::Reply(200, serde_json::to_string(&StockReservation::Gone).unwrap())
+                StubReply::Reply(200, serde_json::to_string(&StockReservation::Gone).unwrap())
             } else {
-                Answer::Reply(404, r#"{"Message":"no such function"}"#.into())
+                StubReply::Reply(404, r#"{"Message":"no such function"}"#.into())
             }
         })
         .await;
-        Self { peer, works }
+        let clock = Clock::at(Timestamp::UNIX_EPOCH);
+        Self {
+            server,
+            works,
+            clock,
+        }
     }
 
-    fn client(&self, reset: Duration) -> CallClient {
-        let variables = [
+    fn client(&self) -> CallClient {
+        let environment = Environment::from_iter([
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_ENDPOINT_URL", &self.peer.url),
-        ];
-        let environment: Environment = variables
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into_iter()
-            .collect();
+            ("AWS_ENDPOINT_URL", &self.server.url),
+        ]);
         let lambda = Aws::from_environment(&environment).unwrap().lambda();
-        CallClient::with_reset(lambda, "reserve-stock", "catalog", reset)
+        CallClient::new(lambda, "reserve-stock", "catalog", self.clock.source())
     }
 
-    fn asked(&self) -> usize {
-        self.peer.bodies().len()
+    fn set_works(&self, works: bool) {
+        self.works.store(works, Ordering::SeqCst);
+    }
+
+    fn calls(&self) -> usize {
+        self.server.bodies().len()
     }
 }
 
 async fn call(client: &CallClient) -> Result<StockReservation, CallError> {
     let call = ReserveStock {
-        order_id: OrderId::generate(),
+        order_id: new_id(),
         lines: Vec::new(),
         correlation_id: "chain".into(),
     };
     client.call(&call).await
 }
 
+fn is_rejected(error: &CallError) -> bool {
+    matches!(error, CallError::CircuitOpen("catalog"))
+}
+
 #[tokio::test]
-async fn after_five_failures_in_a_row_nobody_is_asked_any_more() {
+async fn five_failures_in_a_row_open_the_circuit() {
     let catalog = Catalog::broken().await;
-    let client = catalog.client(Duration::from_secs(3_600));
-    let counted = Counted::begin();
-    // A good call between makes them no row.
+    let client = catalog.client();
+    let metrics = RecordedMetrics::begin();
+    // A success in between resets the count.
     for _ in 1..CALLS {
         call(&client).await.unwrap_err();
     }
-    catalog.works.store(true, Ordering::SeqCst);
+    catalog.set_works(true);
     call(&client).await.unwrap();
-    catalog.works.store(false, Ordering::SeqCst);
-    assert_eq!(counted.take()["BreakerOpen[Dependency=catalog]"], 0.0);
+    catalog.set_works(false);
+    assert_eq!(metrics.take()["BreakerOpen[Dependency=catalog]"], 0.0);
     for failed in 1..=CALLS {
         let error = call(&client).await.unwrap_err();
         assert!(matches!(error, CallError::Unreachable { .. }), "{error}");
-        assert_eq!(catalog.asked(), CALLS + failed);
+        assert_eq!(catalog.calls(), CALLS + failed);
     }
-    let all = counted.take();
+    let all = metrics.take();
     assert_eq!(all["DependencyErrors[Dependency=catalog]"], 5.0);
     assert_eq!(all["BreakerOpen[Dependency=catalog]"], 1.0);
 
-    catalog.works.store(true, Ordering::SeqCst);
+    catalog.set_works(true);
     for _ in 0..3 {
         let error = call(&client).await.unwrap_err();
-        assert!(
-            matches!(error, CallError::CircuitOpen("catalog")),
-            "{error}"
-        );
+        assert!(is_rejected(&error), "{error}");
     }
-    assert_eq!(catalog.asked(), 2 * CALLS, "not asked");
-    let wanted = [("BreakerOpen[Dependency=catalog]".to_owned(), 1.0)];
+    assert_eq!(catalog.calls(), 2 * CALLS, "rejected calls are not made");
+    let expected = [("BreakerOpen[Dependency=catalog]".to_owned(), 1.0)];
     assert_eq!(
-        counted.take_untimed(),
-        wanted,
-        "not asked is no failure of it"
+        metrics.take_untimed(),
+        expected,
+        "a rejected call is no dependency error"
     );
 }
 
 #[tokio::test]
-async fn after_a_while_one_call_goes_through_and_its_end_decides() {
+async fn after_the_reset_time_one_call_decides_whether_the_circuit_closes() {
     let catalog = Catalog::broken().await;
-    let client = catalog.client(Duration::from_millis(20));
-    let counted = Counted::begin();
+    let client = catalog.client();
+    let metrics = RecordedMetrics::begin();
     for _ in 0..CALLS {
         call(&client).await.unwrap_err();
     }
-    // Half open: the first that goes through fails, and it is open again.
-    let asked = until_asked(&catalog, &client).await;
-    assert!(asked.is_err());
-    assert_eq!(counted.take()["BreakerOpen[Dependency=catalog]"], 1.0);
+    catalog
+        .clock
+        .advance(RESET - SignedDuration::from_millis(1));
+    assert!(is_rejected(&call(&client).await.unwrap_err()));
 
-    // The next one succeeds, and it is closed: every call goes through.
-    catalog.works.store(true, Ordering::SeqCst);
-    let asked = until_asked(&catalog, &client).await;
-    assert_eq!(asked.unwrap(), StockReservation::Gone);
-    for _ in 0..CALLS {
-        call(&client).await.unwrap();
-    }
-    let wanted = [("BreakerOpen[Dependency=catalog]".to_owned(), 0.0)];
-    assert_eq!(counted.take_untimed(), wanted);
-}
+    // Half open: the first call is made and fails, and the circuit is open again.
+    catalog.clock.advance(SignedDuration::from_millis(1));
+    let error = call(&client).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreachable { .. }), "{error}");
+    assert!(is_rejected(&call(&client).await.unwrap_err()));
+    assert_eq!(catalog.calls(), CALLS + 1);
+    assert_eq!(metrics.take()["BreakerOpen[Dependency=catalog]"], 1.0);
 
-/// Calls until a call reaches the catalog; gives what came of that one.
-async fn until_asked(
-    catalog: &Catalog,
-    client: &CallClient,
-) -> Result<StockReservation, CallError> {
-    let before = catalog.asked();
-    let mut last = call(client).await;
-    for _ in 0..LOOKS_MAX {
-        if catalog.asked() > before {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        last = call(client).await;
+    // The next one succeeds, and the circuit is closed: all calls are made.
+    catalog.set_works(true);
+    catalog.clock.advance(RESET);
+    for _ in 0..=CALLS {
+        assert_eq!(call(&client).await.unwrap(), StockReservation::Gone);
     }
-    assert_eq!(
-        catalog.asked(),
-        before + 1,
-        "the first call that is let through"
-    );
-    last
+    let expected = [("BreakerOpen[Dependency=catalog]".to_owned(), 0.0)];
+    assert_eq!(metrics.take_untimed(), expected);
 }

@@ -1,4 +1,4 @@
-//! The shells and clients, against peers that speak HTTP.
+//! The shells and clients, over HTTP and JSON as in Lambda.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,3 +6,4 @@
 )]
 
 mod breaker;
+mod http;

@@ -1,0 +1,199 @@
+//! The service on a table of its own.
+
+use catalog::{domain::Reservation, store::CatalogStore};
+use contracts::{
+    Envelope,
+    calls::{ReserveStock, StockReservation},
+    events::{CancellationReason, OrderAuthorized, OrderCancelled, OrderPaymentFailed, Quantity},
+};
+use kernel::{CategoryId, Currency, Money, OrderId, ProductId, SignedDuration};
+use runtime::{Error, Handler};
+use serde_json::{Value, json};
+use testkit::{Client, Service, TestTable, status::CREATED};
+
+pub(crate) struct TestCatalog {
+    pub(crate) table: TestTable,
+    pub(crate) store: CatalogStore,
+    service: Service,
+}
+
+impl TestCatalog {
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with more variables.
+    pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
+        let mut table = Self::empty_table().await;
+        for (name, value) in variables {
+            table.set(name, value);
+        }
+        Self::on(table).await
+    }
+
+    pub(crate) async fn empty_table() -> TestTable {
+        TestTable::create_at(&catalog::store::SCHEMA, "2026-01-05T12:00:00Z").await
+    }
+
+    pub(crate) async fn on(table: TestTable) -> Self {
+        Self {
+            store: CatalogStore::open(&table.environment()).await.unwrap(),
+            service: table.service(catalog::functions()),
+            table,
+        }
+    }
+
+    /// A client that is not signed in.
+    pub(crate) fn client(&self) -> Client {
+        self.service.client()
+    }
+
+    pub(crate) fn internal(&self) -> Client {
+        self.client().as_internal()
+    }
+
+    pub(crate) async fn function(&self, name: &str) -> Handler {
+        self.service.function(name).await
+    }
+
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        self.table.clock().advance(by);
+    }
+
+    pub(crate) async fn category(&self, name: &str, parent: Option<CategoryId>) -> CategoryId {
+        let body = json!({ "name": name, "parentId": parent });
+        let reply = self
+            .internal()
+            .post("/api/categories", &body, CREATED)
+            .await;
+        id(&reply.body)
+    }
+
+    /// Creates a product; a missing category or price is filled in.
+    pub(crate) async fn product_of(&self, mut body: Value) -> ProductId {
+        if body.get("categoryId").is_none() {
+            let name = format!("Category {}", testkit::new_id::<CategoryId>());
+            body["categoryId"] = json!(self.category(&name, None).await);
+        }
+        if body.get("price").is_none() {
+            body["price"] = json!(10);
+        }
+        let reply = self.internal().post("/api/products", &body, CREATED).await;
+        id(&reply.body)
+    }
+
+    pub(crate) async fn product(&self, stock: u32) -> ProductId {
+        let body = json!({ "name": "Lamp", "stock": stock });
+        self.product_of(body).await
+    }
+
+    pub(crate) async fn stock(&self, id: ProductId) -> u32 {
+        self.store.product(id).await.unwrap().unwrap().stock
+    }
+
+    pub(crate) async fn reserve(
+        &self,
+        order_id: OrderId,
+        lines: &[(ProductId, u32)],
+    ) -> StockReservation {
+        self.try_reserve(order_id, lines).await.unwrap()
+    }
+
+    pub(crate) async fn try_reserve(
+        &self,
+        order_id: OrderId,
+        lines: &[(ProductId, u32)],
+    ) -> Result<StockReservation, Error> {
+        let call = ReserveStock {
+            order_id,
+            lines: quantities(lines),
+            correlation_id: "test-correlation".into(),
+        };
+        testkit::call(&self.function("reserve-stock").await, &call).await
+    }
+
+    /// Reserves goods for a new order.
+    pub(crate) async fn hold(&self, lines: &[(ProductId, u32)]) -> OrderId {
+        let order_id = testkit::new_id();
+        let reply = self.reserve(order_id, lines).await;
+        assert!(matches!(reply, StockReservation::Held { .. }), "{reply:?}");
+        order_id
+    }
+
+    /// Delivers events to `settle-reservations`; all of them must succeed.
+    pub(crate) async fn settle(&self, events: &[Envelope]) {
+        let failed = self.try_settle(events).await;
+        assert_eq!(failed, [0_usize; 0], "events that failed");
+    }
+
+    /// Delivers events; returns the indexes of those that failed.
+    pub(crate) async fn try_settle(&self, events: &[Envelope]) -> Vec<usize> {
+        testkit::deliver(&self.function("settle-reservations").await, events).await
+    }
+
+    /// Runs `expire-reservations`; returns how many reservations it ended.
+    pub(crate) async fn expire(&self) -> u64 {
+        let report = testkit::run(&self.function("expire-reservations").await).await;
+        report["expired"].as_u64().unwrap()
+    }
+
+    pub(crate) async fn reservation(&self, id: OrderId) -> Reservation {
+        self.store.reservation(id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn reservations(&self) -> Vec<Reservation> {
+        self.table.items_of("RESERVATION#", "RESERVATION").await
+    }
+
+    /// The events about an order's reservation, oldest first.
+    pub(crate) async fn events_of(&self, id: OrderId) -> Vec<Envelope> {
+        let events = self.table.events().await.into_iter();
+        events
+            .filter(|event| event.subject == id.to_string())
+            .collect()
+    }
+
+    pub(crate) async fn event_types_of(&self, id: OrderId) -> Vec<String> {
+        let events = self.events_of(id).await.into_iter();
+        events.map(|event| event.event_type).collect()
+    }
+
+    pub(crate) fn authorized(&self, order_id: OrderId) -> Envelope {
+        self.table.event(&OrderAuthorized {
+            order_id,
+            payment_id: testkit::new_id(),
+        })
+    }
+
+    pub(crate) fn cancelled(&self, order_id: OrderId) -> Envelope {
+        self.table.event(&OrderCancelled {
+            order_id,
+            user_id: testkit::new_id(),
+            payment_id: testkit::new_id(),
+            total: Money::zero(Currency::USD),
+            reason: CancellationReason::ReservationExpired,
+        })
+    }
+
+    pub(crate) fn payment_failed(&self, order_id: OrderId) -> Envelope {
+        self.table.event(&OrderPaymentFailed {
+            order_id,
+            user_id: testkit::new_id(),
+            payment_id: testkit::new_id(),
+            total: Money::zero(Currency::USD),
+            reason: "card_declined".into(),
+        })
+    }
+}
+
+pub(crate) fn quantities(lines: &[(ProductId, u32)]) -> Vec<Quantity> {
+    let quantity = |&(product_id, quantity)| Quantity {
+        product_id,
+        quantity,
+    };
+    lines.iter().map(quantity).collect()
+}
+
+fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(body: &Value) -> T {
+    body["data"]["id"].as_str().unwrap().parse().unwrap()
+}

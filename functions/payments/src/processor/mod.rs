@@ -1,0 +1,134 @@
+//! Carries out what an order event requires of its payment.
+//!
+//! The function may die between any two lines, and the queue then delivers the
+//! event again. What happens in each case:
+//!
+//! - *Authorise, then record.* If it died before the record, the provider is
+//!   called again under the same key and returns the same result; if the order
+//!   ended meanwhile, a tombstone has taken the record's place, and the
+//!   authorisation is voided instead. If it died after the record, nothing is
+//!   left to do.
+//! - *Record the intent, capture or void, then record the result.* If it died
+//!   after the intent, the same operation is begun again, never the other one.
+//!   If it died before the result, the provider is called again under the same
+//!   key. If it died after the result, nothing is left to do.
+
+mod operations;
+
+use std::sync::Arc;
+
+use contracts::{Envelope, ReadEventError};
+use dynamo::{Attempts, StoreError};
+use kernel::PaymentId;
+use runtime::{Environment, Host};
+
+use crate::{
+    domain::{Action, OrderEvent, decide},
+    provider::{self, PaymentProvider, ProviderError},
+    store::PaymentStore,
+};
+
+/// The function that acts, as its events name it.
+pub(crate) const FUNCTION: &str = "process-payments";
+
+pub struct Processor {
+    payments: PaymentStore,
+    provider: Arc<dyn PaymentProvider>,
+    host: Host,
+}
+
+/// Why an event has to be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessPaymentError {
+    #[error("the event arrived too early: {0}")]
+    TooEarly(&'static str),
+    /// Repeating does not help: the event ends in the dead-letter queue, where
+    /// a person looks at it.
+    #[error("the event contradicts the payment: {0}")]
+    Contradiction(&'static str),
+    #[error("payment {0} changed during every attempt")]
+    Contended(PaymentId),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Read(#[from] ReadEventError),
+    #[error("read or write the payment")]
+    Store(#[from] StoreError),
+}
+
+/// The outcome of one attempt.
+enum Attempt {
+    Done,
+    /// Another attempt changed the payment, or this one did and its reply was
+    /// lost: reading the payment again shows which.
+    Conflict,
+}
+
+impl Processor {
+    pub(crate) async fn start(environment: Environment) -> Result<Self, runtime::Error> {
+        let provider = provider::from_environment(&environment)?;
+        Self::with_provider(&environment, provider).await
+    }
+
+    /// Starts with a provider that the environment does not name, for tests.
+    pub async fn with_provider(
+        environment: &Environment,
+        provider: Arc<dyn PaymentProvider>,
+    ) -> Result<Self, runtime::Error> {
+        Ok(Self {
+            payments: PaymentStore::open(environment).await?,
+            provider,
+            host: environment.host().clone(),
+        })
+    }
+
+    /// Carries out what an event requires; on an error, the queue delivers the
+    /// event again.
+    pub async fn process(&self, event: &Envelope) -> Result<(), ProcessPaymentError> {
+        let Some(order_event) = OrderEvent::read(event)? else {
+            return Ok(());
+        };
+        let mut attempts = Attempts::new(self.host.random());
+        while attempts.next().await {
+            if let Attempt::Done = self.attempt(event, &order_event).await? {
+                return Ok(());
+            }
+        }
+        Err(ProcessPaymentError::Contended(order_event.payment_id()))
+    }
+
+    async fn attempt(
+        &self,
+        trigger: &Envelope,
+        event: &OrderEvent,
+    ) -> Result<Attempt, ProcessPaymentError> {
+        let stored = self.payments.find(event.payment_id()).await?;
+        if stored
+            .as_ref()
+            .is_some_and(|stored| stored.has_seen(trigger))
+        {
+            return Ok(Attempt::Done);
+        }
+        let payment = stored.as_ref().map(|stored| &stored.payment);
+        match (decide(payment, event), payment) {
+            (Action::Authorize(placed), _) => self.authorize(&placed, trigger).await,
+            (Action::InsertTombstone(ended), _) => self.insert_tombstone(&ended, trigger).await,
+            (Action::Capture(reference), Some(payment)) => {
+                self.capture(payment, reference, trigger).await
+            }
+            (Action::Void(reference), Some(payment)) => {
+                self.void(payment, reference, trigger).await
+            }
+            (Action::VoidUnrecorded, _) => self.void_unrecorded(event.payment_id()).await,
+            (Action::Ignore(reason), _) => {
+                tracing::debug!(event_type = trigger.event_type, reason, "event ignored");
+                Ok(Attempt::Done)
+            }
+            (Action::Defer(reason), _) => Err(ProcessPaymentError::TooEarly(reason)),
+            (Action::Contradiction(reason), _) => Err(ProcessPaymentError::Contradiction(reason)),
+            (Action::Capture(_) | Action::Void(_), None) => Err(
+                ProcessPaymentError::Contradiction("the payment does not exist"),
+            ),
+        }
+    }
+}

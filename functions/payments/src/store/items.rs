@@ -1,0 +1,50 @@
+//! The attributes of a payment's item.
+
+use std::collections::BTreeSet;
+
+use contracts::Envelope;
+use serde::{Deserialize, Serialize};
+
+use super::{PAYMENT_SK, partition};
+use crate::domain::Payment;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredPayment {
+    #[serde(flatten)]
+    pub payment: Payment,
+    /// The order events that changed the payment, so that each does so once.
+    #[serde(
+        default,
+        with = "serde_dynamo::string_set",
+        skip_serializing_if = "BTreeSet::is_empty"
+    )]
+    seen: BTreeSet<String>,
+}
+
+impl StoredPayment {
+    /// Whether an event has already changed the payment.
+    pub fn has_seen(&self, event: &Envelope) -> bool {
+        self.seen.contains(&event.dedup_key())
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct NewPayment<'a> {
+    pk: String,
+    sk: &'static str,
+    #[serde(flatten)]
+    payment: &'a Payment,
+    #[serde(with = "serde_dynamo::string_set")]
+    seen: BTreeSet<String>,
+}
+
+impl<'a> NewPayment<'a> {
+    pub(super) fn new(payment: &'a Payment, trigger: &Envelope) -> Self {
+        Self {
+            pk: partition(payment.payment_id),
+            sk: PAYMENT_SK,
+            payment,
+            seen: BTreeSet::from([trigger.dedup_key()]),
+        }
+    }
+}

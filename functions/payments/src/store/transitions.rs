@@ -1,0 +1,86 @@
+//! The writes that change a payment. `trigger` is the order event that causes
+//! the change.
+
+use contracts::Envelope;
+use dynamo::{CommitError, Expression, Keep, Transaction};
+use kernel::PaymentId;
+
+use super::{PaymentStore, StoredPayment, items::NewPayment, key, partition};
+use crate::domain::{Intent, Payment, Status};
+
+impl PaymentStore {
+    /// Inserts a payment, together with `event` if there is one.
+    ///
+    /// # Errors
+    /// [`CommitError::ConditionFailed`] when the payment exists, or the store's failure.
+    pub async fn insert(
+        &self,
+        payment: &Payment,
+        event: Option<&Envelope>,
+        trigger: &Envelope,
+    ) -> Result<(), CommitError> {
+        let item = NewPayment::new(payment, trigger);
+        let transaction = self.table.transaction().insert("payment", &item);
+        match event {
+            Some(event) => announce(transaction, payment.payment_id, event),
+            None => transaction,
+        }
+        .commit()
+        .await
+    }
+
+    /// Records the operation that is about to be requested from the provider.
+    /// Idempotent.
+    ///
+    /// # Errors
+    /// [`CommitError::ConditionFailed`] when the payment is not authorised or the other
+    /// operation has begun, or the store's failure.
+    pub async fn begin(&self, id: PaymentId, intent: Intent) -> Result<(), CommitError> {
+        let expression = Expression::update("SET intent = :intent")
+            .only_when(
+                "#status = :authorized AND (attribute_not_exists(intent) OR intent = :intent)",
+            )
+            .name("#status", "status")
+            .value(":authorized", Status::Authorized)
+            .value(":intent", intent);
+        let updated = self.table.update::<StoredPayment>(key(id), expression);
+        updated.await.map(drop)
+    }
+
+    /// Records the result of the operation that was begun, together with its event.
+    ///
+    /// # Errors
+    /// [`CommitError::ConditionFailed`] when the result has been recorded, or the store's
+    /// failure.
+    pub async fn finish(
+        &self,
+        payment: &Payment,
+        intent: Intent,
+        event: &Envelope,
+        trigger: &Envelope,
+    ) -> Result<(), CommitError> {
+        let expression = Expression::update(
+            "SET #status = :status, failure_reason = :reason, updated_at = :at ADD seen :seen",
+        )
+        .only_when("#status = :authorized AND intent = :intent AND NOT contains(seen, :event)")
+        .name("#status", "status")
+        .value(":status", payment.status)
+        .value(":reason", &payment.failure_reason)
+        .value(":at", payment.updated_at)
+        .value(":authorized", Status::Authorized)
+        .value(":intent", intent)
+        .value(":event", trigger.dedup_key())
+        .string_set(":seen", vec![trigger.dedup_key()]);
+        let id = payment.payment_id;
+        let transaction = self
+            .table
+            .transaction()
+            .update("payment", key(id), expression);
+        announce(transaction, id, event).commit().await
+    }
+}
+
+fn announce(transaction: Transaction, id: PaymentId, event: &Envelope) -> Transaction {
+    let sk = format!("EVENT#{}", event.id);
+    transaction.announce(&partition(id), &sk, event, Keep::Forever)
+}

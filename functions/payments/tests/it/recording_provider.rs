@@ -1,0 +1,164 @@
+//! A provider that records what it does with the money, fails as planned, and
+//! honours idempotency keys as a real one would.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use kernel::{Money, PaymentId};
+use payments::{
+    domain::ProviderReference,
+    provider::{
+        AuthorizationOutcome, AuthorizationRequest, CaptureOutcome, OperationKey, PaymentProvider,
+        ProviderError, Sandbox,
+    },
+};
+use runtime::BoxFuture;
+use tokio::sync::Notify;
+
+/// What happens to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Succeeds,
+    /// Never arrives: to the caller the same as dying just before it.
+    RequestLost,
+    /// Takes effect, but its response is lost: the same as dying just after it.
+    ResponseLost,
+}
+
+/// The state of one payment at the provider.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Account {
+    pub(crate) authorized: Option<Money>,
+    /// The amount of each capture that was not a repetition.
+    pub(crate) captured: Vec<Money>,
+    pub(crate) voided: bool,
+    /// Calls that should never have been made.
+    pub(crate) violations: Vec<&'static str>,
+    captures: BTreeMap<String, CaptureOutcome>,
+}
+
+/// Suspends `authorize` after it has taken effect.
+#[derive(Default)]
+pub(crate) struct Gate {
+    pub(crate) reached: Notify,
+    pub(crate) open: Notify,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct RecordingProvider {
+    accounts: Arc<Mutex<BTreeMap<PaymentId, Account>>>,
+    planned: Arc<Mutex<VecDeque<Call>>>,
+    gate: Option<Arc<Gate>>,
+}
+
+impl RecordingProvider {
+    pub(crate) fn gated(gate: Arc<Gate>) -> Self {
+        let gate = Some(gate);
+        Self {
+            gate,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn account(&self, id: PaymentId) -> Account {
+        let accounts = self.accounts.lock().unwrap();
+        accounts.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Plans the next calls; those after them succeed.
+    pub(crate) fn plan(&self, calls: impl IntoIterator<Item = Call>) {
+        *self.planned.lock().unwrap() = calls.into_iter().collect();
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        key: OperationKey,
+        effect: impl FnOnce(&mut Account) -> T,
+    ) -> Result<T, ProviderError> {
+        let planned = self.planned.lock().unwrap().pop_front();
+        let call = planned.unwrap_or(Call::Succeeds);
+        let lost = || ProviderError {
+            key,
+            source: "timeout".into(),
+        };
+        if call == Call::RequestLost {
+            return Err(lost());
+        }
+        let mut accounts = self.accounts.lock().unwrap();
+        let outcome = effect(accounts.entry(key.payment_id).or_default());
+        if call == Call::Succeeds {
+            Ok(outcome)
+        } else {
+            Err(lost())
+        }
+    }
+}
+
+impl PaymentProvider for RecordingProvider {
+    fn authorize(
+        &self,
+        key: OperationKey,
+        request: AuthorizationRequest,
+    ) -> BoxFuture<Result<AuthorizationOutcome, ProviderError>> {
+        let provider = self.clone();
+        Box::pin(async move {
+            let amount = request.amount;
+            let outcome = Sandbox.authorize(key, request).await?;
+            let result = provider.call(key, |account| {
+                if let AuthorizationOutcome::Authorized(_) = outcome {
+                    account.authorized = Some(amount);
+                }
+                outcome
+            });
+            if let Some(gate) = &provider.gate {
+                gate.reached.notify_one();
+                gate.open.notified().await;
+            }
+            result
+        })
+    }
+
+    fn capture(
+        &self,
+        key: OperationKey,
+        authorization: ProviderReference,
+        amount: Money,
+    ) -> BoxFuture<Result<CaptureOutcome, ProviderError>> {
+        let provider = self.clone();
+        Box::pin(async move {
+            let outcome = Sandbox.capture(key, authorization, amount).await?;
+            provider.call(key, |account| {
+                if account.authorized != Some(amount) {
+                    account.violations.push("captured what was not authorised");
+                }
+                if account.voided {
+                    account.violations.push("captured after a void");
+                }
+                if let Some(first) = account.captures.get(&key.to_string()) {
+                    return first.clone();
+                }
+                account.captures.insert(key.to_string(), outcome.clone());
+                if outcome == CaptureOutcome::Captured {
+                    account.captured.push(amount);
+                }
+                outcome
+            })
+        })
+    }
+
+    fn void(
+        &self,
+        key: OperationKey,
+        _: Option<ProviderReference>,
+    ) -> BoxFuture<Result<(), ProviderError>> {
+        let result = self.call(key, |account| {
+            if !account.captures.is_empty() {
+                account.violations.push("voided after a capture");
+            }
+            account.voided = true;
+        });
+        Box::pin(std::future::ready(result))
+    }
+}
