@@ -40,8 +40,12 @@ pub(crate) fn api(resource: &Resource<'_>) -> Result<(Api, Vec<(String, Route)>)
         }
     }
     let cors = fields.take("CorsConfiguration").map(cors).transpose()?;
-    let definition = fields.take("DefinitionBody");
-    let routes = definition.map(|node| routes(node, resource)).transpose()?;
+    let mut routes = Vec::new();
+    if let Some(definition) = fields.take("DefinitionBody") {
+        let defined;
+        (defined, routes) = self::definition(definition, resource)?;
+        authorizers.extend(defined);
+    }
     fields.finish()?;
     let api = Api {
         logical_id: resource.logical_id.to_owned(),
@@ -50,16 +54,28 @@ pub(crate) fn api(resource: &Resource<'_>) -> Result<(Api, Vec<(String, Route)>)
         authorizers,
         default_authorizer,
     };
-    Ok((api, routes.unwrap_or_default()))
+    Ok((api, routes))
 }
 
-/// The routes of an OpenAPI document.
-fn routes(
+/// The authorizers of an OpenAPI document, each with the logical id of its function.
+type Authorizers = BTreeMap<String, String>;
+
+/// The authorizers and the routes of an OpenAPI document.
+fn definition(
     definition: &Node,
     resource: &Resource<'_>,
-) -> Result<Vec<(String, Route)>, TemplateError> {
+) -> Result<(Authorizers, Vec<(String, Route)>), TemplateError> {
     let mut fields = Fields::of(definition, "DefinitionBody")?;
     fields.only("openapi", "3.0.1")?;
+    let mut authorizers = Authorizers::new();
+    if let Some(components) = fields.take("components") {
+        let mut inner = Fields::of(components, "components")?;
+        for scheme in inner.require("securitySchemes")?.as_map()? {
+            let function = security_scheme(&scheme.value, resource)?;
+            authorizers.insert(scheme.key.clone(), function);
+        }
+        inner.finish()?;
+    }
     let mut routes = Vec::new();
     for path in fields.require("paths")?.as_map()? {
         for operation in path.value.as_map()? {
@@ -82,7 +98,37 @@ fn routes(
         }
     }
     fields.finish()?;
-    Ok(routes)
+    Ok((authorizers, routes))
+}
+
+/// The logical id of the function of an OpenAPI document's authorizer.
+fn security_scheme(node: &Node, resource: &Resource<'_>) -> Result<String, TemplateError> {
+    let mut fields = Fields::of(node, "security scheme")?;
+    fields.only("type", "apiKey")?;
+    fields.only("in", "header")?;
+    fields.require_text("name")?;
+    let authorizer = fields.require("x-amazon-apigateway-authorizer")?;
+    fields.finish()?;
+    let mut fields = Fields::of(authorizer, "x-amazon-apigateway-authorizer")?;
+    fields.only("type", "request")?;
+    fields.only("authorizerPayloadFormatVersion", "2.0")?;
+    fields.only("authorizerResultTtlInSeconds", "0")?;
+    fields.only("enableSimpleResponses", "true")?;
+    let function = invoked(fields.require("authorizerUri")?, resource)?;
+    fields.finish()?;
+    Ok(function)
+}
+
+/// The logical id of the function that a URI invokes.
+fn invoked(uri: &Node, resource: &Resource<'_>) -> Result<String, TemplateError> {
+    let arn = uri
+        .as_text()?
+        .split_once(":lambda:path/2015-03-31/functions/")
+        .and_then(|(_, rest)| rest.strip_suffix("/invocations"))
+        .ok_or_else(|| TemplateError::at(uri.line, "uri does not invoke a Lambda function"))?;
+    resource
+        .handles
+        .find(&Node::text(uri.line, arn), "AWS::Serverless::Function")
 }
 
 /// The function of an operation, and its route with the authorizer it asks for.
@@ -113,15 +159,7 @@ fn operation_of(
     fields.only("type", "aws_proxy")?;
     fields.only("httpMethod", "POST")?;
     fields.only("payloadFormatVersion", "2.0")?;
-    let uri = fields.require("uri")?;
-    let arn = uri
-        .as_text()?
-        .split_once(":lambda:path/2015-03-31/functions/")
-        .and_then(|(_, rest)| rest.strip_suffix("/invocations"))
-        .ok_or_else(|| TemplateError::at(uri.line, "uri does not invoke a Lambda function"))?;
-    let function = resource
-        .handles
-        .find(&Node::text(uri.line, arn), "AWS::Serverless::Function")?;
+    let function = invoked(fields.require("uri")?, resource)?;
     fields.finish()?;
     Ok((
         function,
@@ -223,22 +261,26 @@ Resources:
   Api:
     Type: AWS::Serverless::HttpApi
     Properties:
-      Auth:
-        DefaultAuthorizer: Session
-        Authorizers:
-          Session:
-            FunctionArn: !GetAtt AuthorizeFunction.Arn
-            FunctionInvokeRole: !GetAtt ApiRole.Arn
-            AuthorizerPayloadFormatVersion: 2.0
-            EnableSimpleResponses: true
       DefinitionBody:
         openapi: 3.0.1
         info: {title: shop, version: '1'}
+        components:
+          securitySchemes:
+            Session:
+              type: apiKey
+              name: authorization
+              in: header
+              x-amazon-apigateway-authorizer:
+                type: request
+                authorizerUri: !Sub arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${AuthorizeFunction.Arn}/invocations
+                authorizerCredentials: !GetAtt ApiRole.Arn
+                authorizerPayloadFormatVersion: '2.0'
+                authorizerResultTtlInSeconds: 0
+                enableSimpleResponses: true
         paths:
           /$default:
             x-amazon-apigateway-any-method:
               isDefaultRoute: true
-              security: [{NONE: []}]
               x-amazon-apigateway-integration:
                 type: aws_proxy
                 httpMethod: POST
@@ -247,6 +289,7 @@ Resources:
                 uri: !Sub arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${LostFunction.Arn}/invocations
           /api/orders/{id}:
             get:
+              security: [{Session: []}]
               responses: {}
               x-amazon-apigateway-integration:
                 type: aws_proxy
@@ -319,7 +362,7 @@ Resources:
                 "parameters of operation is not supported by the development server",
             ),
             (
-                "{NONE: []}",
+                "{Session: []}",
                 "{Sesion: []}",
                 "there is no authorizer Sesion",
             ),
@@ -327,6 +370,11 @@ Resources:
                 "openapi: 3.0.1",
                 "openapi: 2.0",
                 "openapi can only be 3.0.1 here, not 2.0",
+            ),
+            (
+                "authorizerResultTtlInSeconds: 0",
+                "authorizerResultTtlInSeconds: 300",
+                "authorizerResultTtlInSeconds can only be 0 here, not 300",
             ),
         ] {
             let text = SHOP.replacen(old, new, 1);
