@@ -6,6 +6,7 @@ names the resource.
 
 import json
 
+from template_account import concurrency, identities, openapi, schedules, secrets
 from template_alarms import alarms, metrics, rollback
 from template_model import as_list, references, texts
 from template_stack import aliases, cycles, invocations, no_code_deploy, size, versions
@@ -31,6 +32,20 @@ ACCESS_LOG_NEEDS = {
     "$context.integration.error",
     "$context.authorizer.error",
 }
+
+# "Customize HTTP API access logs" (API Gateway Developer Guide); others stay `-`.
+ACCESS_LOG_KNOWS = {
+    f"$context.{name}"
+    for name in (
+        "accountId apiId authorizer.error authorizer.principalId awsEndpointRequestId awsEndpointRequestId2 customDomain.basePathMatched dataProcessed "
+        "domainName domainPrefix error.message error.messageString error.responseType extendedRequestId httpMethod identity.accountId identity.caller "
+        "identity.sourceIp identity.user identity.userAgent identity.userArn integration.error integration.integrationStatus integration.latency "
+        "integration.requestId integration.status integrationErrorMessage integrationLatency integrationStatus path protocol requestId requestTime "
+        "requestTimeEpoch responseLatency responseLength routeKey stage status"
+    ).split()
+}
+
+
 def visibility(template):
     """A queue hides a message for six times the timeout of its function."""
     for _, mapping, queue in template.mappings("Arn"):
@@ -180,6 +195,8 @@ def api(template):
         except ValueError as error:
             yield f"{name}: the access log's format is not JSON: {error}"
             continue
+        for unknown in sorted(fields - ACCESS_LOG_KNOWS):
+            yield f"{name}: the access log's {unknown} is no variable of an HTTP API"
         for missing in sorted(ACCESS_LOG_NEEDS - fields):
             yield f"{name}: the access log has no {missing}"
 
@@ -214,5 +231,10 @@ GRADUAL_CHECKS = [
     versions,
     cycles,
     size,
+    openapi,
+    secrets,
+    concurrency,
+    schedules,
+    identities,
 ]
 ALL_AT_ONCE_CHECKS = [no_code_deploy, cycles]

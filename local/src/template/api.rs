@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Api, Cors, Route, TemplateError, fields::Fields, stores::Resource, yaml::Node};
+use super::{
+    Api, Cors, Route, TemplateError, cors::cors, cors::cors_extension, fields::Fields,
+    stores::Resource, yaml::Node,
+};
 
 /// The methods of a path in an OpenAPI document that API Gateway knows.
 const METHODS: [&str; 8] = [
@@ -39,12 +42,13 @@ pub(crate) fn api(resource: &Resource<'_>) -> Result<(Api, Vec<(String, Route)>)
             ));
         }
     }
-    let cors = fields.take("CorsConfiguration").map(cors).transpose()?;
+    let mut cors = fields.take("CorsConfiguration").map(cors).transpose()?;
     let mut routes = Vec::new();
-    if let Some(definition) = fields.take("DefinitionBody") {
-        let defined;
-        (defined, routes) = self::definition(definition, resource)?;
-        authorizers.extend(defined);
+    if let Some(node) = fields.take("DefinitionBody") {
+        let defined = definition(node, resource)?;
+        authorizers.extend(defined.authorizers);
+        cors = defined.cors.or(cors);
+        routes = defined.routes;
     }
     fields.finish()?;
     let api = Api {
@@ -57,17 +61,18 @@ pub(crate) fn api(resource: &Resource<'_>) -> Result<(Api, Vec<(String, Route)>)
     Ok((api, routes))
 }
 
-/// The authorizers of an OpenAPI document, each with the logical id of its function.
-type Authorizers = BTreeMap<String, String>;
+/// What an OpenAPI document says.
+struct Definition {
+    /// The authorizers, each with the logical id of its function.
+    authorizers: BTreeMap<String, String>,
+    cors: Option<Cors>,
+    routes: Vec<(String, Route)>,
+}
 
-/// The authorizers and the routes of an OpenAPI document.
-fn definition(
-    definition: &Node,
-    resource: &Resource<'_>,
-) -> Result<(Authorizers, Vec<(String, Route)>), TemplateError> {
-    let mut fields = Fields::of(definition, "DefinitionBody")?;
+fn definition(node: &Node, resource: &Resource<'_>) -> Result<Definition, TemplateError> {
+    let mut fields = Fields::of(node, "DefinitionBody")?;
     fields.only("openapi", "3.0.1")?;
-    let mut authorizers = Authorizers::new();
+    let mut authorizers = BTreeMap::new();
     if let Some(components) = fields.take("components") {
         let mut inner = Fields::of(components, "components")?;
         for scheme in inner.require("securitySchemes")?.as_map()? {
@@ -97,8 +102,14 @@ fn definition(
             routes.push(operation_of(&operation.value, route, resource)?);
         }
     }
+    let cors = fields.take("x-amazon-apigateway-cors").map(cors_extension);
+    let cors = cors.transpose()?;
     fields.finish()?;
-    Ok((authorizers, routes))
+    Ok(Definition {
+        authorizers,
+        cors,
+        routes,
+    })
 }
 
 /// The logical id of the function of an OpenAPI document's authorizer.
@@ -199,52 +210,6 @@ fn authorizer(node: &Node, resource: &Resource<'_>) -> Result<String, TemplateEr
     Ok(function)
 }
 
-fn cors(node: &Node) -> Result<Cors, TemplateError> {
-    // SAM lets `true` stand for everything from everywhere.
-    if node.as_text().is_ok() {
-        return Err(TemplateError::at(
-            node.line,
-            "CorsConfiguration is written out here",
-        ));
-    }
-    let mut fields = Fields::of(node, "CorsConfiguration")?;
-    let cors = Cors {
-        allow_origins: split(fields.texts("AllowOrigins")?),
-        allow_methods: fields
-            .texts("AllowMethods")?
-            .iter()
-            .map(|method| method.to_ascii_uppercase())
-            .collect(),
-        allow_headers: fields
-            .texts("AllowHeaders")?
-            .iter()
-            .map(|header| header.to_ascii_lowercase())
-            .collect(),
-        expose_headers: fields
-            .texts("ExposeHeaders")?
-            .iter()
-            .map(|header| header.to_ascii_lowercase())
-            .collect(),
-        allow_credentials: fields.flag("AllowCredentials")?,
-        max_age_seconds: fields.number("MaxAge")?,
-    };
-    fields.finish()?;
-    if cors.allow_credentials && cors.allow_origins.iter().any(|origin| origin == "*") {
-        let reason = "API Gateway refuses AllowCredentials together with the origin *";
-        return Err(TemplateError::at(node.line, reason));
-    }
-    Ok(cors)
-}
-
-/// One text with commas counts as several: a parameter may be of either kind.
-fn split(texts: Vec<String>) -> Vec<String> {
-    let parts = texts.iter().flat_map(|text| text.split(','));
-    parts
-        .map(|part| part.trim().to_owned())
-        .filter(|part| !part.is_empty())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use runtime::Environment;
@@ -264,6 +229,11 @@ Resources:
       DefinitionBody:
         openapi: 3.0.1
         info: {title: shop, version: '1'}
+        x-amazon-apigateway-cors:
+          allowOrigins: !Split [',', 'https://shop.example,https://admin.example']
+          allowMethods: [GET]
+          allowCredentials: true
+          maxAge: 600
         components:
           securitySchemes:
             Session:
@@ -326,6 +296,15 @@ Resources:
         );
         assert_eq!(routes_of("order"), [guarded]);
         assert_eq!(routes_of("authorize"), []);
+    }
+
+    #[test]
+    fn the_origins_of_the_definition_are_a_list() {
+        let cors = read(SHOP).unwrap().api.unwrap().cors.unwrap();
+        let origins = ["https://shop.example", "https://admin.example"];
+        assert_eq!(cors.allow_origins, origins);
+        assert!(cors.allow_credentials);
+        assert_eq!(cors.max_age_seconds, Some(600));
     }
 
     #[test]
