@@ -24,8 +24,8 @@ import botocore.exceptions
 # Before `template_model`, which sets a region for SAM's transform.
 NAMED, CONFIGURED = os.environ.get("AWS_REGION"), boto3.Session().region_name
 
-from deploy_rules import DEVELOPMENT, SANDBOX_PAYMENTS, DeployError, forbidden  # noqa: E402
-from template_model import TEMPLATE, read  # noqa: E402
+from deploy_rules import DEVELOPMENT, SANDBOX_PAYMENTS, DeployError, forbidden, index_changes  # noqa: E402
+from template_model import TEMPLATE, read, yaml_parse  # noqa: E402
 
 ROOT = TEMPLATE.parent
 RELEASE_DIGITS = 10
@@ -101,6 +101,12 @@ def status(stack, where):
     return found[0]["StackStatus"]
 
 
+def deployed(stack, where):
+    """The template that a stack was last deployed from."""
+    body = boto3.client("cloudformation", region_name=where).get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    return yaml_parse(body) if isinstance(body, str) else body
+
+
 def steps(stack, state, chosen):
     """The deployments that lead to these parameters, in order."""
     if state in BLOCKED:
@@ -144,7 +150,11 @@ def main():
         if "Release" not in chosen:
             chosen["Release"] = release(chosen, TEMPLATE, list(ROOT.glob("target/lambda/*/bootstrap")))
         stack, where = stack_of(config, environment), region(NAMED, CONFIGURED)
-        planned = steps(stack, status(stack, where), chosen)
+        state = status(stack, where)
+        planned = steps(stack, state, chosen)
+        too_many = [] if state in NOT_CREATED else list(index_changes(deployed(stack, where), read()))
+        if too_many:
+            raise DeployError("\n".join(too_many))
     except DeployError as error:
         print(error, file=sys.stderr)
         return 1

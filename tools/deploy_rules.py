@@ -1,5 +1,6 @@
 """What may not be deployed where. Each rule names the parameter to change."""
 
+import json
 from urllib.parse import urlsplit
 
 # Sends no mail and has no customers.
@@ -52,6 +53,22 @@ def forbidden(environment, stack, chosen, sandbox_accepted=False):
         )
     if environment == PRODUCTION and not chosen["AlarmEmail"]:
         yield f"AlarmEmail is empty: nobody would hear of an alarm; {_how('AlarmEmail', 'an address')}"
+
+
+def index_changes(old, new):
+    """Tables with more changes of indexes than DynamoDB makes in one update."""
+    for name, resource in new["Resources"].items():
+        before = old["Resources"].get(name)
+        if resource["Type"] == "AWS::DynamoDB::Table" and before:
+            changed = _indexes(before).items() ^ _indexes(resource).items()
+            names = sorted({index for index, _ in changed})
+            if len(names) > 1:
+                yield f"{name} changes {len(names)} indexes ({', '.join(names)}): DynamoDB makes one change an update"
+
+
+def _indexes(table):
+    found = table.get("Properties", {}).get("GlobalSecondaryIndexes", [])
+    return {index["IndexName"]: json.dumps([index["KeySchema"], index["Projection"]], sort_keys=True) for index in found}
 
 
 def _public(url):

@@ -24,6 +24,8 @@ TRACING_ACTIONS = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 CODE_DEPLOY_ROLE = "CodeDeployServiceRole"
 CODE_DEPLOY_POLICY = "service-role/AWSCodeDeployRoleForLambda"
 
+# Public, and dear: 23 calls of AWS each.
+EXPENSIVE_ROUTES = ["GET /health"]
 ACCESS_LOG_NEEDS = {
     "$context.requestId",
     "$context.routeKey",
@@ -185,6 +187,9 @@ def api(template):
         for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
             if not settings.get(limit):
                 yield f"{name} has no {limit}"
+        for route in EXPENSIVE_ROUTES:
+            if not stage.get("RouteSettings", {}).get(route, {}).get("ThrottlingRateLimit"):
+                yield f"{name}: {route} has no limit of its own"
         access = stage.get("AccessLogSettings", {})
         groups = references(access.get("DestinationArn"))
         if not any(template.kind(group) == "AWS::Logs::LogGroup" for group in groups):

@@ -1,12 +1,13 @@
 """What `make deploy` passes to SAM."""
 
+import copy
 import tempfile
 import tomllib
 import unittest
 from pathlib import Path
 
 from deploy import FIRST, ROOT, command, parameters, region, release, stack_of, steps
-from deploy_rules import STACK_NAME_MAX, DeployError, forbidden
+from deploy_rules import STACK_NAME_MAX, DeployError, forbidden, index_changes
 from template_model import Template, read
 
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -140,6 +141,18 @@ class Deploy(unittest.TestCase):
             region("eu-central-1", "us-east-1")
         with self.assertRaisesRegex(DeployError, "set AWS_REGION"):
             region(None, None)
+
+    def test_more_than_one_change_of_a_tables_indexes_is_refused(self):
+        written = read()
+        for gone, expected in ([], 0), ([0], 0), ([0, 1], 1):
+            changed = copy.deepcopy(written)
+            indexes = changed["Resources"]["OrdersTable"]["Properties"]["GlobalSecondaryIndexes"]
+            for number in reversed(gone):
+                del indexes[number]
+            with self.subTest(gone):
+                found = list(index_changes(written, changed))
+                self.assertEqual(len(found), expected, found)
+                self.assertEqual(list(index_changes(changed, written)), [each for each in found])
 
     def test_environments_have_names_that_do_not_contain_each_other(self):
         stacks = [stack_of(CONFIG, name) for name in CONFIG if name != "version"]

@@ -220,6 +220,7 @@ CASES = [
     ("concurrency", "ProcessPaymentsFunctionMessages has no MaximumConcurrency", drop("ProcessPaymentsFunction", *QUEUE, "ScalingConfig")),
     ("schedules", "ExpireReservationsFunctionRound runs when", drop("ExpireReservationsFunction", "Properties", "Events", "Round", "Properties", "FlexibleTimeWindow")),
     ("identities", "MailIdentity collides", drop("MailIdentity", "Condition")),
+    ("api", "GET /health has no limit", drop("Api", "Properties", "RouteSettings")),
     ("api", "no access log", drop("Api", "Properties", "AccessLogSettings")),
     ("api", "not JSON", put("Api", "$context.requestId", "Properties", "AccessLogSettings", "Format")),
     ("api", "no $context.status", put("Api", '{"id":"$context.requestId"}', "Properties", "AccessLogSettings", "Format")),
