@@ -91,7 +91,7 @@ cloud-test: $(VENV)/ready ## deploy the template to an emulated AWS with IAM, an
 
 # ---- Template: lint and deploy ------------------------------------------------
 
-.PHONY: lint-template deploy
+.PHONY: lint-template deploy deploy-built
 
 # Neither calls AWS, but both require a region.
 lint-template: export AWS_DEFAULT_REGION = us-east-1
@@ -100,13 +100,18 @@ lint-template: $(VENV)/ready ## check template.yaml: SAM, cfn-lint, our own chec
 	$(VENV)/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules
 	$(VENV)/bin/python tools/lint_template.py
+	$(VENV)/bin/python tools/deploy_role.py
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_lint_*.py'
 
+# Not this machine's: an environment that flips between the two is built anew twice.
+deploy: ARCH = arm64
 # RELEASE=<ten hexadecimal digits> replaces every running function even if nothing
 # else has changed.
-deploy: $(VENV)/ready build ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
+deploy: $(VENV)/ready build deploy-built ## build, and deploy to ENV=dev|staging|prod (PARAMETERS="Name=value …")
+
+deploy-built: $(VENV)/ready ## deploy the binaries that are in target/lambda/, as deploy does
 	@test -n "$(ENV)" || { echo 'usage: make deploy ENV=dev' >&2; exit 1; }
-	$(VENV)/bin/python tools/deploy.py $(ENV) Architecture=$(ARCH) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
+	$(VENV)/bin/python tools/deploy.py $(ENV) $(if $(filter file environment,$(origin ARCH)),,Architecture=$(ARCH)) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
 
 # ---- Figures -----------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -39,7 +40,7 @@ REQUESTS_AT_ONCE = "6"
 #: `make lint-template` checks those.
 PARAMETERS = {
     "Alarms": "off",
-    "Architecture": "x86_64",
+    "Architecture": "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
     "DeletionProtection": "off",
     "AllowedOrigins": "http://localhost:5173",
     # All requests of the tests come from one address.

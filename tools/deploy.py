@@ -4,26 +4,42 @@
     tools/deploy.py ENVIRONMENT [Name=value …]
 
 Parameters on the command line make SAM ignore all of those in samconfig.toml. This
-merges the two, and adds Release: a hash of template, binaries and parameters, so
-that any difference is deployed.
+merges the two, refuses what would make a public shop unsafe, and adds Release: a
+hash of template, binaries and parameters, so that any difference is deployed.
+
+A stack that does not exist yet is deployed in two steps: first without deletion
+protection and all at once, so that a failure can roll back; then as asked for.
 """
 
 import hashlib
+import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-from template_model import TEMPLATE, read
+import boto3
+import botocore.exceptions
+
+# Before `template_model`, which sets a region for SAM's transform.
+NAMED, CONFIGURED = os.environ.get("AWS_REGION"), boto3.Session().region_name
+
+from deploy_rules import DEVELOPMENT, SANDBOX_PAYMENTS, DeployError, forbidden, index_changes  # noqa: E402
+from template_model import TEMPLATE, read, yaml_parse  # noqa: E402
 
 ROOT = TEMPLATE.parent
 RELEASE_DIGITS = 10
-# Sends no mail; any other environment needs a sender address of its own.
-WITHOUT_MAIL = "dev"
-
-
-class DeployError(Exception):
-    """The request cannot be deployed."""
+# What keeps a failed creation from rolling back.
+FIRST = {"DeletionProtection": "off", "Deployment": "AllAtOnce"}
+# A stack in these states cannot be updated; what the operator has to do first.
+BLOCKED = {
+    "ROLLBACK_COMPLETE": "its creation failed: aws cloudformation delete-stack --stack-name {stack}",
+    "ROLLBACK_FAILED": "its creation and the roll-back failed: aws cloudformation delete-stack --stack-name {stack}",
+    "UPDATE_ROLLBACK_FAILED": "a roll-back failed: aws cloudformation continue-update-rollback --stack-name {stack}",
+    "DELETE_FAILED": "its deletion failed: aws cloudformation delete-stack --stack-name {stack}",
+}
+# A change set was made but never executed: there is no resource yet.
+NOT_CREATED = {None, "REVIEW_IN_PROGRESS"}
 
 
 def pairs(texts):
@@ -43,14 +59,60 @@ def parameters(config, environment, given, known):
         listed = ", ".join(name for name in config if name != "version")
         raise DeployError(f"samconfig.toml has no environment {environment}, only {listed}")
     written = config[environment]["deploy"]["parameters"].get("parameter_overrides", [])
-    joined = {**pairs(written), **pairs(given)}
+    pinned = pairs(written)
+    joined = {**pinned, **pairs(given)}
+    sandbox_accepted = joined.pop(SANDBOX_PAYMENTS, None) == "accepted"
     for name in joined:
         if name not in known:
             raise DeployError(f"template.yaml has no parameter {name}")
-    sender = joined.get("MailFrom", "shop@example.com")
-    if environment != WITHOUT_MAIL and sender.endswith("@example.com"):
-        raise DeployError(f"MailFrom is {sender}: set a sender of your own in samconfig.toml, or with PARAMETERS=MailFrom=…")
+    effective = {name: str(parameter.get("Default", "")) for name, parameter in known.items()} | joined
+    if environment != DEVELOPMENT and joined.get("Architecture") != pinned.get("Architecture"):
+        raise DeployError(f"Architecture is {joined.get('Architecture')}, but samconfig.toml has {pinned.get('Architecture')}")
+    found = list(forbidden(environment, stack_of(config, environment), effective, sandbox_accepted))
+    if found:
+        raise DeployError("\n".join(found))
     return joined
+
+
+def stack_of(config, environment):
+    """The stack's name."""
+    return config[environment]["global"]["parameters"]["stack_name"]
+
+
+def region(named, configured):
+    """Where to deploy: boto3 and SAM do not read AWS_REGION, which the CLI prefers."""
+    if named and configured and named != configured:
+        raise DeployError(f"AWS_REGION is {named}, but AWS_DEFAULT_REGION or the profile says {configured}")
+    if not (named or configured):
+        raise DeployError("set AWS_REGION: there is no region to deploy to")
+    return named or configured
+
+
+def status(stack, where):
+    """The status of a stack, or None if there is none."""
+    try:
+        found = boto3.client("cloudformation", region_name=where).describe_stacks(StackName=stack)["Stacks"]
+    except botocore.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise DeployError(f"cannot look up the stack {stack}: {error}") from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise DeployError(f"cannot look up the stack {stack}: {error}") from error
+    return found[0]["StackStatus"]
+
+
+def deployed(stack, where):
+    """The template that a stack was last deployed from."""
+    body = boto3.client("cloudformation", region_name=where).get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    return yaml_parse(body) if isinstance(body, str) else body
+
+
+def steps(stack, state, chosen):
+    """The deployments that lead to these parameters, in order."""
+    if state in BLOCKED:
+        raise DeployError(f"stack {stack} is in {state}; " + BLOCKED[state].format(stack=stack))
+    first = {**chosen, **FIRST}
+    return [first, chosen] if state in NOT_CREATED and first != chosen else [chosen]
 
 
 def release(chosen, template, binaries):
@@ -66,11 +128,14 @@ def release(chosen, template, binaries):
     return digest.hexdigest()[:RELEASE_DIGITS]
 
 
-def command(environment, chosen):
+def command(environment, where, chosen):
     """The SAM command."""
     overrides = [f'{name}="{value}"' for name, value in chosen.items()]
     sam = str(Path(sys.executable).with_name("sam"))
-    return [sam, "deploy", "--template-file", "template.yaml", "--config-env", environment, "--parameter-overrides", *overrides]
+    return [
+        *(sam, "deploy", "--template-file", "template.yaml", "--config-env", environment, "--region", where),
+        *("--parameter-overrides", *overrides),
+    ]
 
 
 def main():
@@ -81,13 +146,26 @@ def main():
     try:
         config = tomllib.loads((ROOT / "samconfig.toml").read_text())
         chosen = parameters(config, environment, given, read()["Parameters"])
+        # The same release in both steps: the second publishes no new version.
         if "Release" not in chosen:
             chosen["Release"] = release(chosen, TEMPLATE, list(ROOT.glob("target/lambda/*/bootstrap")))
+        stack, where = stack_of(config, environment), region(NAMED, CONFIGURED)
+        state = status(stack, where)
+        planned = steps(stack, state, chosen)
+        too_many = [] if state in NOT_CREATED else list(index_changes(deployed(stack, where), read()))
+        if too_many:
+            raise DeployError("\n".join(too_many))
     except DeployError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{environment}: release {chosen['Release']}", flush=True)
-    return subprocess.run(command(environment, chosen), cwd=ROOT, check=False).returncode
+    print(f"{environment}: release {chosen['Release']} to {stack} in {where}", flush=True)
+    for number, step in enumerate(planned, start=1):
+        if len(planned) > 1:
+            print(f"step {number} of {len(planned)}: " + ", ".join(f"{name}={step.get(name)}" for name in FIRST), flush=True)
+        code = subprocess.run(command(environment, where, step), cwd=ROOT, check=False).returncode
+        if code:
+            return code
+    return 0
 
 
 if __name__ == "__main__":

@@ -88,6 +88,11 @@ def _seen(body):
             yield (search[2], set(search[1].split(","))) if search else (line[0]["expression"], set())
 
 
+def _rate(alarm):
+    """Whether an alarm looks at a share and not at a number."""
+    return any("/" in part.get("Expression", "") for part in alarm.get("Metrics", []))
+
+
 def rollback(template):
     """A gradual deployment rolls back when what it deploys fails."""
     alarms_by_name = {
@@ -110,6 +115,10 @@ def rollback(template):
         for stop in stops:
             if stop not in alarms_by_name:
                 yield f"{name} watches {stop}, which is not an alarm"
+        for stop in stops:
+            alarm = template.resources.get(alarms_by_name.get(stop), {}).get("Properties", {})
+            if not _rate(alarm) and alarm.get("DatapointsToAlarm", alarm.get("EvaluationPeriods", 1)) < 2:
+                yield f"{name} is stopped by {stop}, which a single failure sets off"
     for _, alias in template.of("AWS::Lambda::Alias"):
         function = template.function_of(alias["FunctionName"])
         called = texts(template.resources[function]["Properties"]["FunctionName"])[0]

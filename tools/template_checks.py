@@ -6,6 +6,7 @@ names the resource.
 
 import json
 
+from template_account import concurrency, identities, openapi, schedules, secrets
 from template_alarms import alarms, metrics, rollback
 from template_model import as_list, references, texts
 from template_stack import aliases, cycles, invocations, no_code_deploy, size, versions
@@ -23,6 +24,8 @@ TRACING_ACTIONS = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 CODE_DEPLOY_ROLE = "CodeDeployServiceRole"
 CODE_DEPLOY_POLICY = "service-role/AWSCodeDeployRoleForLambda"
 
+# Public, and dear: 23 calls of AWS each.
+EXPENSIVE_ROUTES = ["GET /health"]
 ACCESS_LOG_NEEDS = {
     "$context.requestId",
     "$context.routeKey",
@@ -31,6 +34,20 @@ ACCESS_LOG_NEEDS = {
     "$context.integration.error",
     "$context.authorizer.error",
 }
+
+# "Customize HTTP API access logs" (API Gateway Developer Guide); others stay `-`.
+ACCESS_LOG_KNOWS = {
+    f"$context.{name}"
+    for name in (
+        "accountId apiId authorizer.error authorizer.principalId awsEndpointRequestId awsEndpointRequestId2 customDomain.basePathMatched dataProcessed "
+        "domainName domainPrefix error.message error.messageString error.responseType extendedRequestId httpMethod identity.accountId identity.caller "
+        "identity.sourceIp identity.user identity.userAgent identity.userArn integration.error integration.integrationStatus integration.latency "
+        "integration.requestId integration.status integrationErrorMessage integrationLatency integrationStatus path protocol requestId requestTime "
+        "requestTimeEpoch responseLatency responseLength routeKey stage status"
+    ).split()
+}
+
+
 def visibility(template):
     """A queue hides a message for six times the timeout of its function."""
     for _, mapping, queue in template.mappings("Arn"):
@@ -170,6 +187,9 @@ def api(template):
         for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
             if not settings.get(limit):
                 yield f"{name} has no {limit}"
+        for route in EXPENSIVE_ROUTES:
+            if not stage.get("RouteSettings", {}).get(route, {}).get("ThrottlingRateLimit"):
+                yield f"{name}: {route} has no limit of its own"
         access = stage.get("AccessLogSettings", {})
         groups = references(access.get("DestinationArn"))
         if not any(template.kind(group) == "AWS::Logs::LogGroup" for group in groups):
@@ -180,6 +200,8 @@ def api(template):
         except ValueError as error:
             yield f"{name}: the access log's format is not JSON: {error}"
             continue
+        for unknown in sorted(fields - ACCESS_LOG_KNOWS):
+            yield f"{name}: the access log's {unknown} is no variable of an HTTP API"
         for missing in sorted(ACCESS_LOG_NEEDS - fields):
             yield f"{name}: the access log has no {missing}"
 
@@ -214,5 +236,10 @@ GRADUAL_CHECKS = [
     versions,
     cycles,
     size,
+    openapi,
+    secrets,
+    concurrency,
+    schedules,
+    identities,
 ]
 ALL_AT_ONCE_CHECKS = [no_code_deploy, cycles]

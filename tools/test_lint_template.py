@@ -114,12 +114,24 @@ def topics(number):
     return change
 
 
+def sam_cors(template):
+    """Leaves CORS to SAM, with a function for the origins."""
+    properties = template["Resources"]["Api"]["Properties"]
+    cors = properties["DefinitionBody"].pop("x-amazon-apigateway-cors")
+    properties["CorsConfiguration"] = {name[0].upper() + name[1:]: value for name, value in cors.items()}
+
+
 def verbose(template):
     """Makes the policy of API Gateway's role five times as long."""
     policy = template["Resources"]["ApiRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     policy["Statement"] = policy["Statement"] * 5
 
 
+PATHS = ("Properties", "DefinitionBody", "paths")
+ORDERS, LOGIN = (*PATHS, "/api/orders", "get"), (*PATHS, "/api/auth/login", "post")
+SESSION = ("Properties", "DefinitionBody", "components", "securitySchemes", "Session")
+CORS = ("Properties", "DefinitionBody", "x-amazon-apigateway-cors")
+AUTHORIZER = (*SESSION, "x-amazon-apigateway-authorizer")
 INTEGRATION = ("Properties", "DefinitionBody", "paths", "/api/orders", "get", "x-amazon-apigateway-integration")
 
 
@@ -161,7 +173,7 @@ CASES = [
     ),
     ("invocations", "get /api/orders has no role to invoke ListOrdersFunction", drop("Api", *INTEGRATION, "credentials")),
     ("invocations", "SchedulerRole may not invoke ListOrders", put("Api", {"Fn::GetAtt": ["SchedulerRole", "Arn"]}, *INTEGRATION, "credentials")),
-    ("invocations", "authorizer has no role", drop("Api", "Properties", "Auth", "Authorizers", "Session", "FunctionInvokeRole")),
+    ("invocations", "authorizer has no role", drop("Api", *AUTHORIZER, "authorizerCredentials")),
     ("invocations", "ApiRole may not invoke ListOrdersFunction", statement("ApiRole", 0, "Resource", [])),
     ("invocations", "SchedulerRole may not invoke", statement("SchedulerRole", 0, "Resource", [])),
     ("invocations", "is a permission", permissions),
@@ -194,6 +206,21 @@ CASES = [
     ("logs", "does not log JSON", drop("GetOrderFunction", "Properties", "LoggingConfig", "LogFormat")),
     ("api", "ThrottlingRateLimit", drop("Api", "Properties", "DefaultRouteSettings", "ThrottlingRateLimit")),
     ("api", "ThrottlingBurstLimit", drop("Api", "Properties", "DefaultRouteSettings", "ThrottlingBurstLimit")),
+    ("api", "$context.authorizer.latency is no variable", put("Api", '{"id":"$context.authorizer.latency"}', "Properties", "AccessLogSettings", "Format")),
+    ("openapi", "FailOnWarnings", put("Api", False, "Properties", "FailOnWarnings")),
+    ("openapi", "names NONE, which is no security scheme", put("Api", [{"NONE": []}], *LOGIN, "security")),
+    ("openapi", "get /api/orders has no authorizer", drop("Api", *ORDERS, "security")),
+    ("openapi", "has no responses", put("Api", {}, *LOGIN, "responses")),
+    ("openapi", "empty identitySource", put("Api", [], *AUTHORIZER, "identitySource")),
+    ("openapi", "caches replies", put("Api", 300, *AUTHORIZER, "authorizerResultTtlInSeconds")),
+    ("openapi", "not a list", put("Api", {"Ref": "AllowedOrigins"}, *CORS, "allowOrigins")),
+    ("openapi", "CORS has no allowMethods", sam_cors),
+    ("secrets", "MfaSecret is deleted with its stack", drop("MfaSecret", "DeletionPolicy")),
+    ("secrets", "MfaSecret is deleted when it is replaced", drop("MfaSecret", "UpdateReplacePolicy")),
+    ("concurrency", "ProcessPaymentsFunctionMessages has no MaximumConcurrency", drop("ProcessPaymentsFunction", *QUEUE, "ScalingConfig")),
+    ("schedules", "ExpireReservationsFunctionRound runs when", drop("ExpireReservationsFunction", "Properties", "Events", "Round", "Properties", "FlexibleTimeWindow")),
+    ("identities", "MailIdentity collides", drop("MailIdentity", "Condition")),
+    ("api", "GET /health has no limit", drop("Api", "Properties", "RouteSettings")),
     ("api", "no access log", drop("Api", "Properties", "AccessLogSettings")),
     ("api", "not JSON", put("Api", "$context.requestId", "Properties", "AccessLogSettings", "Format")),
     ("api", "no $context.status", put("Api", '{"id":"$context.requestId"}', "Properties", "AccessLogSettings", "Format")),
@@ -239,12 +266,13 @@ CASES = [
         "bypasses the alias of AuthorizeFunction",
         put(
             "Api",
-            {"Fn::GetAtt": ["AuthorizeFunction", "Arn"]},
-            *("Properties", "Auth", "Authorizers", "Session", "FunctionArn"),
+            {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${AuthorizeFunction.Arn}/invocations"},
+            *(*AUTHORIZER, "authorizerUri"),
         ),
     ),
     ("rollback", "does not roll back", drop("PlaceOrderFunction", "Properties", "DeploymentPreference", "Alarms")),
     ("rollback", "which is not an alarm", drop("LiveErrorsAlarm", "Properties", "AlarmName")),
+    ("rollback", "a single failure sets off", put("LiveErrorsAlarm", 1, "Properties", "DatapointsToAlarm")),
     ("rollback", "does not cover it", drop("LiveErrorsAlarm", "Properties", "Metrics", 1)),
     ("versions", "anew with another Release", drop("PlaceOrderFunction", "Properties", "AutoPublishCodeSha256")),
     ("versions", "anew with other code", put("PlaceOrderFunction", "0123456789", "Properties", "AutoPublishCodeSha256")),

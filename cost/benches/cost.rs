@@ -13,8 +13,8 @@
 use std::process::ExitCode;
 
 use cost::{
-    Error,
-    bill::{self, Measurement},
+    Error, assumed,
+    bill::{self, Measurement, Specs},
     counts::Counts,
     gate::{self, Figures},
     idle, pages,
@@ -138,7 +138,12 @@ async fn run() -> Result<bool, Error> {
     let measured = measure().await?;
     let bill = |of: &Measurement| bill::of(of, &specs, &prices);
     let (order, declined) = (bill(&measured.order)?, bill(&measured.declined)?);
-    let (product, page) = (bill(&measured.product)?, bill(&measured.page)?);
+    let frequent = Specs {
+        per_second: assumed::FREQUENT_A_SECOND,
+        ..specs.clone()
+    };
+    let read = |of: &Measurement| bill::of(of, &frequent, &prices);
+    let (product, page) = (read(&measured.product)?, read(&measured.page)?);
     let (register, log_in) = (bill(&measured.register)?, bill(&measured.log_in)?);
     let idle = idle::month(&measured.scheduled, &template, &specs, &prices)?;
     let (pages, large) = read_pages(&environment, &template).await?;

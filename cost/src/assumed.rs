@@ -26,10 +26,22 @@ pub const PLATFORM_LOG_BYTES: f64 = 450.0;
 pub const PLATFORM_LOG_LINES: f64 = 2.0;
 /// Bytes of a line of API Gateway's access log, in the template's format.
 pub const ACCESS_LOG_BYTES: f64 = 450.0;
-/// The share of invocations that X-Ray traces. Its default rule samples the
-/// first request of each second and 5 % of the rest (AWS X-Ray Developer Guide,
-/// "Configuring sampling rules"), which is all of them for a small shop.
-pub const TRACED_SHARE: f64 = 1.0;
+/// How often a function is invoked by what few customers do: order, register, log
+/// in. A function that is not invoked more than once a second is always traced.
+pub const RARE_A_SECOND: f64 = 1.0;
+/// How often a function is invoked that everybody calls: the rate that the API
+/// allows by default.
+pub const FREQUENT_A_SECOND: f64 = 100.0;
+/// The share of a function's invocations that X-Ray traces: one a second, and 5 % of
+/// the others (AWS Lambda Developer Guide, "Visualize Lambda function invocations
+/// using AWS X-Ray").
+pub fn traced_share(per_second: f64) -> f64 {
+    let beyond = (per_second - 1.0).max(0.0);
+    (per_second.min(1.0) + 0.05 * beyond) / per_second
+}
+/// Combinations of a metric and its dimensions that are published without any
+/// customer: `StuckOrders`, by shop (docs/metrics.md).
+pub const IDLE_METRICS: f64 = 1.0;
 /// Bytes that CloudWatch Logs adds to each line (its quotas: 26).
 pub const LOG_LINE_BYTES: f64 = 26.0;
 
@@ -49,5 +61,20 @@ pub fn call_ms(service: &str, operation: &str) -> f64 {
         ("ses", _) => SES_CALL_MS,
         ("lambda", _) => INVOKE_CALL_MS,
         _ => OTHER_CALL_MS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_invocation_a_second_is_traced_and_five_percent_of_the_others() {
+        for (per_second, share) in [(0.1, 1.0), (1.0, 1.0), (2.0, 0.525), (100.0, 0.0595)] {
+            assert!(
+                (traced_share(per_second) - share).abs() < 1e-9,
+                "{per_second}"
+            );
+        }
     }
 }

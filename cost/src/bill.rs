@@ -32,6 +32,8 @@ pub struct Specs {
     pub functions: BTreeMap<String, Spec>,
     /// Whether functions start X-Ray traces.
     pub traced: bool,
+    /// How often a function is invoked, on which the share of traces depends.
+    pub per_second: f64,
     /// Whether API Gateway logs requests.
     pub access_logged: bool,
 }
@@ -223,7 +225,7 @@ pub fn of(measured: &Measurement, specs: &Specs, prices: &Prices) -> Result<Bill
         + log_lines * assumed::LOG_LINE_BYTES;
     let mails = number(counts.calls_of("ses", "SendEmail"));
     let traces = if specs.traced {
-        runs * assumed::TRACED_SHARE
+        runs * assumed::traced_share(specs.per_second)
     } else {
         0.0
     };
@@ -259,6 +261,11 @@ pub fn of(measured: &Measurement, specs: &Specs, prices: &Prices) -> Result<Bill
             "sqs-request",
         ),
         ("SES: mails", mails, "ses-mail"),
+        (
+            "Secrets Manager: calls",
+            number(counts.calls_of("secretsmanager", "GetSecretValue")),
+            "secret-call",
+        ),
         (
             "CloudWatch Logs: ingestion",
             log_bytes / GB,

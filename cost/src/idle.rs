@@ -159,6 +159,12 @@ pub fn month(
             idle.bill.add(prices, line.what, quantity, line.price)?;
         }
     }
+    idle.bill.add(
+        prices,
+        "CloudWatch: custom metrics",
+        assumed::IDLE_METRICS,
+        "custom-metric",
+    )?;
     if scheduled.invocations.is_empty() {
         return Err("no function has run on schedule".into());
     }

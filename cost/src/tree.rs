@@ -9,7 +9,7 @@ use local::template::Template;
 use runtime::{Environment, Trigger};
 
 use crate::{
-    Error,
+    Error, assumed,
     bill::{Spec, Specs},
     counts::Kind,
 };
@@ -41,6 +41,7 @@ pub fn specs(template: &Template) -> Specs {
     Specs {
         functions: specs,
         traced: active(&text) && text.contains("Tracing: !Ref Tracing"),
+        per_second: assumed::RARE_A_SECOND,
         access_logged: text.contains("AccessLogSettings:"),
     }
 }

@@ -11,10 +11,7 @@ use crate::support::{functions, read, root, template};
 fn every_route_is_in_the_template_with_the_authorizer_that_its_access_requires() {
     let template = template();
     let api = template.api.as_ref().expect("an API");
-    assert!(
-        api.default_authorizer.is_some(),
-        "routes are public by default"
-    );
+    assert_eq!(api.authorizers.keys().collect::<Vec<_>>(), ["Session"]);
     for (_, function) in functions() {
         let spec = template
             .functions

@@ -122,6 +122,8 @@ class Stack:
         """The CORS configuration."""
         asked = body["x-amazon-apigateway-cors"]
         origins = asked["allowOrigins"]
+        if isinstance(origins, dict) and "Fn::Split" in origins:
+            origins = origins["Fn::Split"][1]
         if isinstance(origins, dict):
             origins = parameters[origins["Ref"]]
         if isinstance(origins, str):

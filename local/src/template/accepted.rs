@@ -122,6 +122,11 @@ pub const ACCEPTED: &[Accepted] = &[
     of("operation", "summary", TEXT),
     of("operation", "operationId", TEXT),
     of("integration", "credentials", IAM),
+    of(
+        "x-amazon-apigateway-authorizer",
+        "authorizerCredentials",
+        IAM,
+    ),
     of("Auth", "EnableIamAuthorizer", IAM),
     of("authorizer", "EnableFunctionDefaultPermissions", IAM),
     of("authorizer", "FunctionInvokeRole", IAM),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Api, Cors, Route, TemplateError, fields::Fields, stores::Resource, yaml::Node};
+use super::{
+    Api, Cors, Route, TemplateError, cors::cors, cors::cors_extension, fields::Fields,
+    stores::Resource, yaml::Node,
+};
 
 /// The methods of a path in an OpenAPI document that API Gateway knows.
 const METHODS: [&str; 8] = [
@@ -39,9 +42,14 @@ pub(crate) fn api(resource: &Resource<'_>) -> Result<(Api, Vec<(String, Route)>)
             ));
         }
     }
-    let cors = fields.take("CorsConfiguration").map(cors).transpose()?;
-    let definition = fields.take("DefinitionBody");
-    let routes = definition.map(|node| routes(node, resource)).transpose()?;
+    let mut cors = fields.take("CorsConfiguration").map(cors).transpose()?;
+    let mut routes = Vec::new();
+    if let Some(node) = fields.take("DefinitionBody") {
+        let defined = definition(node, resource)?;
+        authorizers.extend(defined.authorizers);
+        cors = defined.cors.or(cors);
+        routes = defined.routes;
+    }
     fields.finish()?;
     let api = Api {
         logical_id: resource.logical_id.to_owned(),
@@ -50,16 +58,29 @@ pub(crate) fn api(resource: &Resource<'_>) -> Result<(Api, Vec<(String, Route)>)
         authorizers,
         default_authorizer,
     };
-    Ok((api, routes.unwrap_or_default()))
+    Ok((api, routes))
 }
 
-/// The routes of an OpenAPI document.
-fn routes(
-    definition: &Node,
-    resource: &Resource<'_>,
-) -> Result<Vec<(String, Route)>, TemplateError> {
-    let mut fields = Fields::of(definition, "DefinitionBody")?;
+/// What an OpenAPI document says.
+struct Definition {
+    /// The authorizers, each with the logical id of its function.
+    authorizers: BTreeMap<String, String>,
+    cors: Option<Cors>,
+    routes: Vec<(String, Route)>,
+}
+
+fn definition(node: &Node, resource: &Resource<'_>) -> Result<Definition, TemplateError> {
+    let mut fields = Fields::of(node, "DefinitionBody")?;
     fields.only("openapi", "3.0.1")?;
+    let mut authorizers = BTreeMap::new();
+    if let Some(components) = fields.take("components") {
+        let mut inner = Fields::of(components, "components")?;
+        for scheme in inner.require("securitySchemes")?.as_map()? {
+            let function = security_scheme(&scheme.value, resource)?;
+            authorizers.insert(scheme.key.clone(), function);
+        }
+        inner.finish()?;
+    }
     let mut routes = Vec::new();
     for path in fields.require("paths")?.as_map()? {
         for operation in path.value.as_map()? {
@@ -81,8 +102,44 @@ fn routes(
             routes.push(operation_of(&operation.value, route, resource)?);
         }
     }
+    let cors = fields.take("x-amazon-apigateway-cors").map(cors_extension);
+    let cors = cors.transpose()?;
     fields.finish()?;
-    Ok(routes)
+    Ok(Definition {
+        authorizers,
+        cors,
+        routes,
+    })
+}
+
+/// The logical id of the function of an OpenAPI document's authorizer.
+fn security_scheme(node: &Node, resource: &Resource<'_>) -> Result<String, TemplateError> {
+    let mut fields = Fields::of(node, "security scheme")?;
+    fields.only("type", "apiKey")?;
+    fields.only("in", "header")?;
+    fields.require_text("name")?;
+    let authorizer = fields.require("x-amazon-apigateway-authorizer")?;
+    fields.finish()?;
+    let mut fields = Fields::of(authorizer, "x-amazon-apigateway-authorizer")?;
+    fields.only("type", "request")?;
+    fields.only("authorizerPayloadFormatVersion", "2.0")?;
+    fields.only("authorizerResultTtlInSeconds", "0")?;
+    fields.only("enableSimpleResponses", "true")?;
+    let function = invoked(fields.require("authorizerUri")?, resource)?;
+    fields.finish()?;
+    Ok(function)
+}
+
+/// The logical id of the function that a URI invokes.
+fn invoked(uri: &Node, resource: &Resource<'_>) -> Result<String, TemplateError> {
+    let arn = uri
+        .as_text()?
+        .split_once(":lambda:path/2015-03-31/functions/")
+        .and_then(|(_, rest)| rest.strip_suffix("/invocations"))
+        .ok_or_else(|| TemplateError::at(uri.line, "uri does not invoke a Lambda function"))?;
+    resource
+        .handles
+        .find(&Node::text(uri.line, arn), "AWS::Serverless::Function")
 }
 
 /// The function of an operation, and its route with the authorizer it asks for.
@@ -113,15 +170,7 @@ fn operation_of(
     fields.only("type", "aws_proxy")?;
     fields.only("httpMethod", "POST")?;
     fields.only("payloadFormatVersion", "2.0")?;
-    let uri = fields.require("uri")?;
-    let arn = uri
-        .as_text()?
-        .split_once(":lambda:path/2015-03-31/functions/")
-        .and_then(|(_, rest)| rest.strip_suffix("/invocations"))
-        .ok_or_else(|| TemplateError::at(uri.line, "uri does not invoke a Lambda function"))?;
-    let function = resource
-        .handles
-        .find(&Node::text(uri.line, arn), "AWS::Serverless::Function")?;
+    let function = invoked(fields.require("uri")?, resource)?;
     fields.finish()?;
     Ok((
         function,
@@ -161,52 +210,6 @@ fn authorizer(node: &Node, resource: &Resource<'_>) -> Result<String, TemplateEr
     Ok(function)
 }
 
-fn cors(node: &Node) -> Result<Cors, TemplateError> {
-    // SAM lets `true` stand for everything from everywhere.
-    if node.as_text().is_ok() {
-        return Err(TemplateError::at(
-            node.line,
-            "CorsConfiguration is written out here",
-        ));
-    }
-    let mut fields = Fields::of(node, "CorsConfiguration")?;
-    let cors = Cors {
-        allow_origins: split(fields.texts("AllowOrigins")?),
-        allow_methods: fields
-            .texts("AllowMethods")?
-            .iter()
-            .map(|method| method.to_ascii_uppercase())
-            .collect(),
-        allow_headers: fields
-            .texts("AllowHeaders")?
-            .iter()
-            .map(|header| header.to_ascii_lowercase())
-            .collect(),
-        expose_headers: fields
-            .texts("ExposeHeaders")?
-            .iter()
-            .map(|header| header.to_ascii_lowercase())
-            .collect(),
-        allow_credentials: fields.flag("AllowCredentials")?,
-        max_age_seconds: fields.number("MaxAge")?,
-    };
-    fields.finish()?;
-    if cors.allow_credentials && cors.allow_origins.iter().any(|origin| origin == "*") {
-        let reason = "API Gateway refuses AllowCredentials together with the origin *";
-        return Err(TemplateError::at(node.line, reason));
-    }
-    Ok(cors)
-}
-
-/// One text with commas counts as several: a parameter may be of either kind.
-fn split(texts: Vec<String>) -> Vec<String> {
-    let parts = texts.iter().flat_map(|text| text.split(','));
-    parts
-        .map(|part| part.trim().to_owned())
-        .filter(|part| !part.is_empty())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use runtime::Environment;
@@ -223,22 +226,31 @@ Resources:
   Api:
     Type: AWS::Serverless::HttpApi
     Properties:
-      Auth:
-        DefaultAuthorizer: Session
-        Authorizers:
-          Session:
-            FunctionArn: !GetAtt AuthorizeFunction.Arn
-            FunctionInvokeRole: !GetAtt ApiRole.Arn
-            AuthorizerPayloadFormatVersion: 2.0
-            EnableSimpleResponses: true
       DefinitionBody:
         openapi: 3.0.1
         info: {title: shop, version: '1'}
+        x-amazon-apigateway-cors:
+          allowOrigins: !Split [',', 'https://shop.example,https://admin.example']
+          allowMethods: [GET]
+          allowCredentials: true
+          maxAge: 600
+        components:
+          securitySchemes:
+            Session:
+              type: apiKey
+              name: authorization
+              in: header
+              x-amazon-apigateway-authorizer:
+                type: request
+                authorizerUri: !Sub arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${AuthorizeFunction.Arn}/invocations
+                authorizerCredentials: !GetAtt ApiRole.Arn
+                authorizerPayloadFormatVersion: '2.0'
+                authorizerResultTtlInSeconds: 0
+                enableSimpleResponses: true
         paths:
           /$default:
             x-amazon-apigateway-any-method:
               isDefaultRoute: true
-              security: [{NONE: []}]
               x-amazon-apigateway-integration:
                 type: aws_proxy
                 httpMethod: POST
@@ -247,6 +259,7 @@ Resources:
                 uri: !Sub arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${LostFunction.Arn}/invocations
           /api/orders/{id}:
             get:
+              security: [{Session: []}]
               responses: {}
               x-amazon-apigateway-integration:
                 type: aws_proxy
@@ -286,6 +299,15 @@ Resources:
     }
 
     #[test]
+    fn the_origins_of_the_definition_are_a_list() {
+        let cors = read(SHOP).unwrap().api.unwrap().cors.unwrap();
+        let origins = ["https://shop.example", "https://admin.example"];
+        assert_eq!(cors.allow_origins, origins);
+        assert!(cors.allow_credentials);
+        assert_eq!(cors.max_age_seconds, Some(600));
+    }
+
+    #[test]
     fn a_definition_that_is_not_supported_is_rejected_with_the_reason() {
         for (old, new, reason) in [
             (
@@ -319,7 +341,7 @@ Resources:
                 "parameters of operation is not supported by the development server",
             ),
             (
-                "{NONE: []}",
+                "{Session: []}",
                 "{Sesion: []}",
                 "there is no authorizer Sesion",
             ),
@@ -327,6 +349,11 @@ Resources:
                 "openapi: 3.0.1",
                 "openapi: 2.0",
                 "openapi can only be 3.0.1 here, not 2.0",
+            ),
+            (
+                "authorizerResultTtlInSeconds: 0",
+                "authorizerResultTtlInSeconds: 300",
+                "authorizerResultTtlInSeconds can only be 0 here, not 300",
             ),
         ] {
             let text = SHOP.replacen(old, new, 1);

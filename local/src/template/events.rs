@@ -253,7 +253,10 @@ fn schedule(
     let enabled = if scheduler {
         if let Some(window) = fields.take("FlexibleTimeWindow") {
             let mut inner = Fields::of(window, "FlexibleTimeWindow")?;
-            inner.only("Mode", "OFF")?;
+            if inner.text("Mode")?.as_deref() == Some("FLEXIBLE") {
+                // A laptop runs a schedule at the beginning of its window.
+                inner.require_text("MaximumWindowInMinutes")?;
+            }
             inner.finish()?;
         }
         enabled(&mut fields, "State", "ENABLED")?

@@ -4,6 +4,7 @@
 
 mod accepted;
 mod api;
+mod cors;
 mod events;
 mod fields;
 mod functions;

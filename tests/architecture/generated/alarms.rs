@@ -34,6 +34,8 @@ struct Alarm {
     stat: &'static str,
     period: u32,
     periods: u32,
+    /// How many of these must breach; all of them if there is none.
+    datapoints: Option<u32>,
     comparison: &'static str,
     threshold: u32,
     metrics: Vec<Metric>,
@@ -102,6 +104,7 @@ fn dead_letters(template: &Template) -> Vec<Alarm> {
             stat: "Maximum",
             period: 60,
             periods: 1,
+            datapoints: None,
             comparison: "GreaterThanThreshold",
             threshold: 0,
             metrics: metrics.by_ref().take(METRICS_MAX).collect(),
@@ -141,6 +144,7 @@ fn waiting(service: &str, functions: &[(&Trigger, &Spec)]) -> Alarm {
         stat: "Maximum",
         period: 60,
         periods: 3,
+        datapoints: None,
         comparison: "GreaterThanThreshold",
         // Stock is held for 900 seconds.
         threshold: 300,
@@ -166,6 +170,7 @@ fn failing(service: &str, functions: &[(&Trigger, &Spec)]) -> Alarm {
         stat: "Sum",
         period: 300,
         periods: 1,
+        datapoints: None,
         comparison: "GreaterThanOrEqualToThreshold",
         threshold: 3,
         metrics: unattended
@@ -193,12 +198,15 @@ fn live_errors(declared: &[Declared], template: &Template) -> Alarm {
     Alarm {
         id: "LiveErrorsAlarm".to_owned(),
         name: Some("${AWS::StackName}-live-errors"),
-        description: "A function with an alias has failed at least once".to_owned(),
+        description: "A function with an alias failed in two of three minutes".to_owned(),
         expression: "SUM(METRICS())",
         label: "errors of all live aliases",
         stat: "Sum",
         period: 60,
-        periods: 1,
+        // A single failure, of old code or new, does not stop a deployment; the rate
+        // of failures is what the API's alarm looks at.
+        periods: 3,
+        datapoints: Some(2),
         comparison: "GreaterThanThreshold",
         threshold: 0,
         metrics: live.collect(),
@@ -291,6 +299,9 @@ impl Alarm {
             property(format!("      Stat: {}", self.stat));
         }
         property(format!("EvaluationPeriods: {}", self.periods));
+        if let Some(datapoints) = self.datapoints {
+            property(format!("DatapointsToAlarm: {datapoints}"));
+        }
         property(format!("ComparisonOperator: {}", self.comparison));
         property(format!("Threshold: {}", self.threshold));
         property("TreatMissingData: notBreaching".to_owned());

@@ -93,9 +93,13 @@ impl Resources {
             (Some("AWS::SNS::Topic"), _) => format!("!Ref {id}"),
             (Some("AWS::SecretsManager::Secret"), _) => format!("!GetAtt {id}.Id"),
             (Some("AWS::Serverless::Function"), _) => self.function_arn(id),
-            (Some("AWS::SES::EmailIdentity"), _) => format!(
-                "!Sub arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:identity/${{{id}}}"
-            ),
+            // It may exist outside the stack.
+            (Some("AWS::SES::EmailIdentity"), _) => {
+                let arn = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity";
+                format!(
+                    "!If [OwnsMailIdentity, !Sub '{arn}/${{{id}}}', !Sub '{arn}/${{SesIdentity}}']"
+                )
+            }
             (Some(kind), _) => panic!("a grant names {id}, and there is no ARN known of a {kind}"),
             (None, _) => panic!("a grant names {id}, which template.yaml does not have"),
         }

@@ -216,6 +216,7 @@ fn role(id: &str, principal: &str, statements: &[String]) -> String {
         Version: '2012-10-17'
         Statement:
           - {{ Effect: Allow, Principal: {{ Service: {principal} }}, Action: sts:AssumeRole }}
+      PermissionsBoundary: !If [Bounded, !Ref PermissionsBoundary, !Ref AWS::NoValue]
       Policies:
         - PolicyName: uses
           PolicyDocument:

@@ -53,11 +53,12 @@ fn operation(address: &str, needs_authorizer: bool, is_default: bool) -> String 
     if is_default {
         lines.push("isDefaultRoute: true".to_owned());
     }
-    if !needs_authorizer {
-        lines.push("security: [{ NONE: [] }]".to_owned());
+    // A public route names no scheme: API Gateway would look for one called NONE.
+    if needs_authorizer {
+        lines.push("security: [{ Session: [] }]".to_owned());
     }
     lines.extend([
-        "responses: {}".to_owned(),
+        "responses: { default: { description: Reply of the function } }".to_owned(),
         "x-amazon-apigateway-integration:".to_owned(),
         "  type: aws_proxy".to_owned(),
         "  httpMethod: POST".to_owned(),

@@ -1,0 +1,82 @@
+"""What may not be deployed where. Each rule names the parameter to change."""
+
+import json
+from urllib.parse import urlsplit
+
+# Sends no mail and has no customers.
+DEVELOPMENT = "dev"
+# With real customers: somebody has to hear about failures.
+PRODUCTION = "prod"
+
+# Read here and not a parameter of the template.
+SANDBOX_PAYMENTS = "SandboxPayments"
+
+# AWS: a function's name has 64 characters, and ours begin with the stack's name.
+STACK_NAME_MAX = 38
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104
+EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")
+
+
+class DeployError(Exception):
+    """The request cannot be deployed."""
+
+
+def forbidden(environment, stack, chosen, sandbox_accepted=False):
+    """Why these parameters, defaults included, may not be deployed; nothing if they may."""
+    if len(stack) > STACK_NAME_MAX:
+        yield f"stack_name is {stack}: over {STACK_NAME_MAX} characters, which leaves too few for the names of functions"
+    origins = [origin.strip() for origin in chosen["AllowedOrigins"].split(",")]
+    if "*" in origins:
+        yield "AllowedOrigins is *: API Gateway refuses it together with credentials; name the origins"
+    if environment == DEVELOPMENT:
+        return
+    sender = chosen["MailFrom"]
+    if sender.rpartition("@")[2] in EXAMPLE_DOMAINS:
+        yield f"MailFrom is {sender}: {_how('MailFrom', 'a sender of your own')}"
+    links = chosen["PublicUrl"]
+    if not _public(links):
+        yield f"PublicUrl is {links}: links in mails need a public https URL; {_how('PublicUrl', 'it')}"
+    for origin in origins:
+        if not _public(origin):
+            yield (
+                f"AllowedOrigins contains {origin}: a page there could act for whoever is signed in; "
+                + _how("AllowedOrigins", "public https origins")
+            )
+    if chosen["AdminMfa"] != "required":
+        yield f"AdminMfa is {chosen['AdminMfa']}: a stolen password would be an admin's; {_how('AdminMfa', 'required')}"
+    if chosen["PaymentProvider"] == "sandbox" and (environment == PRODUCTION or not sandbox_accepted):
+        instead = "" if environment == PRODUCTION else f", or {SANDBOX_PAYMENTS}=accepted where nothing is sold"
+        yield (
+            "PaymentProvider is sandbox: it moves no money, and its test cards buy for nothing; "
+            + _how("PaymentProvider", "a real provider")
+            + instead
+        )
+    if environment == PRODUCTION and not chosen["AlarmEmail"]:
+        yield f"AlarmEmail is empty: nobody would hear of an alarm; {_how('AlarmEmail', 'an address')}"
+
+
+def index_changes(old, new):
+    """Tables with more changes of indexes than DynamoDB makes in one update."""
+    for name, resource in new["Resources"].items():
+        before = old["Resources"].get(name)
+        if resource["Type"] == "AWS::DynamoDB::Table" and before:
+            changed = _indexes(before).items() ^ _indexes(resource).items()
+            names = sorted({index for index, _ in changed})
+            if len(names) > 1:
+                yield f"{name} changes {len(names)} indexes ({', '.join(names)}): DynamoDB makes one change an update"
+
+
+def _indexes(table):
+    found = table.get("Properties", {}).get("GlobalSecondaryIndexes", [])
+    return {index["IndexName"]: json.dumps([index["KeySchema"], index["Projection"]], sort_keys=True) for index in found}
+
+
+def _public(url):
+    """Whether this is an https URL of a host that others can reach."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "https" and "." in host and host not in LOCAL_HOSTS and not host.endswith(".localhost")
+
+
+def _how(name, value):
+    return f"set {value} in samconfig.toml, or with PARAMETERS={name}=…"
