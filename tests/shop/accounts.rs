@@ -78,11 +78,52 @@ async fn the_link_in_the_verification_mail_verifies_the_address() {
         return;
     };
     let body = json!({ "token": token });
-    client.post("/api/auth/verify-email", &body, 200).await;
+    person
+        .client
+        .post("/api/auth/verify-email", &body, 200)
+        .await;
     let me = person.client.get("/api/auth/me", 200).await;
     assert_eq!(me.data()["emailVerified"], true);
     let again = client.post("/api/auth/verify-email", &body, 422).await;
     assert_eq!(again.body["code"], "invalid_token");
+}
+
+/// Somebody registers the address of another person, who later gets the account.
+#[tokio::test]
+async fn what_was_set_up_before_the_mailbox_was_proven_does_not_outlive_the_proof() {
+    let attacker = register().await;
+    let client = anonymous().await;
+    let refused = attacker
+        .client
+        .post("/api/auth/mfa/enroll", &json!({}), 403)
+        .await;
+    assert_eq!(refused.body["code"], "email_unverified");
+    let theirs = new_email();
+    let body = json!({ "email": theirs, "currentPassword": PASSWORD });
+    attacker.client.put("/api/users/profile", &body, 200).await;
+    let Some(email_change) = token_from_mail(&client, &theirs, "verify").await else {
+        return;
+    };
+    // The owner of the mailbox follows the link, not being signed in.
+    let token = token_from_mail(&client, &attacker.email, "verify").await;
+    let body = json!({ "token": token.unwrap() });
+    let verified = client.post("/api/auth/verify-email", &body, 200).await;
+    assert_eq!(verified.data()["sessionsEnded"], "all");
+    let ended = attacker.client.get("/api/auth/me", 401).await;
+    assert_eq!(ended.body["code"], "session_ended");
+    let body = json!({ "token": email_change });
+    client.post("/api/auth/verify-email", &body, 422).await;
+    // The attacker still has the password, and gains nothing by it.
+    let again = client.log_in(&attacker.email, PASSWORD, 200).await;
+    let again = client.bearer(&again.data()["token"]);
+    again.post("/api/auth/mfa/enroll", &json!({}), 403).await;
+    let body = json!({ "email": attacker.email });
+    client.post("/api/auth/forgot-password", &body, 202).await;
+    let token = token_from_mail(&client, &attacker.email, "reset your").await;
+    let body = json!({ "token": token.unwrap(), "password": NEW_PASSWORD });
+    client.post("/api/auth/reset-password", &body, 200).await;
+    again.get("/api/auth/me", 401).await;
+    client.log_in(&attacker.email, NEW_PASSWORD, 200).await;
 }
 
 #[tokio::test]
@@ -118,7 +159,10 @@ async fn a_new_email_address_takes_effect_once_it_is_verified() {
         return;
     };
     let body = json!({ "token": token });
-    client.post("/api/auth/verify-email", &body, 200).await;
+    person
+        .client
+        .post("/api/auth/verify-email", &body, 200)
+        .await;
     let me = person.client.get("/api/users/profile", 200).await;
     assert_eq!(
         (&me.data()["email"], &me.data()["name"]),

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use local::Shop;
 use runtime::Environment;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shop_client::{Account, Client, Reply, eventually, new_email};
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -145,6 +145,17 @@ pub(crate) async fn mail(client: &Client, to: &str, phrase: &str) -> Option<Valu
         mails(client, to, phrase).await?.into_iter().next()
     });
     Some(mail.await)
+}
+
+/// Verifies the address of a new account in its session, which goes on; `None` if the
+/// shop's mail cannot be read.
+pub(crate) async fn verify(person: &Account) -> Option<()> {
+    let mail = mail(&person.client, &person.email, "verify").await?;
+    let body = json!({ "token": token_in(&mail["text"]) });
+    let path = "/api/auth/verify-email";
+    let verified = person.client.post(path, &body, 200).await;
+    assert_eq!(verified.data()["sessionsEnded"], "others");
+    Some(())
 }
 
 /// The token in the link of a mail.

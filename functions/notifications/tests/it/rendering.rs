@@ -83,7 +83,8 @@ fn a_verification_contains_its_link_once_with_the_token_encoded() {
 
     https://shop.example/verify-email?token=a%2Bb%2Fc%3D%26%22%3E%3Cscript%3E
 
-    The link works once and expires after 24 hours.
+    The link works once and expires after 24 hours. It signs you out on every other
+    device.
 
     If you did not expect this email, you can ignore it: the address will remain
     unverified.

@@ -12,6 +12,7 @@ use runtime::{Error, Function, Grant, Handler, LambdaEvent, Stopwatch, Trigger, 
 use serde::Deserialize;
 use serde_json::{json, value::RawValue, value::to_raw_value};
 
+use super::support::sessions::bearer_token;
 use crate::{
     app::App,
     credentials::{
@@ -131,13 +132,6 @@ async fn identify(
             Err(rejection) => Identity::Anonymous(Some(rejection)),
         },
     )
-}
-
-/// The token of `Bearer <token>` (RFC 6750, section 2.1); the scheme is
-/// case-insensitive (RFC 9110, section 11.1).
-fn bearer_token(value: &str) -> Option<&str> {
-    let (scheme, token) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The correlation id under the rules of [`runtime::http::RequestInfo`].

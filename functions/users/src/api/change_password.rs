@@ -9,14 +9,21 @@ use runtime::{
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
-use super::support::{accounts::find_user, current_password, events::password_changed};
-use crate::{app::App, credentials::passwords, domain::Password};
+use super::support::{
+    accounts::find_user, current_password, events::password_changed, reauthentication,
+};
+use crate::{
+    app::App,
+    credentials::{passwords, second_factors::SecondFactors},
+    domain::{Otp, Password},
+};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
 pub fn function() -> Function {
@@ -29,6 +36,7 @@ pub fn function() -> Function {
 struct ChangePassword {
     current: Password,
     new: Password,
+    otp: Option<Otp>,
 }
 
 impl FromInput for ChangePassword {
@@ -36,22 +44,26 @@ impl FromInput for ChangePassword {
         let mut fields = value.fields()?;
         let current = fields.required_with("currentPassword", Password::attempt);
         let new = fields.required("newPassword");
+        let otp = fields.optional("otp");
         fields.finish(|| {
             Some(Self {
                 current: current?,
                 new: new?,
+                otp,
             })
         })
     }
 }
 
-/// Sets a new password and ends the user's other sessions.
+/// Sets a new password and ends the user's other sessions. Where there is a second
+/// factor, it takes a code too, unless the session was begun with one a short while ago.
 ///
 /// # Errors
-/// 422 when the current password is wrong, or the new one unacceptable; 409
+/// 422 when the current password or the code is wrong, or the new password
+/// unacceptable; 403 `reauthentication_required`; 409
 /// `user_changed` when the account was changed concurrently.
 async fn change_password(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<App<SecondFactors>>>,
     caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(input): Json<ChangePassword>,
@@ -63,6 +75,8 @@ async fn change_password(
         .require_strong_at("/newPassword", &user.known_words())?;
     let now = app.host.now();
     current_password::require(&app.store, &user, Some(input.current), now).await?;
+    let factor = (&user, input.otp);
+    reauthentication::require_factor(&app.store, &app.credentials, &caller, factor, now).await?;
     if is_same {
         let detail = "must differ from the current password";
         return Err(FieldErrors::at("/newPassword", detail).into());

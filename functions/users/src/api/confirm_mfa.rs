@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::support::{
     accounts::find_user,
-    errors::{mfa_not_enrolled, wrong_code},
+    errors::{email_unverified, mfa_not_enrolled, wrong_code},
 };
 use crate::{
     app::App,
@@ -22,6 +22,7 @@ use crate::{
 };
 
 const GRANTS: &[Grant] = &[
+    grant("dynamodb:ConditionCheckItem", "UsersTable"),
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
@@ -55,7 +56,8 @@ struct RecoveryCodesView {
 
 /// Enables the pending factor once a code of it is verified, which shows that the app
 /// works and its clock is right. From then on logging in requires a code; this one is
-/// used up. The caller's session counts as begun with the factor; others go on.
+/// used up. Sessions go on; none of them counts as begun with the factor, the caller's
+/// neither: it may be a thief's.
 ///
 /// The reply has the recovery codes, which are shown only once. A client that got no
 /// reply can disable the factor with a code and enrol again.
@@ -66,7 +68,7 @@ struct RecoveryCodesView {
 /// # Errors
 /// 422 for a wrong code; 409 `mfa_not_enrolled` when no enrolment is pending,
 /// `mfa_enabled` when a factor is enabled, `user_changed` when another enrolment was
-/// begun concurrently; 401 when the session has ended.
+/// begun concurrently; 403 `email_unverified` as in enrolling; 401 when the session has ended.
 async fn confirm_mfa(
     State(app): State<Arc<App<SecondFactors>>>,
     caller: SignedIn,
@@ -82,6 +84,9 @@ async fn confirm_mfa(
     }
     if !factor.is_pending(now) {
         return Err(mfa_not_enrolled());
+    }
+    if !user.owner_proven() {
+        return Err(email_unverified());
     }
     let failures = app.store.login_failures(user.email.as_str()).await?;
     let time_step = match app.credentials.verify(&factor, &input.code, now)? {

@@ -31,8 +31,8 @@ pub fn function() -> Function {
         .start(App::start)
 }
 
-/// Requests the e-mail if there is an active account with the address and the address
-/// is not verified. The reply and the time are the same if there is none.
+/// Requests the e-mail if there is an active account with the address and its owner has
+/// not verified the address. The reply and the time are the same if there is none.
 ///
 /// # Errors
 /// 429 for too many requests from one client; 422 when the address is missing.
@@ -43,7 +43,7 @@ async fn resend_verification(
 ) -> Result<Reply, ApiError> {
     let mail = TokenMail {
         purpose: TokenPurpose::Verification,
-        is_eligible: |user, _| user.is_active() && !user.email_verified,
+        is_eligible: |user, _| user.is_active() && !user.owner_proven(),
         record: MailTokenRecord::verify_current_email,
         requested: |user, sealed_token| UserVerificationRequested {
             user_id: user.id,

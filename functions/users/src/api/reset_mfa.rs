@@ -7,17 +7,22 @@ use dynamo::Attempts;
 use kernel::UserId;
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Caller, Endpoint, Id, Reply, RequestCause, State, StatusCode},
+    http::{Access, ApiError, Caller, Endpoint, Id, Json, Reply, RequestCause, State, StatusCode},
 };
 
-use super::support::{accounts::find_user, events::mfa_disabled};
-use crate::{app::App, store::RemoveFactorError};
+use super::support::{
+    accounts::find_user,
+    events::mfa_disabled,
+    reauthentication::{self, Reauthentication},
+};
+use crate::{app::App, credentials::second_factors::SecondFactors, store::RemoveFactorError};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 const DISABLED: &str = "logging in requires only the password";
 
@@ -29,24 +34,33 @@ pub fn function() -> Function {
 
 /// Removes a user's second factor and ends all sessions at once, because the device may
 /// have been stolen. An e-mail tells the user, who logs in with the password alone.
-/// Repeating the request changes nothing.
+/// Repeating the request changes nothing. An admin is asked again for what their own
+/// account has.
 ///
 /// # Errors
-/// 404; 403 `own_mfa` for the caller's own, which requires a code: otherwise somebody
+/// 404; 403 `reauthentication_required` and what else [`reauthentication::require`]
+/// refuses; 403 `own_mfa` for the caller's own, which requires a code: otherwise somebody
 /// who finds an admin's device unlocked would not need one; 409 `user_changed` when all
 /// attempts met conflicts.
 async fn reset_mfa(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<App<SecondFactors>>>,
     Id(id): Id<UserId>,
     caller: Caller,
     RequestCause(cause): RequestCause,
+    input: Option<Json<Reauthentication>>,
 ) -> Result<Reply, ApiError> {
-    if matches!(caller, Caller::User(principal) if principal.user_id == id) {
+    if matches!(&caller, Caller::User(principal) if principal.user_id == id) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "own_mfa",
             "disable your own second factor with a code: POST /api/auth/mfa/disable",
         ));
+    }
+    if let Caller::User(principal) = &caller {
+        let admin = find_user(&app.store, principal.user_id).await?;
+        let shown = (&admin, input.map(|Json(shown)| shown).unwrap_or_default());
+        let now = app.host.now();
+        reauthentication::require(&app.store, &app.credentials, principal, shown, now).await?;
     }
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {

@@ -11,13 +11,16 @@ use runtime::{
 };
 
 use super::support::{
-    errors::invalid_mail_token, events::password_changed, rate_limits::limit_by_ip,
+    errors::invalid_mail_token,
+    events::{mfa_disabled, password_changed},
+    rate_limits::limit_by_ip,
     token_mail::token_field,
+    views::ProofView,
 };
 use crate::{
     app::App,
     credentials::{passwords, tokens::MailToken},
-    domain::{Password, TokenPurpose, User},
+    domain::{Password, TokenPurpose},
     store::UseTokenError,
 };
 
@@ -55,7 +58,8 @@ impl FromInput for ResetPassword {
     }
 }
 
-/// Sets a new password, ends every session and clears the failures to log in. A token
+/// Sets a new password, ends every session and clears the failures to log in. A second
+/// factor that was enrolled before anybody had proven the mailbox is removed. A token
 /// works once, but stays valid when the password is refused. Nothing is hashed for an
 /// invalid token.
 ///
@@ -88,17 +92,24 @@ async fn reset_password(
             }
         };
         // The e-mail arrived, so the address is verified as well.
-        let changed = User {
-            email_verified: true,
-            ..user.with_password(hash.clone())
-        };
-        let event = Envelope::new(&password_changed(&user), app.host.stamp(now, &cause));
+        let proven = user.reset_password(hash.clone());
+        let mut events = vec![Envelope::new(
+            &password_changed(&user),
+            app.host.stamp(now, &cause),
+        )];
+        if proven.disables_mfa {
+            let disabled = mfa_disabled(&user);
+            events.push(Envelope::new(&disabled, app.host.stamp(now, &cause)));
+        }
         match app
             .store
-            .reset_password(&token, &changed, &event, now)
+            .reset_password(&token, &proven, &events, now)
             .await
         {
-            Ok(()) => return Ok(Reply::done("the password is changed")),
+            Ok(()) => {
+                let message = "the password is changed, and all sessions have ended";
+                return Ok(Reply::ok(message, &ProofView::new(&proven, None)));
+            }
             Err(UseTokenError::Conflict) => password_hash = Some(hash),
             Err(error) => return Err(error.into()),
         }

@@ -19,12 +19,13 @@ use super::support::{
     current_password,
     events::user_updated,
     rate_limits::{self, MAILS},
+    reauthentication,
     timing::pad_to_interval,
     views::UserView,
 };
 use crate::{
     app::App,
-    credentials::tokens::MailToken,
+    credentials::{second_factors::SecondFactors, tokens::MailToken},
     domain::{Email, MailTokenRecord, ProfileChange, TokenPurpose, User},
     store::UpdateUserError,
 };
@@ -34,6 +35,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
 /// New addresses that a user may request: each sends an e-mail to somebody.
@@ -43,24 +45,26 @@ const NEW_ADDRESSES: RateLimit = RateLimit {
     window: SignedDuration::from_hours(24),
 };
 
+type ProfileApp = App<(SealKey, SecondFactors)>;
+
 pub fn function() -> Function {
     Endpoint::new("update-profile", Access::SignedIn, GRANTS)
         .put("/api/users/profile", update_profile)
-        .start(App::start)
+        .start(ProfileApp::start)
 }
 
 /// Changes the fields that are present, removes those that are null, leaves the others,
 /// and announces [`UserUpdated`] in the same transaction.
 ///
-/// A new e-mail address requires the password, since whoever has the address has the
-/// account, and takes effect once the link in the e-mail is followed. The reply does
+/// A new e-mail address requires the password, and a code where there is a second
+/// factor, since whoever has the address has the account. It takes effect once the link in the e-mail is followed. The reply does
 /// not reveal whether another account has the address.
 ///
 /// # Errors
-/// 422 with every invalid field; 429 for the eleventh new address in a day; 409
+/// 422 with every invalid field; 403 `reauthentication_required`; 429 for the eleventh new address in a day; 409
 /// `user_changed` when all attempts met conflicts.
 async fn update_profile(
-    State(app): State<Arc<App<SealKey>>>,
+    State(app): State<Arc<ProfileApp>>,
     caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(change): Json<ProfileChange>,
@@ -73,6 +77,9 @@ async fn update_profile(
     if let Some(email) = &change.email {
         let password = change.current_password.clone();
         current_password::require(&app.store, &user, password, now).await?;
+        let (_, factors) = &app.credentials;
+        let factor = (&user, change.otp.clone());
+        reauthentication::require_factor(&app.store, factors, &caller, factor, now).await?;
         if *email != user.email {
             let detail = "too many new addresses; try again tomorrow";
             let key = user.id.to_string();
@@ -92,7 +99,7 @@ async fn update_profile(
 }
 
 async fn store_change(
-    app: &App<SealKey>,
+    app: &ProfileApp,
     mut user: User,
     change: &ProfileChange,
     cause: &Cause,
@@ -122,7 +129,7 @@ fn date(now: Timestamp) -> Date {
 /// Requests the e-mail to a new address, unless another account has the address or too
 /// many were sent to it; neither the reply nor the time reveals which.
 async fn request_verification(
-    app: &App<SealKey>,
+    app: &ProfileApp,
     user: &User,
     email: &Email,
     now: Timestamp,
@@ -130,7 +137,8 @@ async fn request_verification(
 ) -> Result<(), ApiError> {
     let quota = app.store.count_request(&MAILS, email.as_str(), now).await?;
     let token = MailToken::generate(app.host.random());
-    let sealed_token = app.credentials.seal(token.reveal());
+    let (mail_key, _) = &app.credentials;
+    let sealed_token = mail_key.seal(token.reveal());
     let requested = UserVerificationRequested {
         user_id: user.id,
         email: email.as_str().to_owned(),

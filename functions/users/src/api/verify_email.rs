@@ -7,22 +7,27 @@ use contracts::{
     events::{UserEmailChanged, UserEmailVerified},
 };
 use dynamo::Attempts;
+use http::header;
 use kernel::{
-    Cause, Timestamp,
+    Cause, SessionId, Timestamp,
     input::{FieldErrors, FromInput, Value},
 };
 use runtime::{
     Function, Grant, Host, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
+    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, State},
 };
 
 use super::support::{
-    errors::invalid_mail_token, events::user_updated, rate_limits::limit_by_ip,
+    errors::invalid_mail_token,
+    events::{mfa_disabled, user_updated},
+    rate_limits::limit_by_ip,
+    sessions,
     token_mail::token_field,
+    views::ProofView,
 };
 use crate::{
     app::App,
-    credentials::tokens::MailToken,
+    credentials::tokens::{KeyRing, MailToken},
     domain::{Email, TokenPurpose, User, Verification},
     store::UseTokenError,
 };
@@ -32,6 +37,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "AuthSecret"),
 ];
 
 pub fn function() -> Function {
@@ -57,13 +63,18 @@ impl FromInput for VerifyEmail {
 /// Verifies the address of an account, or replaces it by the address that the e-mail
 /// was sent to, and announces that in the same transaction. A token works once.
 ///
+/// Whoever registered the address may not be the one who reads the mailbox. So every
+/// session ends, except that of the access token in `Authorization`, if one is sent:
+/// having both the link and the session shows that it is one person.
+///
 /// # Errors
 /// 429 for too many requests from one address; 422 `invalid_token` for a token that is
 /// unknown, used, expired, or older than a change of the account; 409 `email_taken`
 /// when another account has the new address by now.
 async fn verify_email(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<App<KeyRing>>>,
     RequestCause(cause): RequestCause,
+    headers: HeaderMap,
     Json(input): Json<VerifyEmail>,
 ) -> Result<Reply, ApiError> {
     let purpose = TokenPurpose::Verification;
@@ -75,29 +86,66 @@ async fn verify_email(
         let record = record.filter(|record| record.is_usable(now));
         let record = record.ok_or_else(invalid_mail_token)?;
         let user = app.store.user(record.user_id).await?;
-        let verification = user.and_then(|user| user.verify_email(&record));
-        let outcome = match verification.ok_or_else(invalid_mail_token)? {
-            Verification::AlreadyVerified => app.store.use_mail_token(purpose, &hash, now).await,
-            Verification::Verified(user) => {
-                let events = [verified(&user, &app.host, now, &cause)];
-                app.store
-                    .verify_email(&hash, &record, &user, &events, now)
-                    .await
+        let user = user.ok_or_else(invalid_mail_token)?;
+        let session_id = session_of(&app, &headers, &user, now).await?;
+        let verification = user.verify_email(&record, session_id.is_some());
+        let (proven, mut events) = match verification.ok_or_else(invalid_mail_token)? {
+            Verification::AlreadyVerified => {
+                match app.store.use_mail_token(purpose, &hash, now).await {
+                    Ok(()) => return Ok(reply(&ProofView::NOTHING)),
+                    Err(UseTokenError::Conflict) => continue,
+                    Err(error) => return Err(error.into()),
+                }
             }
-            Verification::EmailChanged { user, previous } => {
-                let events = changed(&user, &previous, &app.host, now, &cause);
-                app.store
-                    .verify_email(&hash, &record, &user, &events, now)
-                    .await
+            Verification::Verified(proven) => {
+                let event = verified(&proven.user, &app.host, now, &cause);
+                (proven, vec![event])
+            }
+            Verification::EmailChanged { proven, previous } => {
+                let events = changed(&proven.user, &previous, &app.host, now, &cause);
+                (proven, events.to_vec())
             }
         };
+        if proven.disables_mfa {
+            let disabled = mfa_disabled(&proven.user);
+            events.push(Envelope::new(&disabled, app.host.stamp(now, &cause)));
+        }
+        let token = (hash.as_str(), &record);
+        let outcome = app
+            .store
+            .verify_email(token, &proven, session_id, &events, now)
+            .await;
         match outcome {
-            Ok(()) => return Ok(Reply::done("the address is verified")),
+            Ok(()) => return Ok(reply(&ProofView::new(&proven, session_id))),
             Err(UseTokenError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(UseTokenError::Conflict.into())
+}
+
+fn reply(view: &ProofView) -> Reply {
+    Reply::ok("the address is verified", view)
+}
+
+/// The live session of `user` whose access token was sent. Anything else is as good as
+/// none: the link is valid without.
+async fn session_of(
+    app: &App<KeyRing>,
+    headers: &HeaderMap,
+    user: &User,
+    now: Timestamp,
+) -> Result<Option<SessionId>, ApiError> {
+    let header = headers.get(header::AUTHORIZATION);
+    let token = header.and_then(|value| sessions::bearer_token(value.to_str().ok()?));
+    let Some(token) = token else { return Ok(None) };
+    let claims = app.credentials.verify(token, now).await.ok();
+    let Some(claims) = claims.filter(|claims| claims.sub == user.id) else {
+        return Ok(None);
+    };
+    let session = app.store.session(user.id, claims.sid).await?;
+    let session = session.filter(|session| session.is_live(user, now));
+    Ok(session.map(|session| session.id))
 }
 
 fn verified(user: &User, host: &Host, now: Timestamp, cause: &Cause) -> Envelope {

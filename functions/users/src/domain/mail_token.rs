@@ -3,7 +3,7 @@
 use kernel::{SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{Email, Status, User};
+use super::{Email, PasswordHash, Status, User};
 
 pub const VERIFICATION_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// Short, because whoever else reads the mailbox in that time gets the account.
@@ -67,15 +67,27 @@ impl MailTokenRecord {
     }
 }
 
+/// What proof of the mailbox makes of an account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proven {
+    /// The account after it, in a new session epoch.
+    pub user: User,
+    /// Whether a second factor is deleted, confirmed or pending, because somebody
+    /// enrolled it who had not proven the mailbox.
+    pub drops_factor: bool,
+    /// Whether logging in required that factor.
+    pub disables_mfa: bool,
+}
+
 /// What verifying an address changes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verification {
     AlreadyVerified,
     /// The current address is now verified.
-    Verified(Box<User>),
+    Verified(Box<Proven>),
     /// The account has another address, which is verified.
     EmailChanged {
-        user: Box<User>,
+        proven: Box<Proven>,
         previous: Email,
     },
 }
@@ -85,7 +97,13 @@ impl User {
     /// much since. A new address replaces the current one only while no sessions
     /// were ended: whoever asked for the new address may be the reason why they
     /// were.
-    pub fn verify_email(&self, record: &MailTokenRecord) -> Option<Verification> {
+    ///
+    /// Every session ends, except the one that the link was followed in:
+    /// `in_session` tells whether there was one. Without it, somebody else may have
+    /// the credentials. A factor enrolled by somebody who had not proven the
+    /// mailbox is dropped. That of an account which changes its address stays, as
+    /// the change took a code of it; the next reset drops it.
+    pub fn verify_email(&self, record: &MailTokenRecord, in_session: bool) -> Option<Verification> {
         let open = matches!(self.status, Status::Active | Status::Pending);
         if record.user_id != self.id || !open {
             return None;
@@ -93,20 +111,49 @@ impl User {
         let verified = Self {
             email: record.email.clone(),
             email_verified: true,
+            credentials_unproven: !in_session,
+            session_epoch: self.session_epoch + 1,
             version: self.version + 1,
             ..self.clone()
         };
+        let proves_nothing_new = self.email_verified && (self.owner_proven() || !in_session);
         match &record.replaces {
             None if self.email != record.email => None,
-            None if self.email_verified => Some(Verification::AlreadyVerified),
-            None => Some(Verification::Verified(Box::new(verified))),
+            None if proves_nothing_new => Some(Verification::AlreadyVerified),
+            None => {
+                let proven = self.proven(verified, !in_session);
+                Some(Verification::Verified(Box::new(proven)))
+            }
             Some(previous) if *previous == self.email && record.epoch == self.session_epoch => {
                 Some(Verification::EmailChanged {
-                    user: Box::new(verified),
+                    proven: Box::new(self.proven(verified, false)),
                     previous: previous.clone(),
                 })
             }
             Some(_) => None,
+        }
+    }
+
+    /// The account with a password that the holder of a reset token chose. Every
+    /// session ends, and so does a second factor, unless whoever enrolled it had
+    /// proven the mailbox.
+    pub fn reset_password(&self, password_hash: PasswordHash) -> Proven {
+        let reset = Self {
+            email_verified: true,
+            credentials_unproven: false,
+            ..self.with_password(password_hash)
+        };
+        self.proven(reset, !self.owner_proven())
+    }
+
+    fn proven(&self, user: Self, drops_factor: bool) -> Proven {
+        Proven {
+            user: Self {
+                mfa_enabled: self.mfa_enabled && !drops_factor,
+                ..user
+            },
+            drops_factor,
+            disables_mfa: self.mfa_enabled && drops_factor,
         }
     }
 
@@ -139,38 +186,39 @@ mod tests {
     fn only_the_current_address_is_verified_and_only_once() {
         let user = ada();
         let record = MailTokenRecord::verify_current_email(&user, NOW);
-        let Some(Verification::Verified(verified)) = user.verify_email(&record) else {
+        let Some(Verification::Verified(proven)) = user.verify_email(&record, true) else {
             panic!("not verified")
         };
-        assert!(verified.email_verified && verified.version == 2);
+        let verified = &proven.user;
+        assert!(verified.owner_proven() && verified.version == 2);
+        assert!(verified.session_epoch == 1 && !proven.drops_factor);
         assert_eq!(
-            verified.verify_email(&record),
+            verified.verify_email(&record, true),
             Some(Verification::AlreadyVerified)
         );
         let moved = User {
             email: email("new@example.com"),
             ..user.clone()
         };
-        assert_eq!(moved.verify_email(&record), None);
-        assert_eq!(ada().verify_email(&record), None, "another user");
+        assert_eq!(moved.verify_email(&record, true), None);
+        assert_eq!(ada().verify_email(&record, true), None, "another user");
     }
 
     #[test]
     fn a_new_address_replaces_only_the_one_that_it_was_requested_for() {
         let user = ada();
         let record = MailTokenRecord::verify_new_email(&user, email("new@example.com"), NOW);
-        let Some(Verification::EmailChanged {
-            user: moved,
-            previous,
-        }) = user.verify_email(&record)
+        let Some(Verification::EmailChanged { proven, previous }) =
+            user.verify_email(&record, true)
         else {
             panic!("not verified")
         };
+        let moved = &proven.user;
         assert_eq!(previous, user.email);
         assert_eq!(moved.email, email("new@example.com"));
         assert!(moved.email_verified);
         assert_eq!(
-            moved.verify_email(&record),
+            moved.verify_email(&record, true),
             None,
             "the address has changed already"
         );
@@ -178,12 +226,41 @@ mod tests {
             session_epoch: 1,
             ..user.clone()
         };
-        assert_eq!(later.verify_email(&record), None, "the sessions were ended");
+        assert_eq!(
+            later.verify_email(&record, true),
+            None,
+            "the sessions were ended"
+        );
         // The token of the old address does not bring it back.
         assert_eq!(
-            moved.verify_email(&MailTokenRecord::verify_current_email(&user, NOW)),
+            moved.verify_email(&MailTokenRecord::verify_current_email(&user, NOW), true),
             None
         );
+    }
+
+    #[test]
+    fn without_a_session_whoever_has_the_credentials_has_proven_nothing() {
+        let user = User {
+            mfa_enabled: true,
+            ..ada()
+        };
+        let record = MailTokenRecord::verify_current_email(&user, NOW);
+        let Some(Verification::Verified(proven)) = user.verify_email(&record, false) else {
+            panic!("not verified")
+        };
+        assert!(proven.drops_factor && proven.disables_mfa && !proven.user.mfa_enabled);
+        let clicked = proven.user;
+        assert!(clicked.email_verified && !clicked.owner_proven());
+        let again = clicked.verify_email(&record, false);
+        assert_eq!(again, Some(Verification::AlreadyVerified));
+        let in_session = clicked.verify_email(&record, true);
+        assert!(
+            matches!(in_session, Some(Verification::Verified(proven)) if proven.user.owner_proven())
+        );
+        let reset = clicked.reset_password(PasswordHash("x".into()));
+        assert!(reset.drops_factor && reset.user.owner_proven());
+        let next = reset.user.reset_password(PasswordHash("y".into()));
+        assert!(!next.drops_factor);
     }
 
     #[test]

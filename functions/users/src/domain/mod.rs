@@ -22,7 +22,7 @@ pub use email::{EMAIL_LENGTH_MAX, Email};
 pub use identity::{AdminMfa, AdminMfaError, Identity, Rejection, admit, principal};
 pub use login_failures::{FAILURES_MAX, LOCKOUT, LoginFailures};
 pub use mail_token::{
-    MailTokenRecord, RESET_LIFETIME, TokenPurpose, VERIFICATION_LIFETIME, Verification,
+    MailTokenRecord, Proven, RESET_LIFETIME, TokenPurpose, VERIFICATION_LIFETIME, Verification,
 };
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Password, PasswordHash};
 pub use person::{PersonName, Phone};
@@ -31,5 +31,7 @@ pub use second_factor::{
     CODE_DIGITS, ENROLMENT_LIFETIME, Otp, RECOVERY_CODE_LENGTH, RECOVERY_CODES, SecondFactor,
     VerifiedFactor,
 };
-pub use session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, SESSIONS_MAX, Session, sessions_to_evict};
+pub use session::{
+    ABSOLUTE_LIFETIME, FRESH_FOR, IDLE_LIFETIME, SESSIONS_MAX, Session, sessions_to_evict,
+};
 pub use user::{Status, User, UserChange, known_words, parse_role};

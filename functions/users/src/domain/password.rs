@@ -11,6 +11,12 @@ pub const PASSWORD_LENGTH_MIN: usize = 8;
 /// Room for any passphrase, and a bound on what is hashed. Longer ones are refused,
 /// not truncated.
 pub const PASSWORD_LENGTH_MAX: usize = 128;
+/// Characters of a password's beginning and of its end that are judged. The work grows
+/// faster than the length (128 characters took seven times as long as a hash), and a
+/// password of which a part is hard to guess is hard to guess.
+const JUDGED_LENGTH: usize = 32;
+/// Words about the person that are looked for.
+const KNOWN_WORDS_MAX: usize = 32;
 /// "Safely unguessable": over 10⁸ guesses.
 const SCORE_MIN: Score = Score::Three;
 
@@ -41,8 +47,16 @@ impl Password {
             let message = "is too easy to guess. It is on lists of common passwords.";
             return Err(FieldErrors::new(message));
         }
-        let estimate = zxcvbn(&self.0, known_words);
-        if estimate.score() >= SCORE_MIN {
+        let known_words: Vec<_> = known_words
+            .iter()
+            .take(KNOWN_WORDS_MAX)
+            .map(|word| first_characters(word))
+            .collect();
+        let (first, last) = self.judged_parts();
+        let estimate = zxcvbn(first, &known_words);
+        let is_strong = estimate.score() >= SCORE_MIN
+            || last.is_some_and(|last| zxcvbn(last, &known_words).score() >= SCORE_MIN);
+        if is_strong {
             return Ok(self);
         }
         let mut message = "is too easy to guess.".to_owned();
@@ -55,6 +69,15 @@ impl Password {
             }
         }
         Err(FieldErrors::new(message))
+    }
+
+    /// The beginning and, of a long password, the end.
+    fn judged_parts(&self) -> (&str, Option<&str>) {
+        let text = self.0.as_str();
+        let first = first_characters(text);
+        let end = text.char_indices().rev().nth(JUDGED_LENGTH - 1);
+        let last = end.map(|(at, _)| &text[at..]);
+        (first, last.filter(|last| last.len() < text.len()))
     }
 
     /// The same for a password of an input that was parsed before the account was
@@ -95,6 +118,11 @@ impl Password {
             )))
         }
     }
+}
+
+fn first_characters(text: &str) -> &str {
+    let end = text.char_indices().nth(JUDGED_LENGTH);
+    end.map_or(text, |(at, _)| &text[..at])
 }
 
 impl fmt::Debug for Password {
@@ -155,6 +183,34 @@ mod tests {
         let personal = "zwlrakovic7";
         assert_eq!(check(personal, &[]), Ok(()));
         assert!(check(personal, &["Zwlrakovic"]).is_err());
+    }
+
+    #[test]
+    fn a_long_password_is_judged_by_its_beginning_and_its_end() {
+        let parts = |text: &str| {
+            let password = Password(text.to_owned());
+            let (first, last) = password.judged_parts();
+            (first.to_owned(), last.map(str::to_owned))
+        };
+        let short = "ü".repeat(JUDGED_LENGTH);
+        assert_eq!(parts(&short), (short.clone(), None));
+        let long = format!("{short}{}", "x".repeat(96));
+        assert_eq!(parts(&long), (short, Some("x".repeat(JUDGED_LENGTH))));
+
+        let repeated = "a".repeat(PASSWORD_LENGTH_MAX);
+        assert!(check(&repeated, &[]).is_err());
+        for hard in ["vK9#mTq2$xLw", "correct horse battery staple"] {
+            let rest = "a".repeat(PASSWORD_LENGTH_MAX - hard.len());
+            assert_eq!(check(&format!("{hard}{rest}"), &[]), Ok(()));
+            assert_eq!(check(&format!("{rest}{hard}"), &[]), Ok(()));
+        }
+        for weak in [
+            "Abcdefg1!",
+            "aaaaaaaaaaaaaaaaaaaaaaaaab1!",
+            "abcabcabcabcabc",
+        ] {
+            assert!(check(weak, &[]).is_err(), "{weak}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use kernel::input::{FieldErrors, FromInput, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{Email, Password, PersonName, Phone, User};
+use super::{Email, Otp, Password, PersonName, Phone, User};
 
 const BIO_LENGTH_MAX: usize = 500;
 /// What every browser accepts as a URL.
@@ -163,6 +163,8 @@ pub struct ProfileChange {
     pub email: Option<Email>,
     /// Required for a new address.
     pub current_password: Option<Password>,
+    /// Required for a new address where there is a second factor.
+    pub otp: Option<Otp>,
 }
 
 impl FromInput for ProfileChange {
@@ -182,6 +184,7 @@ impl FromInput for ProfileChange {
             preferences: fields.optional("preferences"),
             email: fields.optional("email"),
             current_password: fields.optional_with("currentPassword", Password::attempt),
+            otp: fields.optional("otp"),
         };
         if change.email.is_some() && change.current_password.is_none() {
             let missing = FieldErrors::new("is required to change the e-mail address");

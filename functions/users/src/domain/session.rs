@@ -11,6 +11,10 @@ pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// However often the session is refreshed (RFC 9700, section 4.14.2).
 pub const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// How long what was shown at its beginning counts for changes that would hand over
+/// the account.
+pub const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+
 /// Concurrent sessions of a user; a new one ends the oldest.
 pub const SESSIONS_MAX: usize = 20;
 /// Sessions that one login removes: as many as fit into its transaction.
@@ -36,7 +40,8 @@ pub struct Session {
     /// recognise, not to rely on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Whether a second factor was verified in it.
+    /// Whether it was begun with a second factor. One that was enabled later, or in
+    /// it, does not count: whoever has the session may have enrolled their own.
     #[serde(default)]
     pub mfa: bool,
 }
@@ -82,6 +87,12 @@ impl Session {
     pub fn ends_at(&self) -> Timestamp {
         let after = |from: Timestamp, lifetime| from.saturating_add(lifetime).unwrap_or(from);
         after(self.refreshed_at, IDLE_LIFETIME).min(after(self.created_at, ABSOLUTE_LIFETIME))
+    }
+
+    /// Whether it was begun a short while ago, with all that `user` has.
+    pub fn is_fresh(&self, user: &User, now: Timestamp) -> bool {
+        let until = self.created_at.saturating_add(FRESH_FOR);
+        (self.mfa || !user.mfa_enabled) && now < until.unwrap_or(self.created_at)
     }
 
     /// Whether it is a session of `user` and has not ended.
@@ -135,6 +146,26 @@ mod tests {
         }
         assert_eq!(session.ends_at(), days(30));
         assert!(!session.is_live(&user, days(30)));
+    }
+
+    #[test]
+    fn a_session_is_fresh_for_five_minutes_if_begun_with_the_second_factor() {
+        let user = ada();
+        let session = Session::begin(testkit::new_id(), &user, "a".into(), days(0));
+        let last = days(0) + FRESH_FOR - SignedDuration::from_millis(1);
+        assert!(session.is_fresh(&user, last) && !session.is_fresh(&user, days(0) + FRESH_FOR));
+        let refreshed = session.refreshed("b".into(), last);
+        assert!(!refreshed.is_fresh(&user, days(0) + FRESH_FOR));
+        let user = User {
+            mfa_enabled: true,
+            ..user
+        };
+        assert!(!session.is_fresh(&user, days(0)));
+        let session = Session {
+            mfa: true,
+            ..session
+        };
+        assert!(session.is_fresh(&user, last));
     }
 
     #[test]

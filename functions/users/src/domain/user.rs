@@ -47,6 +47,10 @@ pub struct User {
     pub role: Role,
     pub status: Status,
     pub email_verified: bool,
+    /// Whether the address was verified by somebody who showed nothing else of the
+    /// account, so that the one who knows its password may be somebody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub credentials_unproven: bool,
     #[serde(default)]
     pub profile: Profile,
     pub password_hash: PasswordHash,
@@ -101,6 +105,7 @@ impl User {
             role: Role::User,
             status: Status::Active,
             email_verified: false,
+            credentials_unproven: false,
             profile: Profile::default(),
             password_hash,
             created_at: now,
@@ -140,6 +145,12 @@ impl User {
             version: self.version + 1,
             ..self.clone()
         }
+    }
+
+    /// Whether the one who knows the credentials has proven to read the mailbox.
+    /// Until then nothing may be set up that outlives such a proof.
+    pub fn owner_proven(&self) -> bool {
+        self.email_verified && !self.credentials_unproven
     }
 
     /// The user without a second factor; every session ends.

@@ -10,10 +10,11 @@ use super::{
     Store,
     outbox::announce,
     rows::{
-        EmailOwner, Row, email_key, event_key, later, login_failures_key, session_key, user_key,
+        EmailOwner, Row, email_key, event_key, factor_key, later, login_failures_key, session_key,
+        user_key,
     },
 };
-use crate::domain::{MailTokenRecord, RESET_LIFETIME, TokenPurpose, User};
+use crate::domain::{MailTokenRecord, Proven, RESET_LIFETIME, TokenPurpose, User};
 
 #[derive(Debug, thiserror::Error)]
 pub enum UseTokenError {
@@ -99,18 +100,29 @@ impl Store {
     }
 
     /// Uses a token to verify an address: stores the user, moves the ownership of
-    /// the address if it is a new one, and announces the events.
+    /// the address if it is a new one, and announces the events. Every session ends
+    /// but the one in which it was done: that one is moved to the new epoch.
     pub async fn verify_email(
         &self,
-        token_hash: &str,
-        record: &MailTokenRecord,
-        verified: &User,
+        (token_hash, record): (&str, &MailTokenRecord),
+        proven: &Proven,
+        session_id: Option<SessionId>,
         events: &[Envelope],
         now: Timestamp,
     ) -> Result<(), UseTokenError> {
+        let verified = &proven.user;
         let mut transaction = self
             .using_token(TokenPurpose::Verification, token_hash, now)
-            .update("user", user_key(verified.id), Self::changed_user(verified));
+            .update("user", user_key(verified.id), proven_user(proven));
+        transaction = drop_factor(transaction, proven);
+        if let Some(id) = session_id {
+            let previous = verified.session_epoch.saturating_sub(1);
+            let session = Expression::update("SET epoch = :new")
+                .only_when("epoch = :old")
+                .value(":new", verified.session_epoch)
+                .value(":old", previous);
+            transaction = transaction.update("session", session_key(verified.id, id), session);
+        }
         if let Some(previous) = &record.replaces {
             let owner = EmailOwner {
                 user_id: verified.id,
@@ -137,15 +149,20 @@ impl Store {
     pub async fn reset_password(
         &self,
         token_hash: &str,
-        changed: &User,
-        password_changed: &Envelope,
+        proven: &Proven,
+        events: &[Envelope],
         now: Timestamp,
     ) -> Result<(), UseTokenError> {
+        let changed = &proven.user;
         let transaction = self
             .using_token(TokenPurpose::Reset, token_hash, now)
-            .update("user", user_key(changed.id), changed_password(changed));
-        let transaction = clear_failures(transaction, changed);
-        let transaction = announce(transaction, changed, std::slice::from_ref(password_changed));
+            .update("user", user_key(changed.id), proven_user(proven));
+        let transaction = drop_factor(transaction, proven);
+        // Also with a second factor: strangers must not be able to keep out the one
+        // who reads the mailbox. A reset takes a mail, of which there are few an hour,
+        // so this gives few more guesses at codes.
+        let transaction = delete_failures(transaction, changed);
+        let transaction = announce(transaction, changed, events);
         used(transaction.commit().await)
     }
 
@@ -212,15 +229,55 @@ fn mail_token_key(purpose: TokenPurpose, token_hash: &str) -> Key {
     }
 }
 
-/// Clears the recorded failures of a user who sets a password, unless there is a
-/// second factor: its wrong codes are recorded there too, and access to the mailbox
-/// must not give more guesses at them.
+fn delete_failures(transaction: Transaction, user: &User) -> Transaction {
+    let key = login_failures_key(user.email.as_str());
+    transaction.delete("failures", key, Expression::default())
+}
+
+/// Clears the recorded failures of a user who changes the password, unless there is a
+/// second factor: its wrong codes are recorded there too, and knowing the password must
+/// not give more guesses at them.
 fn clear_failures(transaction: Transaction, user: &User) -> Transaction {
     if user.mfa_enabled {
         return transaction;
     }
-    let key = login_failures_key(user.email.as_str());
-    transaction.delete("failures", key, Expression::default())
+    delete_failures(transaction, user)
+}
+
+/// The user after proof of the mailbox, unless the account was changed since it was
+/// read.
+fn proven_user(proven: &Proven) -> Expression {
+    let user = &proven.user;
+    let expression = if proven.drops_factor {
+        Expression::update(
+            "SET email = :email, email_verified = :verified, password_hash = :hash, \
+             credentials_unproven = :unproven, session_epoch = :epoch, version = :version \
+             REMOVE mfa_enabled",
+        )
+    } else {
+        Expression::update(
+            "SET email = :email, email_verified = :verified, password_hash = :hash, \
+             credentials_unproven = :unproven, session_epoch = :epoch, version = :version",
+        )
+    };
+    expression
+        .only_when("version = :seen")
+        .value(":email", &user.email)
+        .value(":verified", user.email_verified)
+        .value(":hash", &user.password_hash)
+        .value(":unproven", user.credentials_unproven)
+        .value(":epoch", user.session_epoch)
+        .value(":version", user.version)
+        .value(":seen", user.version.saturating_sub(1))
+}
+
+/// Deletes a factor, also one that was enrolled since the account was read.
+fn drop_factor(transaction: Transaction, proven: &Proven) -> Transaction {
+    if !proven.drops_factor {
+        return transaction;
+    }
+    let key = factor_key(proven.user.id);
+    transaction.delete("factor", key, Expression::default())
 }
 
 fn changed_password(changed: &User) -> Expression {

@@ -3,6 +3,7 @@
 use contracts::Envelope;
 use dynamo::{CommitError, Expression, StoreError};
 use kernel::{SessionId, Timestamp, UserId};
+use serde::de::IgnoredAny;
 
 use super::{
     Store,
@@ -75,8 +76,8 @@ impl Store {
         }
     }
 
-    /// Enables a pending factor: from then on logging in requires it, and the
-    /// session of the request counts as begun with it. Of two concurrent
+    /// Enables a pending factor: from then on logging in requires it. The session of
+    /// the request, which must go on, does not count as begun with it. Of two concurrent
     /// confirmations, one succeeds, and only its recovery codes are valid.
     pub async fn confirm_factor(&self, new: Confirmation<'_>) -> Result<(), EnrolFactorError> {
         let user = new.user;
@@ -89,19 +90,18 @@ impl Store {
         .value(":step", new.time_step)
         .string_set(":hashes", new.recovery_hashes)
         .value(":seen", &new.factor.sealed_secret);
+        // The session's own epoch does not show that proof of the mailbox ended it.
         let account = Expression::update("SET mfa_enabled = :yes")
-            .only_when("attribute_exists(pk) AND attribute_not_exists(mfa_enabled)")
-            .value(":yes", true);
-        let session = Expression::update("SET mfa = :yes")
-            .only_when("epoch = :epoch")
+            .only_when("session_epoch = :epoch AND attribute_not_exists(mfa_enabled)")
             .value(":yes", true)
             .value(":epoch", user.session_epoch);
+        let session = Expression::when("epoch = :epoch").value(":epoch", user.session_epoch);
         let transaction = self
             .table
             .transaction()
             .update("factor", factor_key(user.id), factor)
             .update("user", user_key(user.id), account)
-            .update("session", session_key(user.id, new.session_id), session);
+            .check("session", session_key(user.id, new.session_id), session);
         let transaction = announce(transaction, user, std::slice::from_ref(new.enabled));
         match transaction.commit().await {
             Ok(()) => Ok(()),
@@ -123,6 +123,27 @@ impl Store {
         }
     }
 
+    /// Uses up a code; false when it was used, or the factor removed, since the
+    /// factor was read. After a lost reply it is false too, and the user sends the
+    /// next code.
+    pub async fn use_code(
+        &self,
+        user_id: UserId,
+        factor: &SecondFactor,
+        verified: &VerifiedFactor,
+    ) -> Result<bool, StoreError> {
+        let used = use_factor(factor, verified);
+        let outcome = self
+            .table
+            .update::<IgnoredAny>(factor_key(user_id), used)
+            .await;
+        match outcome {
+            Ok(_) => Ok(true),
+            Err(CommitError::ConditionFailed(_)) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
     /// Disables a factor after a code of it was verified, unless the code was used
     /// or the address was locked since. Other sessions end: none that was begun
     /// with this factor may count as begun with the next one.
@@ -135,8 +156,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), RemoveFactorError> {
         let without = user.without_mfa();
-        let session = Expression::update("SET epoch = :new")
+        let session = Expression::update("SET epoch = :new, mfa = :no")
             .only_when("epoch = :old")
+            .value(":no", false)
             .value(":new", without.session_epoch)
             .value(":old", user.session_epoch);
         let failures = login_failures_key(user.email.as_str());

@@ -126,7 +126,9 @@ async fn of_concurrent_guesses_five_are_checked() {
 #[tokio::test]
 async fn the_right_password_neither_adds_failures_nor_clears_those_of_the_second_factor() {
     let users = TestUsers::new().await;
-    let ada = users.register_with_mfa("ada@example.com").await.person;
+    let ada = users.register_with_mfa("ada@example.com").await;
+    let code = users.code(&ada.secret, 0);
+    let ada = Person::of(&users.log_in_with_code("ada@example.com", &code, OK).await);
     for _ in 0..3 {
         users
             .disable_mfa(&ada, "000000", UNPROCESSABLE_ENTITY)

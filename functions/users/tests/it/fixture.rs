@@ -245,6 +245,26 @@ impl TestUsers {
         reply
     }
 
+    /// Follows the link of an email in a session of its account.
+    pub(crate) async fn verify_email_in_session(&self, person: &Person, token: &str) -> Reply {
+        let bearer = format!("Bearer {}", person.token);
+        let client = self.client().with_header("authorization", &bearer);
+        let body = json!({ "token": token });
+        client.post("/api/auth/verify-email", &body, OK).await
+    }
+
+    /// Verifies the address of a new user in their session.
+    pub(crate) async fn prove(&self, person: &Person) {
+        let events = self.table.events().await;
+        let is_theirs = |event: &&contracts::Envelope| {
+            event.event_type == "user.registered" && event.data["email"] == person.email
+        };
+        let event = events.iter().rfind(is_theirs).expect("registered");
+        let sealed = event.data["sealedVerificationToken"].as_str().unwrap();
+        let token = self.open_mail_token(sealed);
+        self.verify_email_in_session(person, &token).await;
+    }
+
     pub(crate) async fn update_profile(
         &self,
         person: &Person,

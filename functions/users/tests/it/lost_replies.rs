@@ -36,7 +36,7 @@ async fn life_of_an_account(losses: &LostReplies) -> Vec<Summary> {
     let mut summaries = Vec::new();
     let ada = users.register(ADA).await;
     let token = users.mailed_token("user.registered").await;
-    users.verify_email(&token, OK).await;
+    users.verify_email_in_session(&ada, &token).await;
     users.log_in(ADA, "not the password", UNAUTHORIZED).await;
     let ada = Person::of(&users.refresh(&ada.refresh, OK).await);
     summaries.push(summary(&users).await);
@@ -46,7 +46,7 @@ async fn life_of_an_account(losses: &LostReplies) -> Vec<Summary> {
     let email = json!({"email": NEW, "currentPassword": PASSWORD});
     users.update_profile(&ada, &email, OK).await;
     let token = users.mailed_token("user.verification_requested").await;
-    users.verify_email(&token, OK).await;
+    users.verify_email_in_session(&ada, &token).await;
     users.add_address(&ada, &full_address()).await;
     let passwords = (PASSWORD, NEW_PASSWORD);
     users.change_password(&ada, passwords, OK).await;

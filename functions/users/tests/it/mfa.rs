@@ -7,7 +7,7 @@ use serde_json::json;
 use testkit::{Reply, status::*};
 
 use crate::{
-    fixture::{PASSWORD, TestUsers},
+    fixture::{PASSWORD, Person, TestUsers},
     mfa_fixture::recovery_codes,
 };
 
@@ -15,6 +15,7 @@ use crate::{
 async fn an_enrolment_returns_the_secret_in_three_forms_and_enables_nothing() {
     let users = TestUsers::new().await;
     let ada = users.register("ada@example.com").await;
+    users.prove(&ada).await;
     let client = users.client_of(&ada);
     let reply = client
         .send(Method::POST, "/api/auth/mfa/enroll", None, OK)
@@ -35,7 +36,10 @@ async fn an_enrolment_returns_the_secret_in_three_forms_and_enables_nothing() {
     assert!(!stored[0].to_string().contains(secret), "sealed");
     assert_eq!(stored[0]["expires_at"], 1_767_225_600 + 3600);
     users.log_in("ada@example.com", PASSWORD, OK).await;
-    assert_eq!(users.table.event_types().await, ["user.registered"]);
+    assert_eq!(
+        users.table.event_types().await,
+        ["user.registered", "user.email_verified"]
+    );
     users
         .client()
         .post("/api/auth/mfa/enroll", &json!({}), UNAUTHORIZED)
@@ -43,7 +47,7 @@ async fn an_enrolment_returns_the_secret_in_three_forms_and_enables_nothing() {
 }
 
 #[tokio::test]
-async fn a_code_enables_mfa_and_marks_the_current_session() {
+async fn a_code_enables_mfa_and_the_session_stays_one_without_it() {
     let users = TestUsers::new().await;
     let ada = users.register_with_mfa("ada@example.com").await;
     let other = users.register("bob@example.com").await;
@@ -58,11 +62,16 @@ async fn a_code_enables_mfa_and_marks_the_current_session() {
     }
     let client = users.client_of(&ada.person);
     let sessions = client.get("/api/users/sessions", OK).await;
-    assert_eq!(sessions.body["data"][0]["mfa"], true);
+    assert_eq!(sessions.body["data"][0]["mfa"], false);
     let types = users.table.event_types().await;
     assert_eq!(
         types,
-        ["user.registered", "user.mfa_enabled", "user.registered"]
+        [
+            "user.registered",
+            "user.email_verified",
+            "user.mfa_enabled",
+            "user.registered"
+        ]
     );
     // A user has one factor at most.
     let client = users.client_of(&ada.person);
@@ -92,6 +101,7 @@ async fn a_new_enrolment_replaces_the_previous_one_and_expires_after_an_hour() {
     let too_late = users.code(&second, 0);
     let reply = users.confirm_mfa(&ada, &too_late, CONFLICT).await;
     assert_eq!(reply.body["code"], "mfa_not_enrolled");
+    let ada = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
     let third = users.enroll_mfa(&ada).await;
     users.advance(SignedDuration::from_mins(59));
     users.confirm_mfa(&ada, &users.code(&third, 0), OK).await;
@@ -164,7 +174,10 @@ async fn of_concurrent_confirmations_one_succeeds_and_its_recovery_codes_are_val
         users.log_in_with_code("ada@example.com", &code, OK).await;
     }
     let types = users.table.event_types().await;
-    assert_eq!(types, ["user.registered", "user.mfa_enabled"]);
+    assert_eq!(
+        types,
+        ["user.registered", "user.email_verified", "user.mfa_enabled"]
+    );
 }
 
 /// The SDK repeats a write whose reply was lost.

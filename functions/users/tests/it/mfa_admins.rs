@@ -29,15 +29,16 @@ fn withheld() -> (Value, Value) {
 }
 
 #[tokio::test]
-async fn the_role_is_withheld_until_the_session_has_verified_a_second_factor() {
+async fn the_role_is_withheld_from_sessions_not_begun_with_a_second_factor() {
     let users = TestUsers::requiring_admin_mfa().await;
     let ada = users.register_admin("ada@example.com").await;
     assert_eq!(users.roles(&ada.token).await, withheld());
+    users.prove(&ada).await;
     let other = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
 
     let secret = users.enable_mfa(&ada).await;
-    assert_eq!(users.roles(&ada.token).await, granted());
-    // The other session began with the password alone.
+    // Both sessions began with the password alone, and either may be a thief's.
+    assert_eq!(users.roles(&ada.token).await, withheld());
     assert_eq!(users.roles(&other.token).await, withheld());
     let next = users.code(&secret, 1);
     let with_code = users.log_in_with_code("ada@example.com", &next, OK).await;
@@ -45,7 +46,7 @@ async fn the_role_is_withheld_until_the_session_has_verified_a_second_factor() {
     assert_eq!(users.roles(&with_code.token).await, granted());
 
     // A refresh and a new password keep the session verified.
-    let refreshed = Person::of(&users.refresh(&ada.refresh, OK).await);
+    let refreshed = Person::of(&users.refresh(&with_code.refresh, OK).await);
     assert_eq!(users.roles(&refreshed.token).await, granted());
     let passwords = (PASSWORD, NEW_PASSWORD);
     users.change_password(&refreshed, passwords, OK).await;
@@ -57,6 +58,10 @@ async fn disabling_mfa_withholds_the_role_from_every_session() {
     let users = TestUsers::requiring_admin_mfa().await;
     let ada = users.register_admin("ada@example.com").await;
     let secret = users.enable_mfa(&ada).await;
+    users.advance(SignedDuration::from_secs(60));
+    let now = users.code(&secret, 0);
+    let ada = Person::of(&users.log_in_with_code("ada@example.com", &now, OK).await);
+    assert_eq!(users.roles(&ada.token).await, granted());
     let next = users.code(&secret, 1);
     let other = users.log_in_with_code("ada@example.com", &next, OK).await;
     let other = Person::of(&other);
@@ -64,9 +69,10 @@ async fn disabling_mfa_withholds_the_role_from_every_session() {
     users.advance(SignedDuration::from_secs(60));
     users.disable_mfa(&ada, &users.code(&secret, 0), OK).await;
     assert_eq!(users.roles(&ada.token).await, withheld());
-    // Another factor does not restore it to the other session, which has ended.
+    // Another factor restores it neither to this session, which began before it, nor to
+    // the other one, which has ended.
     users.enable_mfa(&ada).await;
-    assert_eq!(users.roles(&ada.token).await, granted());
+    assert_eq!(users.roles(&ada.token).await, withheld());
     assert_eq!(users.authorize(&other.token).await, "session_ended");
 }
 

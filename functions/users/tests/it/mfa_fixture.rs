@@ -32,7 +32,11 @@ impl TestUsers {
         app.generate(u64::try_from(at).unwrap()).to_string()
     }
 
+    /// Offers a factor to a user, whose address is verified first.
     pub(crate) async fn enroll_mfa(&self, person: &Person) -> String {
+        if !self.user(person.id).await.email_verified {
+            self.prove(person).await;
+        }
         let client = self.client_of(person);
         let reply = client.post("/api/auth/mfa/enroll", &json!({}), OK).await;
         reply.body["data"]["secret"].as_str().unwrap().to_owned()

@@ -81,7 +81,7 @@ impl ApiError {
             StatusCode::FORBIDDEN,
             "mfa_required",
             "this requires a session that was begun with a second factor: enrol one with \
-             POST /api/auth/mfa/enroll and /confirm, or log in again with its code",
+             POST /api/auth/mfa/enroll and /confirm if you have none, and log in with its code",
         )
     }
 

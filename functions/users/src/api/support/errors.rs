@@ -51,6 +51,31 @@ fn unauthorized(code: &'static str, detail: &'static str) -> ApiError {
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
+/// 403: allowed, after showing again what the account has.
+pub(in crate::api) fn reauthentication_required() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "reauthentication_required",
+        "send currentPassword or, with a second factor, otp; or log in again within the last \
+         five minutes",
+    )
+}
+
+/// 401: the session ended after the authorizer had read it.
+pub(in crate::api) fn session_ended() -> ApiError {
+    ApiError::unauthenticated(Some("session_ended"))
+}
+
+/// 403: the caller may not be the one who reads the mailbox.
+pub(in crate::api) fn email_unverified() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "email_unverified",
+        "verify your e-mail address while you are signed in: request an e-mail with \
+         POST /api/auth/resend-verification, and send its token with your access token",
+    )
+}
+
 /// 409: there is no second factor to confirm or to disable.
 pub(in crate::api) fn mfa_not_enrolled() -> ApiError {
     ApiError::conflict(

@@ -6,6 +6,7 @@ pub(super) mod current_password;
 pub(super) mod errors;
 pub(super) mod events;
 pub(super) mod rate_limits;
+pub(super) mod reauthentication;
 pub(super) mod sessions;
 pub(super) mod timing;
 pub(super) mod token_mail;

@@ -37,3 +37,10 @@ pub(in crate::api) fn signed_in<'a, C>(
 pub(in crate::api) fn device(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::USER_AGENT)?.to_str().ok()
 }
+
+/// The token of `Bearer <token>` (RFC 6750, section 2.1); the scheme is
+/// case-insensitive (RFC 9110, section 11.1).
+pub(in crate::api) fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

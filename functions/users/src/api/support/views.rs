@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::{
     credentials::tokens::{ACCESS_LIFETIME, RefreshToken},
     domain::{
-        Avatar, Bio, BirthDate, Email, Gender, PersonName, Phone, Preferences, Profile, Session,
-        Status, User,
+        Avatar, Bio, BirthDate, Email, Gender, PersonName, Phone, Preferences, Profile, Proven,
+        Session, Status, User,
     },
 };
 
@@ -118,6 +118,30 @@ impl<'a> SignedInView<'a> {
             refresh_token: refresh.reveal(),
             expires_in: ACCESS_LIFETIME.as_secs(),
             token_type: "Bearer",
+        }
+    }
+}
+
+/// What proof of the mailbox has ended.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct ProofView {
+    sessions_ended: &'static str,
+    mfa_disabled: bool,
+}
+
+impl ProofView {
+    /// For an address that was verified before.
+    pub(in crate::api) const NOTHING: Self = Self {
+        sessions_ended: "none",
+        mfa_disabled: false,
+    };
+
+    /// `session_id` is the session that goes on.
+    pub(in crate::api) fn new(proven: &Proven, session_id: Option<SessionId>) -> Self {
+        Self {
+            sessions_ended: session_id.map_or("all", |_| "others"),
+            mfa_disabled: proven.disables_mfa,
         }
     }
 }

@@ -1,0 +1,123 @@
+//! Asking a signed-in user again for what the account has, before changes that would
+//! hand it over. An access token alone may be stolen.
+
+use kernel::{
+    Principal, Timestamp,
+    input::{FieldErrors, FromInput, Value},
+};
+use runtime::http::ApiError;
+
+use super::{
+    current_password,
+    errors::{reauthentication_required, session_ended},
+};
+use crate::{
+    credentials::second_factors::SecondFactors,
+    domain::{Otp, Password, SecondFactor, User},
+    store::Store,
+};
+
+/// What somebody shows again; needed when the session was begun too long ago.
+#[derive(Debug, Default)]
+pub(in crate::api) struct Reauthentication {
+    pub(in crate::api) password: Option<Password>,
+    pub(in crate::api) otp: Option<Otp>,
+}
+
+impl FromInput for Reauthentication {
+    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
+        let mut fields = value.fields()?;
+        let shown = Self {
+            password: fields.optional_with("currentPassword", Password::attempt),
+            otp: fields.optional("otp"),
+        };
+        fields.finish(|| Some(shown))
+    }
+}
+
+/// Requires the strongest that the account has: a code where there is a second factor,
+/// the password elsewhere. What was shown when the session began counts for
+/// [`crate::domain::FRESH_FOR`].
+///
+/// # Errors
+/// 403 `reauthentication_required` when nothing was shown; 422 at `/currentPassword` or
+/// `/otp`; 401 when the session has ended.
+pub(in crate::api) async fn require(
+    store: &Store,
+    factors: &SecondFactors,
+    caller: &Principal,
+    (user, shown): (&User, Reauthentication),
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    if user.mfa_enabled {
+        return require_factor(store, factors, caller, (user, shown.otp), now).await;
+    }
+    let is_fresh = is_fresh(store, caller, user, now).await?;
+    match shown.password {
+        None if is_fresh => Ok(()),
+        None => Err(reauthentication_required()),
+        password => current_password::require(store, user, password, now).await,
+    }
+}
+
+/// The same where the password has been asked for: nothing more, unless there is a
+/// second factor.
+pub(in crate::api) async fn require_factor(
+    store: &Store,
+    factors: &SecondFactors,
+    caller: &Principal,
+    (user, otp): (&User, Option<Otp>),
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let is_fresh = is_fresh(store, caller, user, now).await?;
+    if !user.mfa_enabled {
+        return Ok(());
+    }
+    match otp {
+        None if is_fresh => Ok(()),
+        None => Err(reauthentication_required()),
+        Some(otp) => use_code(store, factors, user, &otp, now).await,
+    }
+}
+
+/// Whether the session was begun recently, with a second factor if there is one.
+///
+/// # Errors
+/// 401 when it has ended since the authorizer read it.
+async fn is_fresh(
+    store: &Store,
+    caller: &Principal,
+    user: &User,
+    now: Timestamp,
+) -> Result<bool, ApiError> {
+    let session = store.session(user.id, caller.session_id).await?;
+    let session = session.filter(|session| session.is_live(user, now));
+    let session = session.ok_or_else(session_ended)?;
+    Ok(session.is_fresh(user, now))
+}
+
+/// Uses up a code. It counts as a failure until it turns out to be right, so that
+/// guessing in parallel gains nothing.
+async fn use_code(
+    store: &Store,
+    factors: &SecondFactors,
+    user: &User,
+    otp: &Otp,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let wrong = || FieldErrors::at("/otp", "is wrong or was used before");
+    let email = user.email.as_str();
+    let attempt = store.begin_attempt(email, now).await?;
+    let factor = store.second_factor(user.id).await?;
+    let factor = factor.filter(SecondFactor::is_confirmed);
+    let factor = factor.ok_or_else(wrong)?;
+    let verified = factors.verify(&factor, otp, now)?;
+    let (Some(attempt), Some(verified)) = (attempt, verified) else {
+        return Err(wrong().into());
+    };
+    if !store.use_code(user.id, &factor, &verified).await? {
+        return Err(wrong().into());
+    }
+    store.clear_attempt(email, attempt).await?;
+    Ok(())
+}
