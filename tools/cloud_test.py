@@ -45,6 +45,7 @@ PARAMETERS = {
     "AllowedOrigins": "http://localhost:5173",
     # All requests of the tests come from one address.
     "AuthRequestsPerIp": "100000",
+    "OpenOrdersPerPerson": "1000",
 }
 
 

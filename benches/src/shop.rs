@@ -55,8 +55,12 @@ impl SampleShop {
     async fn open(root: &Path, triggers: bool) -> Result<Self, Error> {
         let template = Source::File(root.join("template.yaml"));
         let mut options = Options::new(template, local::registry::functions());
-        // All log-ins come from one address.
-        options.environment = options.environment.with("AUTH_REQUESTS_PER_IP", "1000000");
+        // All requests come from one address, and all orders from one account.
+        options.environment = options
+            .environment
+            .with("AUTH_REQUESTS_PER_IP", "1000000")
+            .with("ORDERS_PER_MINUTE", "1000000")
+            .with("OPEN_ORDERS_PER_PERSON", "10000");
         options.triggers = triggers;
         let shop = Shop::start(options).await?;
         let mut events = BTreeMap::new();

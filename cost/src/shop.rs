@@ -76,7 +76,11 @@ impl MeteredShop {
         let functions = functions.into_iter().map(|one| metered(one, &meter));
         let template = Source::File(root().join("template.yaml"));
         let mut options = Options::new(template, functions.collect());
-        options.environment = options.environment.with("AUTH_REQUESTS_PER_IP", "1000000");
+        options.environment = options
+            .environment
+            .with("AUTH_REQUESTS_PER_IP", "1000000")
+            .with("ORDERS_PER_MINUTE", "1000000")
+            .with("OPEN_ORDERS_PER_PERSON", "10000");
         let shop = Shop::start(options).await?;
         for topic in &shop.template().topics {
             let subscriptions = shop.template().subscriptions.iter();

@@ -54,7 +54,7 @@ fn metric_names_are_unique_and_labels_have_few_values() {
             metric.name
         );
         for label in metric.labels {
-            let bounded = ["Service", "Dependency", "Reason", "Currency"];
+            let bounded = ["Service", "Dependency", "Reason", "Currency", "Limit"];
             assert!(bounded.contains(label), "{}: {label}", metric.name);
         }
     }

@@ -56,7 +56,9 @@ pub(crate) fn default_options() -> Options {
 /// A shop in this process, whose rate limit lets all tests pass.
 pub(crate) fn options() -> Options {
     let mut options = default_options();
-    options.environment = Environment::default().with("AUTH_REQUESTS_PER_IP", "100000");
+    options.environment = Environment::default()
+        .with("AUTH_REQUESTS_PER_IP", "100000")
+        .with("OPEN_ORDERS_PER_PERSON", "1000");
     options
 }
 

@@ -13,6 +13,7 @@ pub const METRICS: &[Metric] = &[
     ORDERS_PLACED.0,
     ORDERS_CONFIRMED.0,
     ORDERS_FAILED.0,
+    ORDERS_REFUSED.0,
     REVENUE.0,
     STUCK_ORDERS.0,
 ];
@@ -36,6 +37,13 @@ const ORDERS_FAILED: Counter = Counter(Metric {
     unit: Some(Unit::Count),
     labels: &["Reason"],
     help: "Orders that ended unpaid, by reason",
+});
+
+const ORDERS_REFUSED: Counter = Counter(Metric {
+    name: "OrdersRefused",
+    unit: Some(Unit::Count),
+    labels: &["Limit"],
+    help: "Orders refused because too many were placed, left open or declined, by limit",
 });
 
 const REVENUE: Histogram = Histogram(Metric {
@@ -65,6 +73,10 @@ pub(crate) fn record_transition(before: &Order, transition: &Transition) {
         let total = confirmed.total;
         REVENUE.record(&[total.currency().code()], whole_units(total));
     }
+}
+
+pub(crate) fn record_refused(limit: &'static str) {
+    ORDERS_REFUSED.increment(&[limit]);
 }
 
 pub(crate) fn set_stuck(orders: u32) {

@@ -21,7 +21,7 @@ pub use attempts::Attempts;
 pub use cursor::CursorKey;
 pub use error::StoreError;
 pub use expression::Expression;
-pub use limit::{Quota, RateLimit};
+pub use limit::{Quota, RateLimit, hash_key};
 pub use outbox::{Keep, OutboxItem, UNSENT_INDEX};
 pub use query::{Query, QueryOutput};
 pub use table::{Index, IndexKey, Item, Key, Table, TableSchema};

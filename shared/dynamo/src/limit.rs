@@ -15,6 +15,11 @@ use crate::{CommitError, Expression, Key, StoreError, Table};
 /// Attempts to count a request while others begin the key's next window.
 const ATTEMPTS_MAX: u32 = 5;
 
+/// A text as part of a key that must not show it, such as an address.
+pub fn hash_key(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+}
+
 /// How often something may be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
@@ -65,7 +70,7 @@ impl RateLimit {
 
     /// The key of a bucket. Hashed, so that no addresses are kept here.
     fn key(&self, key: &str) -> Key {
-        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(key));
+        let hash = hash_key(key);
         Key::new(format!("LIMIT#{}#{hash}", self.name), "LIMIT")
     }
 

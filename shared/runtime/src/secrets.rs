@@ -1,6 +1,6 @@
 //! Secrets of Secrets Manager.
 
-use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
 
 use crate::Error;
 
@@ -25,8 +25,10 @@ pub struct SecretVersions {
 /// Reads both versions of a secret.
 ///
 /// # Errors
-/// When the current version cannot be read. A missing previous one is no error:
-/// the secret has never been rotated.
+/// When either version cannot be read. A previous one that does not exist is no
+/// error, because the secret has never been rotated; one that cannot be read
+/// now, as when Secrets Manager throttles, is: without it, what was signed or
+/// sealed before the last rotation would be refused until the next restart.
 pub async fn read_secret(client: &Client, name: &str) -> Result<SecretVersions, SecretError> {
     let version = |stage: &'static str| {
         client
@@ -44,6 +46,14 @@ pub async fn read_secret(client: &Client, name: &str) -> Result<SecretVersions, 
         .map_err(|error| failed(error.into()))?
         .secret_string
         .ok_or_else(|| failed("it has no text value".into()))?;
-    let previous = previous.ok().and_then(|version| version.secret_string);
+    let previous = match previous {
+        Ok(version) => version.secret_string,
+        Err(error) if is_missing(error.as_service_error()) => None,
+        Err(error) => return Err(failed(error.into())),
+    };
     Ok(SecretVersions { current, previous })
+}
+
+fn is_missing(error: Option<&GetSecretValueError>) -> bool {
+    error.is_some_and(GetSecretValueError::is_resource_not_found_exception)
 }

@@ -206,6 +206,13 @@ impl Message {
         )
     }
 
+    pub const fn is_failed_order(&self) -> bool {
+        matches!(
+            self,
+            Self::PaymentFailed { .. } | Self::OrderCancelled { .. }
+        )
+    }
+
     pub fn subject(&self, shop: &str) -> String {
         match self {
             Self::VerifyEmail { .. } => format!("Verify your email address for {shop}"),

@@ -42,6 +42,7 @@ pub enum Status {
     Sent,
     /// The channel rejected it for good.
     Failed,
-    /// The user's preferences exclude the channel: it is listed, not delivered.
+    /// The user's preferences exclude the channel, or the address got too many
+    /// messages: it is listed, not delivered.
     Suppressed,
 }

@@ -4,7 +4,7 @@ use contracts::{
     Envelope, ReadEventError,
     events::{
         OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserDeactivated, UserEmailChanged,
-        UserErased, UserMfaDisabled, UserMfaEnabled, UserPasswordChanged,
+        UserEmailVerified, UserErased, UserMfaDisabled, UserMfaEnabled, UserPasswordChanged,
         UserPasswordResetRequested, UserReactivated, UserRegistered, UserUpdated,
         UserVerificationRequested,
     },
@@ -19,6 +19,11 @@ pub enum Reaction {
     SaveContact(Contact),
     /// Save a new user's contact data, and send the first notification.
     Welcome(Contact, Notification),
+    /// Record that the user has proven to own the address.
+    SaveVerified {
+        user_id: UserId,
+        email: String,
+    },
     Erase(UserId),
     /// Notify a user whose contact data must be known, subject to their
     /// preferences.
@@ -34,6 +39,13 @@ impl Reaction {
             event.read().map(|data| welcome(event, data))
         } else if event.is::<UserUpdated>() {
             event.read().map(|data| save_contact(event, data))
+        } else if event.is::<UserEmailVerified>() {
+            event
+                .read()
+                .map(|data: UserEmailVerified| Self::SaveVerified {
+                    user_id: data.user_id,
+                    email: data.email,
+                })
         } else if event.is::<UserVerificationRequested>() {
             event.read().map(|data| verify(event, data))
         } else if event.is::<UserPasswordResetRequested>() {

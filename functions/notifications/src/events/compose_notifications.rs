@@ -8,6 +8,7 @@ use dynamo::StoreError;
 use kernel::UserId;
 use runtime::{Error, Function, Grant, grant, queue};
 
+use super::mail_limits;
 use crate::{
     app::App,
     domain::{Contact, ContactState, Notification, Reaction},
@@ -19,6 +20,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "NotificationsTable"),
     grant("dynamodb:PutItem", "NotificationsTable"),
     grant("dynamodb:Query", "NotificationsTable"),
+    grant("dynamodb:UpdateItem", "NotificationsTable"),
 ];
 
 pub fn function() -> Function {
@@ -42,13 +44,16 @@ async fn compose_notifications(app: Arc<App>, event: Envelope) -> Result<(), Err
         }
         Reaction::Welcome(contact, notification) => {
             if app.store.save_contact(&contact).await? {
-                enqueue(&app, &notification, &event).await?;
+                send(&app, &notification, None, &event).await?;
             }
+        }
+        Reaction::SaveVerified { user_id, email } => {
+            app.store.save_verified(user_id, &email).await?;
         }
         Reaction::Erase(user_id) => app.store.erase(user_id, event.time).await?,
         Reaction::NotifyAddress(notification) => {
             if app.store.contact(notification.user_id).await? != ContactState::Erased {
-                enqueue(&app, &notification, &event).await?;
+                send(&app, &notification, None, &event).await?;
             }
         }
         Reaction::NotifyUser(notification) => {
@@ -56,7 +61,7 @@ async fn compose_notifications(app: Arc<App>, event: Envelope) -> Result<(), Err
                 return Ok(());
             };
             if contact.wants_email() || notification.message.is_account_notice() {
-                enqueue(&app, &notification, &event).await?;
+                send(&app, &notification, Some(&contact), &event).await?;
             } else {
                 app.store.suppress(&notification).await?;
             }
@@ -75,6 +80,21 @@ async fn known_contact(
         ContactState::Known(contact) => Ok(Some(contact)),
         ContactState::Erased => Ok(None),
         ContactState::Unknown => Err(ComposeNotificationError::UnknownUser(user_id)),
+    }
+}
+
+/// Enqueues a notification, or records it without sending it if its address has
+/// got too many. An event that is repeated counts again but changes nothing.
+async fn send(
+    app: &App,
+    notification: &Notification,
+    contact: Option<&Contact>,
+    trigger: &Envelope,
+) -> Result<(), ComposeNotificationError> {
+    if mail_limits::admits(app, notification, contact).await? {
+        enqueue(app, notification, trigger).await
+    } else {
+        Ok(app.store.suppress(notification).await?)
     }
 }
 

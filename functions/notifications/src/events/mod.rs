@@ -2,4 +2,5 @@
 
 pub mod compose_notifications;
 pub mod deliver_email;
+mod mail_limits;
 pub mod relay_notification_events;

@@ -1,12 +1,12 @@
 //! Users' contact data, and its erasure.
 
 use contracts::events::Preferences;
-use dynamo::{CommitError, Expression, Key, StoreError};
+use dynamo::{CommitError, Expression, Key, StoreError, hash_key};
 use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use kernel::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{NOTIFICATION_PREFIX, Store, contact_key};
+use super::{NOTIFICATION_PREFIX, Store, contact_key, verified_key};
 use crate::domain::{Contact, ContactState};
 
 #[derive(Serialize, Deserialize)]
@@ -23,6 +23,13 @@ struct ContactItem {
     /// restore the contact data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     erased: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct VerifiedItem {
+    pk: String,
+    sk: String,
+    email_hash: String,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +86,29 @@ impl Store {
         })
     }
 
+    /// Records that a user has proven to own an address.
+    pub async fn save_verified(&self, user_id: UserId, email: &str) -> Result<(), StoreError> {
+        if self.contact(user_id).await? == ContactState::Erased {
+            return Ok(());
+        }
+        let key = verified_key(user_id);
+        let item = VerifiedItem {
+            pk: key.pk,
+            sk: key.sk,
+            email_hash: hash_key(email),
+        };
+        match self.table.put(&item, Expression::default()).await {
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Whether a user has proven to own an address.
+    pub async fn is_verified(&self, user_id: UserId, email: &str) -> Result<bool, StoreError> {
+        let item: Option<VerifiedItem> = self.table.get(verified_key(user_id)).await?;
+        Ok(item.is_some_and(|item| item.email_hash == hash_key(email)))
+    }
+
     /// Erases a user's contact data and notifications. Idempotent, and safe to
     /// repeat after a partial failure.
     ///
@@ -101,6 +131,7 @@ impl Store {
             Ok(()) | Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error),
         }
+        self.table.delete_many(vec![verified_key(user_id)]).await?;
         for _ in 0..ERASE_PAGES_MAX {
             let page: Vec<NotificationKey> = self
                 .table

@@ -4,6 +4,7 @@
 //! | sk | item |
 //! |---|---|
 //! | `CONTACT` | the user's contact data |
+//! | `VERIFIED` | the hash of the address that the user verified last |
 //! | `NOTIFICATION#<id>` | a notification; ids are UUIDv7, so they sort by time |
 //! | `EVENT#<event id>` | an event of the outbox |
 
@@ -12,8 +13,8 @@ mod deliveries;
 mod listing;
 mod notifications;
 
-use dynamo::{Key, Table, TableSchema};
-use kernel::{NotificationId, UserId};
+use dynamo::{Key, Quota, RateLimit, StoreError, Table, TableSchema};
+use kernel::{NotificationId, Timestamp, UserId};
 use runtime::{Environment, Error};
 
 pub use deliveries::{Claim, ClaimOutcome, DeliveryOutcome};
@@ -35,6 +36,15 @@ impl Store {
         let table = Table::open(environment).await?;
         Ok(Self { table })
     }
+
+    pub async fn count_request(
+        &self,
+        limit: &RateLimit,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Quota, StoreError> {
+        self.table.count_request(limit, key, now).await
+    }
 }
 
 fn partition(user_id: UserId) -> String {
@@ -43,6 +53,10 @@ fn partition(user_id: UserId) -> String {
 
 fn contact_key(user_id: UserId) -> Key {
     Key::new(partition(user_id), "CONTACT")
+}
+
+fn verified_key(user_id: UserId) -> Key {
+    Key::new(partition(user_id), "VERIFIED")
 }
 
 fn notification_key(user_id: UserId, id: NotificationId) -> Key {

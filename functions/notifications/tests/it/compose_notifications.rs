@@ -16,6 +16,7 @@ use notifications::{
 use crate::{
     events::{
         CORRELATION, confirmed, dollars, event, payment_failed, registered, registered_as, updated,
+        verified,
     },
     fixture::{EMAIL, TestNotifications, at, seal_key},
 };
@@ -41,6 +42,7 @@ async fn each_event_makes_one_notification_with_its_queued_event() {
         payment_failed(user_id, "card_declined"),
         cancelled(user_id),
     ];
+    notifications.compose(&[verified(user_id, EMAIL)]).await;
     notifications.compose(&events).await;
     let templates: Vec<_> = notifications
         .items()

@@ -3,7 +3,8 @@
 use contracts::{
     Envelope, EventData, Stamp,
     events::{
-        OrderConfirmed, OrderLine, OrderPaymentFailed, Preferences, UserRegistered, UserUpdated,
+        OrderConfirmed, OrderLine, OrderPaymentFailed, Preferences, UserEmailVerified,
+        UserRegistered, UserUpdated,
     },
 };
 use kernel::{Actor, Cause, Currency, Money, Timestamp, UserId};
@@ -34,6 +35,11 @@ pub(crate) fn registered_as(user_id: UserId, name: &str, email: &str, time: Time
         sealed_verification_token: seal_key().seal("tok+en/1=").unwrap(),
     };
     event(&data, time)
+}
+
+pub(crate) fn verified(user_id: UserId, email: &str) -> Envelope {
+    let email = email.into();
+    event(&UserEmailVerified { user_id, email }, at(5))
 }
 
 pub(crate) fn updated(user_id: UserId, email: &str, time: Timestamp) -> Envelope {

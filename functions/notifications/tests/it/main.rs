@@ -12,6 +12,7 @@ mod erasure;
 mod events;
 mod export_notifications;
 mod fixture;
+mod limits;
 mod list_notifications;
 mod preferences;
 mod rendering;

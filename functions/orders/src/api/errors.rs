@@ -5,8 +5,8 @@ use dynamo::idempotency::ClaimError;
 use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
 
-use super::place_order::PlaceOrderError;
-use crate::domain::InvalidOrderError;
+use super::{order_limits::LimitError, place_order::PlaceOrderError};
+use crate::domain::{Dimension, HoldRefusal, InvalidOrderError, RefusalReason};
 
 impl From<PlaceOrderError> for ApiError {
     fn from(error: PlaceOrderError) -> Self {
@@ -20,6 +20,7 @@ impl From<PlaceOrderError> for ApiError {
                 "the goods reserved by an earlier request with this Idempotency-Key are no longer \
                  reserved; nothing was ordered or charged, so send the request again",
             ),
+            PlaceOrderError::Limited(error) => limited(error),
             PlaceOrderError::Invalid(error) => invalid_order(error),
             PlaceOrderError::Claim(ClaimError::Reused) => Self::idempotency_key_reused(),
             PlaceOrderError::Claim(ClaimError::InProgress) | PlaceOrderError::ClaimLost => {
@@ -30,6 +31,44 @@ impl From<PlaceOrderError> for ApiError {
             }
             PlaceOrderError::Catalog(error) => error.into(),
             PlaceOrderError::Reply(error) => error,
+        }
+    }
+}
+
+fn limited(error: LimitError) -> ApiError {
+    match error {
+        LimitError::Placement {
+            retry_after_seconds,
+        } => ApiError::too_many_requests(
+            retry_after_seconds,
+            "too many orders in a short time; try again later",
+        ),
+        LimitError::Hold(refusal) => {
+            ApiError::too_many_requests(refusal.retry_after_seconds(), explain(&refusal))
+        }
+        LimitError::Store(error) => error.into(),
+    }
+}
+
+const fn explain(refusal: &HoldRefusal) -> &'static str {
+    match (refusal.reason, refusal.dimension) {
+        (RefusalReason::OpenOrders, Dimension::Person) => {
+            "too many of your orders are not paid yet; try again when one of them is"
+        }
+        (RefusalReason::OpenOrders, Dimension::PaymentMethod) => {
+            "too many orders with this payment method are not paid yet; try again later"
+        }
+        (RefusalReason::OpenOrders, Dimension::Address) => {
+            "too many orders from your network are not paid yet; try again later"
+        }
+        (RefusalReason::DeclinedPayments, Dimension::Person) => {
+            "too many of your payments were declined; try again later"
+        }
+        (RefusalReason::DeclinedPayments, Dimension::PaymentMethod) => {
+            "this payment method was declined too often; use another, or try again later"
+        }
+        (RefusalReason::DeclinedPayments, Dimension::Address) => {
+            "too many payments from your network were declined; try again later"
         }
     }
 }

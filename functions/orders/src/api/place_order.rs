@@ -25,17 +25,20 @@ use runtime::{
     call::{CallClient, CallError},
     grant,
     http::{
-        Access, ApiError, Endpoint, Idempotent, Reply, RequestCause, RequestInfo, SignedIn, State,
-        StoredReply,
+        Access, ApiError, Endpoint, Idempotent, Reply, RequestCause, RequestInfo, SignedIn,
+        SourceIp, State, StoredReply,
     },
     log,
 };
 
-use super::views::OrderView;
+use super::{
+    order_limits::{self, LimitError, OrderLimits, Placement},
+    views::OrderView,
+};
 use crate::{
     domain::{InvalidOrderError, Order, PlaceOrder, Reservation},
     metrics,
-    store::{OrderStore, StoredOrder},
+    store::{Hold, OrderStore, StoredOrder},
 };
 
 const GRANTS: &[Grant] = &[
@@ -55,6 +58,7 @@ pub fn function() -> Function {
 struct Checkout {
     orders: OrderStore,
     catalog: CallClient,
+    limits: OrderLimits,
     host: Host,
 }
 
@@ -69,6 +73,8 @@ pub(super) enum PlaceOrderError {
     #[error("the reservation of an earlier request has ended")]
     ReservationExpired,
     #[error(transparent)]
+    Limited(#[from] LimitError),
+    #[error(transparent)]
     Invalid(#[from] InvalidOrderError),
     #[error(transparent)]
     Claim(#[from] ClaimError),
@@ -82,19 +88,42 @@ pub(super) enum PlaceOrderError {
     Reply(ApiError),
 }
 
+impl PlaceOrderError {
+    /// Whether it is certain that no goods are reserved under the claim. A
+    /// refused hold says nothing of an earlier attempt with the key.
+    const fn reserved_nothing(&self) -> bool {
+        match self {
+            Self::InsufficientStock { .. } | Self::ReservationExpired => true,
+            Self::Limited(_)
+            | Self::Invalid(_)
+            | Self::Claim(_)
+            | Self::ClaimLost
+            | Self::Catalog(_)
+            | Self::Store(_)
+            | Self::Reply(_) => false,
+        }
+    }
+}
+
 async fn place_order(
     State(app): State<Arc<Checkout>>,
     caller: SignedIn,
+    ip: SourceIp,
     info: RequestInfo,
     RequestCause(cause): RequestCause,
     request: Idempotent<PlaceOrder>,
 ) -> Result<StoredReply, ApiError> {
     let user_id = caller.user_id;
+    let now = app.host.now();
+    app.limits
+        .count_request(&app.orders, user_id, now)
+        .await
+        .map_err(PlaceOrderError::from)?;
     let claim = match app.claim(user_id, &request).await? {
         Claimed::Completed(reply) => return Ok(reply.replayed()),
         Claimed::Granted(claim) => claim,
     };
-    let placed = app.place(&claim, user_id, &request.input, &info, &cause);
+    let placed = app.place_within_limits(&claim, user_id, ip, &request.input, &info, &cause);
     let error = match placed.await {
         Ok(reply) => return Ok(reply),
         Err(error) => error,
@@ -125,6 +154,7 @@ impl Checkout {
                 host.clock().clone(),
             ),
             orders: OrderStore::open(&environment).await?,
+            limits: OrderLimits::from_environment(&environment)?,
             host,
         })
     }
@@ -140,10 +170,42 @@ impl Checkout {
         Ok(claim.await?)
     }
 
+    /// Counts the order as open while it may hold goods.
+    async fn place_within_limits(
+        &self,
+        claim: &Claim,
+        user_id: UserId,
+        ip: SourceIp,
+        input: &PlaceOrder,
+        info: &RequestInfo,
+        cause: &Cause,
+    ) -> Result<StoredReply, PlaceOrderError> {
+        let placement = Placement {
+            user_id,
+            method: &input.payment_method,
+            ip,
+        };
+        let (order_id, now) = (claim.subject.into(), self.host.now());
+        let random = self.host.random();
+        let open = self
+            .limits
+            .open(&self.orders, order_id, &placement, now, random);
+        let hold = open.await?;
+        let placed = self.place(claim, user_id, &hold, input, info, cause).await;
+        if placed
+            .as_ref()
+            .is_err_and(PlaceOrderError::reserved_nothing)
+        {
+            order_limits::close(&self.orders, &hold).await?;
+        }
+        placed
+    }
+
     async fn place(
         &self,
         claim: &Claim,
         user_id: UserId,
+        hold: &Hold,
         input: &PlaceOrder,
         info: &RequestInfo,
         cause: &Cause,
@@ -153,6 +215,7 @@ impl Checkout {
         let payment_id = self.host.new_id();
         let (order, placed) = Order::place(user_id, payment_id, input, reservation, stamp)?;
         let stored = StoredOrder::new(order, input.shipping_address.clone());
+        let stored = stored.with_hold(hold.clone());
         let reply = created(&stored, info).map_err(PlaceOrderError::Reply)?;
         match self.orders.insert(&stored, &placed, claim, &reply).await {
             Ok(()) => {
@@ -194,16 +257,10 @@ impl Checkout {
     /// instead of making a second one. If the order was written after all, the
     /// key has its reply, and giving up changes nothing.
     async fn give_up(&self, claim: Claim, error: &PlaceOrderError) {
-        let result = match error {
-            PlaceOrderError::InsufficientStock { .. } | PlaceOrderError::ReservationExpired => {
-                self.orders.release(claim).await
-            }
-            PlaceOrderError::Invalid(_)
-            | PlaceOrderError::Claim(_)
-            | PlaceOrderError::ClaimLost
-            | PlaceOrderError::Catalog(_)
-            | PlaceOrderError::Store(_)
-            | PlaceOrderError::Reply(_) => self.orders.abandon(claim, self.host.now()).await,
+        let result = if error.reserved_nothing() {
+            self.orders.release(claim).await
+        } else {
+            self.orders.abandon(claim, self.host.now()).await
         };
         if let Err(error) = result {
             let error = log::error_chain(&error);

@@ -2,12 +2,16 @@
 
 mod decide;
 mod external_event;
+mod hold;
 mod order;
 mod place_order;
 mod transition;
 
 pub use decide::{Decision, decide};
 pub use external_event::ExternalEvent;
+pub use hold::{
+    DECLINE_PERIOD, Dimension, Entry, HoldRecord, HoldRefusal, Holder, RefusalReason, holders,
+};
 pub use order::{InvalidOrderError, Order, Reservation, Status, line_total};
 pub use place_order::{PaymentMethod, PlaceOrder};
 pub use transition::Transition;

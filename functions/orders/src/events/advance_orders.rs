@@ -7,12 +7,13 @@
 
 use contracts::{Envelope, ReadEventError};
 use dynamo::{Attempts, CommitError, StoreError};
+use futures_util::future::try_join_all;
 use kernel::OrderId;
 use runtime::{Function, Grant, grant, queue};
 
 use crate::{
     App,
-    domain::{Decision, ExternalEvent, Transition, decide},
+    domain::{Decision, Entry, ExternalEvent, Transition, decide},
     metrics,
     store::StoredOrder,
 };
@@ -99,5 +100,39 @@ async fn apply(
     let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));
     let event = transition.envelope(stamp);
     let next = stored.order.apply(transition, event.time);
+    if !next.status.is_open() {
+        end_hold(app, stored, transition, trigger).await?;
+    }
     app.orders.append(stored, &next, &event, trigger).await
+}
+
+/// Counts the order as open no longer, and a failed payment as declined. Before
+/// the transition, because nothing would repeat it afterwards; repeating it is
+/// harmless.
+async fn end_hold(
+    app: &App,
+    stored: &StoredOrder,
+    transition: &Transition,
+    trigger: &Envelope,
+) -> Result<(), StoreError> {
+    let Some(hold) = &stored.hold else {
+        return Ok(());
+    };
+    let declined = matches!(transition, Transition::PaymentFailed(_))
+        .then(|| Entry::at(stored.order.order_id, trigger.time));
+    let each = hold.holders.iter().map(|holder| async move {
+        match declined {
+            Some(declined) => {
+                let (orders, now) = (&app.orders, app.host.now());
+                orders
+                    .decline_hold(holder, &hold.entry, declined, now)
+                    .await
+            }
+            None => {
+                let entries = vec![hold.entry.clone()];
+                app.orders.close_holds(holder, entries).await
+            }
+        }
+    });
+    try_join_all(each).await.map(drop)
 }

@@ -6,7 +6,7 @@ use contracts::Envelope;
 use kernel::Address;
 use serde::{Deserialize, Serialize};
 
-use super::{REDACTED, SNAPSHOT, open_shard, partition};
+use super::{Hold, REDACTED, SNAPSHOT, open_shard, partition};
 use crate::domain::Order;
 
 /// An order, with what is stored beside the fold of its events.
@@ -17,6 +17,10 @@ pub struct StoredOrder {
     /// Only here: events pass through queues and are kept forever, and personal
     /// data must do neither.
     pub shipping_address: Address,
+    /// While the order is open: for whom it counts as such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "counted_as")]
+    pub hold: Option<Hold>,
     /// The events of other services that changed it, so that each does so once.
     #[serde(
         default,
@@ -43,7 +47,16 @@ impl StoredOrder {
         Self {
             order,
             shipping_address,
+            hold: None,
             seen: BTreeSet::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn with_hold(self, hold: Hold) -> Self {
+        Self {
+            hold: Some(hold),
+            ..self
         }
     }
 

@@ -5,6 +5,7 @@
 //! | the snapshot: the order's current state and its address | `ORDER#<id>` | `ORDER` |
 //! | its events: both history and outbox | `ORDER#<id>` | `EVENT#000001` |
 //! | the reply to an idempotency key | `IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
+//! | the open orders and declined payments of a holder, see [`holds`] | `HOLDER#…` | `HOLDER` |
 //!
 //! The index `by-user` has the keys of the snapshots under attributes that
 //! never change, so that no transition writes to it. The index `open` has them
@@ -12,8 +13,8 @@
 
 use contracts::Envelope;
 use dynamo::{
-    CommitError, Expression, Index, IndexKey, Item, Keep, Key, OutboxItem, Query, StoreError,
-    Table, TableSchema,
+    CommitError, Expression, Index, IndexKey, Item, Keep, Key, OutboxItem, Query, Quota, RateLimit,
+    StoreError, Table, TableSchema,
     idempotency::{Claim, ClaimError, Claimed, abandon, claim, release},
 };
 use kernel::{IdempotencyKey, Limit, OrderId, Timestamp, UserId};
@@ -25,8 +26,10 @@ use serde::{
 
 use crate::domain::Order;
 
+pub mod holds;
 mod item;
 
+pub use holds::{Hold, HolderKey, OpenOutcome};
 pub use item::StoredOrder;
 
 pub const SCHEMA: TableSchema = TableSchema {
@@ -173,7 +176,7 @@ impl OrderStore {
              version = :next, updated_at = :at ADD seen :seen"
         } else {
             "SET #status = :status, status_reason = :reason, committed = :committed, \
-             version = :next, updated_at = :at ADD seen :seen REMOVE open_shard, open_since"
+             version = :next, updated_at = :at ADD seen :seen REMOVE open_shard, open_since, counted_as"
         };
         let update = Expression::update(update)
             .only_when("version = :version AND NOT contains(seen, :trigger)")
@@ -222,6 +225,16 @@ impl OrderStore {
             count += self.table.count(query, COUNT_CALLS_MAX).await?;
         }
         Ok(count)
+    }
+
+    pub async fn count_request(
+        &self,
+        limit: &RateLimit,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> Result<Quota, StoreError> {
+        let key = user_id.to_string();
+        self.table.count_request(limit, &key, now).await
     }
 
     pub async fn claim<R: DeserializeOwned>(

@@ -217,7 +217,7 @@ async fn only_the_expiry_of_a_reservation_may_lack_an_order() {
     let order_id: OrderId = new_id();
     let expired = orders.event(&ReservationExpired { order_id });
     orders.advance(&[&expired]).await;
-    assert!(orders.table.items().await.is_empty());
+    assert!(orders.has_no_orders_or_keys().await);
 
     let committed = orders.event(&StockCommitted { order_id });
     let consumer = orders.function("advance-orders").await;

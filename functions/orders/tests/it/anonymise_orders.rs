@@ -48,7 +48,11 @@ async fn the_personal_data_is_removed_and_the_order_stays() {
 
 #[tokio::test]
 async fn all_orders_of_more_than_one_page_are_anonymised() {
-    let orders = TestOrders::new().await;
+    let orders = TestOrders::with(&[
+        ("OPEN_ORDERS_PER_PERSON", "1000"),
+        ("ORDERS_PER_MINUTE", "1000"),
+    ])
+    .await;
     let user_id: UserId = new_id();
     for _ in 0..103 {
         orders.place(user_id).await;

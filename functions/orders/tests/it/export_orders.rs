@@ -20,7 +20,11 @@ async fn export(orders: &TestOrders, user_id: UserId, after: Option<OrderId>) ->
 
 #[tokio::test]
 async fn every_order_of_the_user_is_exported_with_its_history_and_no_other() {
-    let orders = TestOrders::new().await;
+    let orders = TestOrders::with(&[
+        ("OPEN_ORDERS_PER_PERSON", "1000"),
+        ("ORDERS_PER_MINUTE", "1000"),
+    ])
+    .await;
     let user: UserId = new_id();
     orders.place(new_id()).await;
     let mut placed = BTreeSet::new();

@@ -87,7 +87,10 @@ impl TestOrders {
     pub(crate) async fn place(&self, user: UserId) -> StoredOrder {
         let product = self.catalog.add_product(1_000, 2);
         let key: OrderId = testkit::new_id();
+        // Each user at an address of their own.
+        let [.., a, b, c] = *user.as_uuid().as_bytes();
         let client = self.customer(user, &key.to_string());
+        let client = client.from_ip(&format!("10.{a}.{b}.{c}"));
         let body = order_body(&[(product, 2)]);
         let reply = client.post(PATH, &body, CREATED).await;
         self.find(order_id(&reply)).await
@@ -109,6 +112,16 @@ impl TestOrders {
 
     pub(crate) fn store(&self) -> OrderStore {
         OrderStore::new(self.table.table())
+    }
+
+    /// Whether there is nothing but what limits count.
+    pub(crate) async fn has_no_orders_or_keys(&self) -> bool {
+        let items = self.table.items().await.into_iter();
+        let mut items = items.map(|item| serde_dynamo::from_item::<_, Value>(item).unwrap());
+        items.all(|item| {
+            let pk = item["pk"].as_str().unwrap();
+            pk.starts_with("LIMIT#") || pk.starts_with("HOLDER#")
+        })
     }
 
     /// The item of every order.

@@ -16,6 +16,7 @@ mod get_order;
 mod get_order_history;
 mod list_orders;
 mod metrics;
+mod order_limits;
 mod place_order;
 mod place_order_idempotency;
 mod relay_order_events;

@@ -82,6 +82,18 @@ impl SourceIp {
         };
         Self(text.and_then(|text| text.parse().ok()))
     }
+
+    /// Whose requests count together: an IPv4 address, or a /64 of IPv6, which
+    /// is the least that one customer of a network gets.
+    pub fn network(self) -> Option<String> {
+        Some(match self.0?.to_canonical() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, ..] = ip.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        })
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for SourceIp {

@@ -7,3 +7,4 @@
 
 mod breaker;
 mod http;
+mod secrets;
