@@ -89,6 +89,11 @@ impl Client {
         }
     }
 
+    /// The shop it calls.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
     /// The same client with one more header on every request.
     pub fn with(&self, name: &'static str, value: &str) -> Self {
         let mut client = self.clone();
