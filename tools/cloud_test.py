@@ -46,6 +46,7 @@ PARAMETERS = {
     # All requests of the tests come from one address.
     "AuthRequestsPerIp": "100000",
     "OpenOrdersPerPerson": "1000",
+    "OrdersPerMinute": "100000",
 }
 
 

@@ -58,7 +58,8 @@ pub(crate) fn options() -> Options {
     let mut options = default_options();
     options.environment = Environment::default()
         .with("AUTH_REQUESTS_PER_IP", "100000")
-        .with("OPEN_ORDERS_PER_PERSON", "1000");
+        .with("OPEN_ORDERS_PER_PERSON", "1000")
+        .with("ORDERS_PER_MINUTE", "100000");
     options
 }
 
@@ -95,6 +96,8 @@ pub(crate) async fn start_with_log(data: &Path, level: &str, log: Stdio) -> Proc
         .current_dir(root())
         .env("PORT", "0")
         .env("INTERNAL_KEY", INTERNAL_KEY)
+        // A test asks again more often than a client that heeds Retry-After.
+        .env("ORDERS_PER_MINUTE", "100000")
         .env("RUST_LOG", level)
         .env_remove("EPHEMERAL")
         .stdout(Stdio::null())
