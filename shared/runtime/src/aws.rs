@@ -4,10 +4,11 @@
 //! Every client has timeouts (the SDK has none by default: a call without an
 //! answer hangs until Lambda kills the function) and bounded retries with jitter.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::BehaviorVersion;
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
@@ -17,7 +18,7 @@ use aws_types::{
     sdk_config::{SharedCredentialsProvider, SharedHttpClient},
 };
 
-use crate::{Environment, EnvironmentError};
+use crate::{Clock, Environment, EnvironmentError};
 
 /// For opening a connection. AWS is in the same region: 300 ms is long.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
@@ -84,7 +85,13 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(environment.require("AWS_REGION")?.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client(environment)?)
+            .http_client(match environment.host().transport() {
+                Some(transport) => transport.clone(),
+                None => http_client(environment)?,
+            })
+            .time_source(SharedTimeSource::new(SigningTime(
+                environment.host().clock().clone(),
+            )))
             .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
                 TokioSleep::new(),
             ))
@@ -129,6 +136,16 @@ impl Aws {
         self.environment
             .get(variable)
             .or_else(|| self.environment.get("AWS_ENDPOINT_URL"))
+    }
+}
+
+/// Requests are signed at the host's time.
+#[derive(Debug)]
+struct SigningTime(Clock);
+
+impl TimeSource for SigningTime {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
     }
 }
 

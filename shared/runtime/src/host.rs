@@ -1,5 +1,5 @@
-//! What a function takes from the machine that it runs on: the time, new ids
-//! and random bytes.
+//! What a function takes from the machine that it runs on: the time, new ids,
+//! random bytes, and the way to AWS.
 //!
 //! They ride in the [`crate::Environment`], so that nothing else decides what
 //! a function does: two runs with the same host and the same input are the
@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use aws_types::sdk_config::SharedHttpClient;
 use contracts::Stamp;
 use kernel::{Cause, Timestamp};
 use uuid::Uuid;
@@ -29,6 +30,7 @@ pub struct Host {
     clock: Clock,
     random: Random,
     ids: Ids,
+    transport: Option<SharedHttpClient>,
 }
 
 impl Host {
@@ -38,7 +40,23 @@ impl Host {
             ids: Ids::new(clock.clone(), random.clone()),
             clock,
             random,
+            transport: None,
         }
+    }
+
+    /// The same host, whose AWS clients send their requests through `transport`
+    /// instead of a socket: a simulated AWS.
+    #[must_use]
+    pub fn with_transport(self, transport: SharedHttpClient) -> Self {
+        Self {
+            transport: Some(transport),
+            ..self
+        }
+    }
+
+    /// What AWS clients send their requests through; `None` for the network.
+    pub fn transport(&self) -> Option<&SharedHttpClient> {
+        self.transport.as_ref()
     }
 
     /// The real machine.

@@ -1,0 +1,181 @@
+//! What goes wrong, how often, and until when.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::dice::Dice;
+
+/// How often each fault happens, in a thousand opportunities.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// A call is refused: throttled, or an error of the service.
+    pub refused: u32,
+    /// A call takes effect, but its reply gets lost.
+    pub reply_lost: u32,
+    /// A call never returns; half of them take effect.
+    pub hangs: u32,
+    /// The function dies before a call takes effect, or right after.
+    pub crashes: u32,
+    /// A message is delivered twice.
+    pub duplicates: u32,
+    /// A message is delivered late, after others.
+    pub delays: u32,
+}
+
+impl Rates {
+    /// Nothing goes wrong.
+    pub const NONE: Self = Self {
+        refused: 0,
+        reply_lost: 0,
+        hangs: 0,
+        crashes: 0,
+        duplicates: 0,
+        delays: 0,
+    };
+
+    /// A run's rates: some runs are calm, some storms of one kind, some of all.
+    pub fn of(dice: &Dice) -> Self {
+        let rate = |most: u64| {
+            let rate = match dice.below(3) {
+                0 => 0,
+                1 => dice.below(most / 5 + 1),
+                _ => dice.below(most + 1),
+            };
+            u32::try_from(rate).unwrap_or_default()
+        };
+        Self {
+            refused: rate(80),
+            reply_lost: rate(80),
+            hangs: rate(20),
+            crashes: rate(50),
+            duplicates: rate(200),
+            delays: rate(200),
+        }
+    }
+}
+
+/// What happens to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is answered.
+    None,
+    /// It is refused without effect.
+    Throttled,
+    /// It fails without effect.
+    Failed,
+    /// It takes effect, and its reply is lost.
+    ReplyLost,
+    /// It never returns and has no effect.
+    Hangs,
+    /// It takes effect and never returns.
+    HangsAfter,
+    /// The function dies before it has an effect.
+    CrashBefore,
+    /// The function dies after it has taken effect.
+    CrashAfter,
+}
+
+/// Decides what goes wrong, and counts it.
+#[derive(Debug)]
+pub struct Faults {
+    rates: Rates,
+    dice: Dice,
+    over: AtomicBool,
+    injected: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// How late a delayed message may come.
+const DELAY_MILLIS_MAX: u64 = 120_000;
+/// How late any message may come.
+const TRANSIT_MAX: Duration = Duration::from_millis(400);
+
+impl Faults {
+    /// Faults at these rates.
+    pub fn new(rates: Rates, dice: Dice) -> Self {
+        Self {
+            rates,
+            dice,
+            over: AtomicBool::new(false),
+            injected: Mutex::default(),
+        }
+    }
+
+    /// Whether nothing goes wrong for now.
+    pub fn pause(&self, paused: bool) {
+        self.over.store(paused, Ordering::SeqCst);
+    }
+
+    /// How often each fault was injected.
+    pub fn injected(&self) -> BTreeMap<&'static str, u64> {
+        let injected = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
+        injected.clone()
+    }
+
+    fn draw(&self, per_mille: u32) -> bool {
+        per_mille > 0 && !self.over.load(Ordering::SeqCst) && self.dice.happens(per_mille)
+    }
+
+    /// Counts an injected fault.
+    pub fn count(&self, fault: &'static str) {
+        let mut injected = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
+        *injected.entry(fault).or_default() += 1;
+    }
+
+    /// What happens to the next call of a function.
+    pub fn of_call(&self) -> Fault {
+        let half = |one, other| if self.dice.happens(500) { one } else { other };
+        let (fault, name) = if self.draw(self.rates.crashes) {
+            let fault = half(Fault::CrashBefore, Fault::CrashAfter);
+            (fault, "function died at a call")
+        } else if self.draw(self.rates.refused) {
+            (half(Fault::Throttled, Fault::Failed), "call refused")
+        } else if self.draw(self.rates.reply_lost) {
+            (Fault::ReplyLost, "reply lost after the effect")
+        } else if self.draw(self.rates.hangs) {
+            (half(Fault::Hangs, Fault::HangsAfter), "call hung")
+        } else {
+            return Fault::None;
+        };
+        self.count(name);
+        fault
+    }
+
+    /// Whether SNS refuses one message of a batch that it accepts otherwise.
+    pub fn refuses_entry(&self) -> bool {
+        let refuses = self.draw(self.rates.refused);
+        if refuses {
+            self.count("message of a batch refused");
+        }
+        refuses
+    }
+
+    /// When the copies of a message arrive: one, or two.
+    pub fn deliveries(&self) -> Vec<Duration> {
+        let mut deliveries = vec![self.transit()];
+        if self.draw(self.rates.duplicates) {
+            self.count("message delivered twice");
+            deliveries.push(self.transit());
+        }
+        deliveries
+    }
+
+    /// How long something is under way.
+    pub fn transit(&self) -> Duration {
+        if self.draw(self.rates.delays) {
+            self.count("message delayed");
+            return Duration::from_millis(self.dice.below(DELAY_MILLIS_MAX));
+        }
+        self.dice.delay(TRANSIT_MAX)
+    }
+
+    /// How long a call takes, one way.
+    pub fn latency(&self) -> Duration {
+        Duration::from_micros(500 + self.dice.below(4_500))
+    }
+}
