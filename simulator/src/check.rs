@@ -1,11 +1,12 @@
 //! What must hold when everything has come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use crate::{
     buyers::{Product, Told},
+    ledger::Standing,
     world::World,
 };
 
@@ -26,6 +27,7 @@ pub fn violations(world: &World, products: &[Product], told: &Told) -> Vec<Strin
     }
     wrong.extend(goods(world, products, &parts));
     wrong.extend(keys(told, &parts));
+    wrong.extend(money(world, &parts));
     for (queue, length) in world.queues.lengths() {
         wrong.push(format!("{length} messages are left in {queue}"));
     }
@@ -184,6 +186,34 @@ fn keys(told: &Told, parts: &BTreeMap<String, Parts>) -> Vec<String> {
             if parts.get(id).is_none_or(|parts| parts.order.is_none()) {
                 wrong.push(format!("order {id} was promised and does not exist"));
             }
+        }
+    }
+    wrong
+}
+
+/// Money was taken for what was sold and for nothing else, and no promise of money
+/// outlives its order.
+fn money(world: &World, parts: &BTreeMap<String, Parts>) -> Vec<String> {
+    let orders = parts.values().filter_map(|parts| parts.order.as_ref());
+    let confirmed: BTreeSet<&str> = orders
+        .filter(|order| text(order, "status") == "confirmed")
+        .map(|order| text(order, "payment_id"))
+        .collect();
+    let standing = world.ledger.standing();
+    let mut wrong = Vec::new();
+    for (payment, (standing, amount)) in &standing {
+        let is_sold = confirmed.contains(payment.to_string().as_str());
+        match (standing, is_sold) {
+            (Standing::Captured, true) | (Standing::Voided, false) => {}
+            _ => wrong.push(format!(
+                "payment {payment} of {amount:?} is {standing:?}, its order {}",
+                if is_sold { "confirmed" } else { "not confirmed" }
+            )),
+        }
+    }
+    for payment in confirmed {
+        if !standing.keys().any(|known| known.to_string() == payment) {
+            wrong.push(format!("payment {payment} was confirmed and never made"));
         }
     }
     wrong

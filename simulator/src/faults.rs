@@ -26,6 +26,8 @@ pub struct Rates {
     pub duplicates: u32,
     /// A message is delivered late, after others.
     pub delays: u32,
+    /// The payment provider does not answer.
+    pub provider: u32,
 }
 
 impl Rates {
@@ -37,6 +39,7 @@ impl Rates {
         crashes: 0,
         duplicates: 0,
         delays: 0,
+        provider: 0,
     };
 
     /// A run's rates: some runs are calm, some storms of one kind, some of all.
@@ -56,6 +59,7 @@ impl Rates {
             crashes: rate(50),
             duplicates: rate(200),
             delays: rate(200),
+            provider: rate(200),
         }
     }
 }
@@ -143,6 +147,25 @@ impl Faults {
             return Fault::None;
         };
         self.count(name);
+        fault
+    }
+
+    /// What happens to the next call of the payment provider.
+    pub fn of_provider(&self) -> Fault {
+        let fault = if self.draw(self.rates.provider) {
+            match self.dice.below(4) {
+                0 => Fault::Failed,
+                1 => Fault::ReplyLost,
+                2 => Fault::HangsAfter,
+                _ => Fault::Hangs,
+            }
+        } else {
+            return Fault::None;
+        };
+        self.count(match fault {
+            Fault::HangsAfter => "payment operation landed late",
+            _ => "payment operation without an answer",
+        });
         fault
     }
 

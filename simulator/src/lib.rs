@@ -19,6 +19,7 @@ pub mod cloud;
 pub mod dice;
 pub mod faults;
 pub mod functions;
+pub mod ledger;
 pub mod story;
 pub mod triggers;
 pub mod world;

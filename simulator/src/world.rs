@@ -10,6 +10,7 @@ use std::{
 
 use kernel::Timestamp;
 use local::template::Template;
+use payments::events::process_payments;
 use runtime::{Clock, Host};
 use tokio::{sync::watch, time::Instant};
 
@@ -18,6 +19,7 @@ use crate::{
     dice::Dice,
     faults::{Faults, Rates},
     functions::{Failure, Functions},
+    ledger::Ledger,
     story::Story,
 };
 
@@ -28,6 +30,7 @@ const BEGINNING_SECONDS: i64 = 1_767_225_600;
 mod purpose {
     pub(super) const FAULTS: u64 = 1;
     pub(super) const ORDER: u64 = 2;
+    pub(super) const LEDGER: u64 = 3;
     /// Those of instances follow.
     pub(super) const HOSTS: u64 = 1_000;
 }
@@ -35,13 +38,15 @@ mod purpose {
 /// The simulated AWS account, with the shop deployed.
 pub struct World {
     /// What goes wrong.
-    pub faults: Faults,
+    pub faults: Arc<Faults>,
     /// What comes first.
     pub order: Dice,
     /// What has happened.
     pub story: Story,
     /// DynamoDB.
     pub database: Database,
+    /// The payment provider.
+    pub ledger: Ledger,
     /// SQS and SNS.
     pub queues: Queues,
     /// Mails that SES accepted: to whom, and the subject.
@@ -73,9 +78,16 @@ impl World {
         });
         let database =
             Database::create(&template.tables, clock.clone()).map_err(|error| error.to_string())?;
-        let code = local::registry::functions();
+        let faults = Arc::new(Faults::new(rates, Dice::new(seed, purpose::FAULTS)));
+        let ledger = Ledger::new(faults.clone(), Dice::new(seed, purpose::LEDGER));
+        let mut code = local::registry::functions();
+        let provider = ledger.clone();
+        let paying = process_payments::function_with(move |_| Ok(Arc::new(provider.clone())));
+        code.retain(|function| function.name != paying.name);
+        code.push(paying);
         Ok(Self {
-            faults: Faults::new(rates, Dice::new(seed, purpose::FAULTS)),
+            faults,
+            ledger,
             order: Dice::new(seed, purpose::ORDER),
             story: Story::new(told),
             database,

@@ -1,9 +1,14 @@
 //! `process-payments`: authorises, captures and voids payments when orders are
 //! placed, committed and cancelled. What it does is in [`crate::processor`].
 
-use runtime::{Function, Grant, grant, queue};
+use std::sync::Arc;
 
-use crate::processor::{FUNCTION, Processor};
+use runtime::{Environment, EnvironmentError, Function, Grant, grant, queue};
+
+use crate::{
+    processor::{FUNCTION, Processor},
+    provider::{self, PaymentProvider},
+};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "PaymentsTable"),
@@ -12,10 +17,23 @@ const GRANTS: &[Grant] = &[
 ];
 
 pub fn function() -> Function {
+    function_with(provider::from_environment)
+}
+
+/// The same with a provider that the environment does not name, for simulations.
+pub fn function_with(
+    provider: impl Fn(&Environment) -> Result<Arc<dyn PaymentProvider>, EnvironmentError>
+    + Send
+    + Sync
+    + 'static,
+) -> Function {
     queue::consumer(
         FUNCTION,
         GRANTS,
-        Processor::start,
+        move |environment: Environment| {
+            let provider = provider(&environment);
+            async move { Processor::with_provider(&environment, provider?).await }
+        },
         |processor, event| async move { Ok(processor.process(&event).await?) },
     )
 }

@@ -24,7 +24,7 @@ use runtime::{Environment, Host};
 
 use crate::{
     domain::{Action, OrderEvent, decide},
-    provider::{self, PaymentProvider, ProviderError},
+    provider::{PaymentProvider, ProviderError},
     store::PaymentStore,
 };
 
@@ -65,12 +65,7 @@ enum Attempt {
 }
 
 impl Processor {
-    pub(crate) async fn start(environment: Environment) -> Result<Self, runtime::Error> {
-        let provider = provider::from_environment(&environment)?;
-        Self::with_provider(&environment, provider).await
-    }
-
-    /// Starts with a provider that the environment does not name, for tests.
+    /// Opens the table of the environment.
     pub async fn with_provider(
         environment: &Environment,
         provider: Arc<dyn PaymentProvider>,
