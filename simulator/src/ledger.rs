@@ -184,7 +184,7 @@ impl PaymentProvider for Ledger {
     fn void(
         &self,
         key: OperationKey,
-        _: Option<ProviderReference>,
+        _: ProviderReference,
     ) -> BoxFuture<Result<(), ProviderError>> {
         let ledger = self.clone();
         Box::pin(async move {

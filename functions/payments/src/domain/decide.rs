@@ -8,16 +8,17 @@ use super::{Intent, OrderEnded, OrderEvent, Payment, ProviderReference, Status};
 /// What an [`OrderEvent`] requires.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Authorise at the provider, and record the payment.
-    Authorize(OrderPlaced),
+    /// Record that the provider is about to be asked.
+    Begin(OrderPlaced),
+    /// Ask the provider, with this payment method, and record what it says. After
+    /// the order's end too: the earlier request may still be under way, and only
+    /// its answer shows what has to be voided.
+    Authorize(String),
     Capture(ProviderReference),
     Void(ProviderReference),
-    /// Record that the order ended before its payment was authorised: see
+    /// Record that the order ended before the provider was asked: see
     /// [`Payment::tombstone`].
     InsertTombstone(OrderEnded),
-    /// Void whatever may be authorised under the payment's id: an earlier
-    /// attempt at this event may have died between authorising and recording.
-    VoidUnrecorded,
     /// The event has had its effect, or needs none.
     Ignore(&'static str),
     /// The event arrived before the one it depends on: deliver it again later.
@@ -30,6 +31,7 @@ pub enum Action {
 /// The state of a payment, as far as decisions depend on it.
 enum State<'a> {
     Missing,
+    Pending(&'a String),
     Authorized(&'a ProviderReference),
     Capturing(&'a ProviderReference),
     Voiding(&'a ProviderReference),
@@ -38,7 +40,8 @@ enum State<'a> {
     CaptureFailed,
     Voided,
     Tombstone,
-    /// Authorised without a reference, which this service never writes.
+    /// Pending without a payment method, or authorised without a reference, which
+    /// this service never writes.
     Invalid,
 }
 
@@ -48,6 +51,10 @@ impl<'a> From<Option<&'a Payment>> for State<'a> {
             return Self::Missing;
         };
         match (payment.status, payment.intent, &payment.provider_reference) {
+            (Status::Pending, ..) => match &payment.payment_method {
+                Some(method) => Self::Pending(method),
+                None => Self::Invalid,
+            },
             (Status::Authorized, None, Some(reference)) => Self::Authorized(reference),
             (Status::Authorized, Some(Intent::Capture), Some(reference)) => {
                 Self::Capturing(reference)
@@ -75,9 +82,12 @@ pub fn decide(payment: Option<&Payment>, event: &OrderEvent) -> Action {
         return Contradiction("the event names another order or amount than the payment");
     }
     match (State::from(payment), event) {
-        (State::Missing, Placed(placed)) => Action::Authorize(placed.clone()),
+        (State::Missing, Placed(placed)) => Action::Begin(placed.clone()),
         (State::Missing, Committed(_)) => Defer("the payment does not exist yet"),
         (State::Missing, Ended(ended)) => Action::InsertTombstone(ended.clone()),
+
+        (State::Pending(method), Placed(_) | Ended(_)) => Action::Authorize(method.clone()),
+        (State::Pending(_), Committed(_)) => Defer("the payment is being authorised"),
 
         (State::Authorized(_), Placed(_)) => Ignore("the payment is authorised"),
         (State::Authorized(reference), Committed(_)) => Action::Capture(reference.clone()),
@@ -111,14 +121,13 @@ pub fn decide(payment: Option<&Payment>, event: &OrderEvent) -> Action {
         }
 
         (State::Voided, Placed(_) | Ended(_)) => Ignore("the authorisation was voided"),
-        (State::Tombstone, Placed(_)) => Action::VoidUnrecorded,
-        (State::Tombstone, Ended(_)) => Ignore("the order has ended"),
+        (State::Tombstone, Placed(_) | Ended(_)) => Ignore("the order has ended"),
         (State::Voided | State::Tombstone, Committed(_)) => {
             Contradiction("the order was committed after it ended")
         }
 
         (State::Invalid, Placed(_) | Committed(_) | Ended(_)) => {
-            Contradiction("the payment is authorised without a reference")
+            Contradiction("the payment lacks its method or its reference")
         }
     }
 }

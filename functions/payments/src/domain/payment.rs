@@ -9,11 +9,13 @@ use super::OrderEnded;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// The provider is being asked, and may have authorised it already.
+    Pending,
     Authorized,
     Declined,
     Captured,
     CaptureFailed,
-    /// The authorisation was voided, or the order ended before there was one.
+    /// The authorisation was voided, or the order ended before one was requested.
     Voided,
 }
 
@@ -47,28 +49,58 @@ pub struct Payment {
     pub failure_reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_reference: Option<ProviderReference>,
+    /// What the provider is asked to charge; kept only while it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
     pub created_at: Timestamp,
     /// When the status last changed.
     pub updated_at: Timestamp,
 }
 
 impl Payment {
-    pub fn authorized(placed: &OrderPlaced, reference: ProviderReference, now: Timestamp) -> Self {
+    /// The payment of an order, before the provider is asked for the first time.
+    pub fn pending(placed: &OrderPlaced, now: Timestamp) -> Self {
         Self {
+            payment_id: placed.payment_id,
+            order_id: placed.order_id,
+            user_id: placed.user_id,
+            amount: placed.total,
+            status: Status::Pending,
+            intent: None,
+            failure_reason: None,
+            provider_reference: None,
+            payment_method: Some(placed.payment_method.clone()),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The pending payment once the provider has authorised it.
+    #[must_use]
+    pub fn authorized(&self, reference: ProviderReference, now: Timestamp) -> Self {
+        Self {
+            status: Status::Authorized,
             provider_reference: Some(reference),
-            ..Self::for_order(placed, Status::Authorized, now)
+            payment_method: None,
+            updated_at: now,
+            ..self.clone()
         }
     }
 
-    pub fn declined(placed: &OrderPlaced, reason: String, now: Timestamp) -> Self {
+    /// The pending payment once the provider has declined it.
+    #[must_use]
+    pub fn declined(&self, reason: String, now: Timestamp) -> Self {
         Self {
+            status: Status::Declined,
             failure_reason: Some(reason),
-            ..Self::for_order(placed, Status::Declined, now)
+            payment_method: None,
+            updated_at: now,
+            ..self.clone()
         }
     }
 
-    /// The record of an order that ended before its payment was authorised, so
-    /// that the late `order.placed` authorises nothing.
+    /// The record of an order that ended before the provider was asked, so that
+    /// the late `order.placed` authorises nothing.
     pub const fn tombstone(ended: &OrderEnded, now: Timestamp) -> Self {
         Self {
             payment_id: ended.payment_id,
@@ -79,21 +111,7 @@ impl Payment {
             intent: None,
             failure_reason: None,
             provider_reference: None,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    const fn for_order(placed: &OrderPlaced, status: Status, now: Timestamp) -> Self {
-        Self {
-            payment_id: placed.payment_id,
-            order_id: placed.order_id,
-            user_id: placed.user_id,
-            amount: placed.total,
-            status,
-            intent: None,
-            failure_reason: None,
-            provider_reference: None,
+            payment_method: None,
             created_at: now,
             updated_at: now,
         }

@@ -3,15 +3,17 @@
 //! The function may die between any two lines, and the queue then delivers the
 //! event again. What happens in each case:
 //!
-//! - *Authorise, then record.* If it died before the record, the provider is
-//!   called again under the same key and returns the same result; if the order
-//!   ended meanwhile, a tombstone has taken the record's place, and the
-//!   authorisation is voided instead. If it died after the record, nothing is
-//!   left to do.
+//! - *Record that the provider is asked, authorise, then record the result.* If it
+//!   died before the result, the provider is called again under the same key and
+//!   returns the same result, whether or not the first call has landed by then. An
+//!   order that ends meanwhile does the same and voids what it learns of; one that
+//!   ends before the provider was asked leaves a tombstone, and nothing is asked.
 //! - *Record the intent, capture or void, then record the result.* If it died
 //!   after the intent, the same operation is begun again, never the other one.
 //!   If it died before the result, the provider is called again under the same
 //!   key. If it died after the result, nothing is left to do.
+//! - *A capture that fails* leaves the authorisation standing, so it is released
+//!   before the failure is recorded.
 
 mod operations;
 
@@ -59,6 +61,8 @@ pub enum ProcessPaymentError {
 /// The outcome of one attempt.
 enum Attempt {
     Done,
+    /// There is more to do.
+    Again,
     /// Another attempt changed the payment, or this one did and its reply was
     /// lost: reading the payment again shows which.
     Conflict,
@@ -106,22 +110,24 @@ impl Processor {
         }
         let payment = stored.as_ref().map(|stored| &stored.payment);
         match (decide(payment, event), payment) {
-            (Action::Authorize(placed), _) => self.authorize(&placed, trigger).await,
-            (Action::InsertTombstone(ended), _) => self.insert_tombstone(&ended, trigger).await,
+            (Action::Begin(placed), _) => self.begin(&placed).await,
+            (Action::Authorize(method), Some(payment)) => {
+                self.authorize(payment, method, event, trigger).await
+            }
+            (Action::InsertTombstone(ended), _) => self.insert_tombstone(&ended).await,
             (Action::Capture(reference), Some(payment)) => {
                 self.capture(payment, reference, trigger).await
             }
             (Action::Void(reference), Some(payment)) => {
                 self.void(payment, reference, trigger).await
             }
-            (Action::VoidUnrecorded, _) => self.void_unrecorded(event.payment_id()).await,
             (Action::Ignore(reason), _) => {
                 tracing::debug!(event_type = trigger.event_type, reason, "event ignored");
                 Ok(Attempt::Done)
             }
             (Action::Defer(reason), _) => Err(ProcessPaymentError::TooEarly(reason)),
             (Action::Contradiction(reason), _) => Err(ProcessPaymentError::Contradiction(reason)),
-            (Action::Capture(_) | Action::Void(_), None) => Err(
+            (Action::Authorize(_) | Action::Capture(_) | Action::Void(_), None) => Err(
                 ProcessPaymentError::Contradiction("the payment does not exist"),
             ),
         }

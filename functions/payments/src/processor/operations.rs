@@ -8,12 +8,12 @@ use contracts::{
     },
 };
 use dynamo::CommitError;
-use kernel::{PaymentId, Timestamp};
+use kernel::Timestamp;
 use runtime::metrics::Dependency;
 
 use super::{Attempt, FUNCTION, ProcessPaymentError, Processor};
 use crate::{
-    domain::{Intent, OrderEnded, Payment, ProviderReference, Status},
+    domain::{Intent, OrderEnded, OrderEvent, Payment, ProviderReference, Status},
     provider::{
         AuthorizationOutcome, AuthorizationRequest, CaptureOutcome, Operation, OperationKey,
         ProviderError,
@@ -21,29 +21,40 @@ use crate::{
 };
 
 impl Processor {
+    pub(super) async fn begin(&self, placed: &OrderPlaced) -> Result<Attempt, ProcessPaymentError> {
+        let pending = Payment::pending(placed, self.host.now());
+        let inserted = outcome_of(self.payments.insert(&pending).await)?;
+        Ok(match inserted {
+            Attempt::Done => Attempt::Again,
+            other => other,
+        })
+    }
+
     pub(super) async fn authorize(
         &self,
-        placed: &OrderPlaced,
+        payment: &Payment,
+        payment_method: String,
+        event: &OrderEvent,
         trigger: &Envelope,
     ) -> Result<Attempt, ProcessPaymentError> {
-        let (payment_id, order_id) = (placed.payment_id, placed.order_id);
+        let (payment_id, order_id, amount) = (payment.payment_id, payment.order_id, payment.amount);
         let request = AuthorizationRequest {
-            payment_method: placed.payment_method.clone(),
-            amount: placed.total,
+            payment_method,
+            amount,
         };
         let key = OperationKey::new(payment_id, Operation::Authorize);
         let outcome = counted(self.provider.authorize(key, request).await)?;
 
         let now = self.host.now();
-        let (payment, event) = match outcome {
+        let (answered, announced) = match outcome {
             AuthorizationOutcome::Authorized(reference) => {
                 let authorized = PaymentAuthorized {
                     payment_id,
                     order_id,
-                    amount: placed.total,
+                    amount,
                 };
-                let payment = Payment::authorized(placed, reference, now);
-                (payment, self.event(&authorized, now, trigger))
+                let answered = payment.authorized(reference, now);
+                (answered, self.event(&authorized, now, trigger))
             }
             AuthorizationOutcome::Declined { reason } => {
                 let declined = PaymentDeclined {
@@ -51,24 +62,26 @@ impl Processor {
                     order_id,
                     reason: reason.clone(),
                 };
-                let payment = Payment::declined(placed, reason, now);
-                (payment, self.event(&declined, now, trigger))
+                let answered = payment.declined(reason, now);
+                (answered, self.event(&declined, now, trigger))
             }
         };
-        // If the order ended meanwhile, there is a tombstone and this conflicts:
-        // the next attempt reads it and voids the authorisation.
-        let inserted = self.payments.insert(&payment, Some(&event), trigger);
-        outcome_of(inserted.await)
+        // The end of an order is not over with this: what was authorised is voided next.
+        let seen = matches!(event, OrderEvent::Placed(_)).then_some(trigger);
+        let answered = self.payments.answer(&answered, &announced, seen).await;
+        Ok(match (outcome_of(answered)?, seen) {
+            (Attempt::Done, None) => Attempt::Again,
+            (attempt, _) => attempt,
+        })
     }
 
     pub(super) async fn insert_tombstone(
         &self,
         ended: &OrderEnded,
-        trigger: &Envelope,
     ) -> Result<Attempt, ProcessPaymentError> {
         let tombstone = Payment::tombstone(ended, self.host.now());
         // Nothing was authorised, so there is no event to publish.
-        outcome_of(self.payments.insert(&tombstone, None, trigger).await)
+        outcome_of(self.payments.insert(&tombstone).await)
     }
 
     pub(super) async fn capture(
@@ -83,7 +96,12 @@ impl Processor {
             return Ok(Attempt::Conflict);
         }
         let key = OperationKey::new(payment_id, Operation::Capture);
-        let outcome = counted(self.provider.capture(key, reference, amount).await)?;
+        let outcome = self.provider.capture(key, reference.clone(), amount).await;
+        let outcome = counted(outcome)?;
+        if let CaptureOutcome::Failed { .. } = outcome {
+            let key = OperationKey::new(payment_id, Operation::Release);
+            counted(self.provider.void(key, reference).await)?;
+        }
 
         let now = self.host.now();
         let (settled, event) = match outcome {
@@ -124,7 +142,7 @@ impl Processor {
             return Ok(Attempt::Conflict);
         }
         let key = OperationKey::new(payment_id, Operation::Void);
-        counted(self.provider.void(key, Some(reference)).await)?;
+        counted(self.provider.void(key, reference).await)?;
 
         let now = self.host.now();
         let voided = PaymentVoided {
@@ -137,15 +155,6 @@ impl Processor {
             .payments
             .finish(&settled, Intent::Void, &event, trigger);
         outcome_of(finished.await)
-    }
-
-    pub(super) async fn void_unrecorded(
-        &self,
-        payment_id: PaymentId,
-    ) -> Result<Attempt, ProcessPaymentError> {
-        let key = OperationKey::new(payment_id, Operation::Void);
-        counted(self.provider.void(key, None).await)?;
-        Ok(Attempt::Done)
     }
 
     fn event<T: EventData>(&self, data: &T, now: Timestamp, trigger: &Envelope) -> Envelope {

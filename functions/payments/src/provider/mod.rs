@@ -29,12 +29,11 @@ pub trait PaymentProvider: Send + Sync {
         amount: Money,
     ) -> BoxFuture<Result<CaptureOutcome, ProviderError>>;
 
-    /// Voids an authorisation. Without a reference, voids whatever is
-    /// authorised under the payment's id, if anything is.
+    /// Voids an authorisation that is not captured.
     fn void(
         &self,
         key: OperationKey,
-        authorization: Option<ProviderReference>,
+        authorization: ProviderReference,
     ) -> BoxFuture<Result<(), ProviderError>>;
 }
 
@@ -42,7 +41,10 @@ pub trait PaymentProvider: Send + Sync {
 pub enum Operation {
     Authorize,
     Capture,
+    /// Voiding the authorisation of an order that ended.
     Void,
+    /// Voiding an authorisation whose capture failed.
+    Release,
 }
 
 /// Identifies one intended call: one operation on one payment.
@@ -68,6 +70,7 @@ impl fmt::Display for OperationKey {
             Operation::Authorize => "authorize",
             Operation::Capture => "capture",
             Operation::Void => "void",
+            Operation::Release => "release",
         };
         write!(f, "{}:{operation}", self.payment_id)
     }

@@ -63,7 +63,7 @@ impl PaymentProvider for Sandbox {
     fn void(
         &self,
         _: OperationKey,
-        _: Option<ProviderReference>,
+        _: ProviderReference,
     ) -> BoxFuture<Result<(), ProviderError>> {
         Box::pin(ready(Ok(())))
     }

@@ -34,17 +34,14 @@ pub(super) struct NewPayment<'a> {
     sk: &'static str,
     #[serde(flatten)]
     payment: &'a Payment,
-    #[serde(with = "serde_dynamo::string_set")]
-    seen: BTreeSet<String>,
 }
 
 impl<'a> NewPayment<'a> {
-    pub(super) fn new(payment: &'a Payment, trigger: &Envelope) -> Self {
+    pub(super) fn new(payment: &'a Payment) -> Self {
         Self {
             pk: partition(payment.payment_id),
             sk: PAYMENT_SK,
             payment,
-            seen: BTreeSet::from([trigger.dedup_key()]),
         }
     }
 }

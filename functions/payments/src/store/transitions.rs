@@ -9,24 +9,56 @@ use super::{PaymentStore, StoredPayment, items::NewPayment, key, partition};
 use crate::domain::{Intent, Payment, Status};
 
 impl PaymentStore {
-    /// Inserts a payment, together with `event` if there is one.
+    /// Inserts a payment: pending, or a tombstone.
     ///
     /// # Errors
-    /// [`CommitError::ConditionFailed`] when the payment exists, or the store's failure.
-    pub async fn insert(
+    /// [`CommitError::ConditionFailed`] when the payment exists, which it may because of
+    /// an earlier attempt whose reply was lost; or the store's failure.
+    pub async fn insert(&self, payment: &Payment) -> Result<(), CommitError> {
+        let item = NewPayment::new(payment);
+        let absent = Expression::when("attribute_not_exists(pk)");
+        self.table.put(&item, absent).await
+    }
+
+    /// Records the provider's answer to the request for an authorisation, together with
+    /// its event. With it, the order event that is done counts as seen.
+    ///
+    /// # Errors
+    /// [`CommitError::ConditionFailed`] when an answer has been recorded, or the store's
+    /// failure.
+    pub async fn answer(
         &self,
         payment: &Payment,
-        event: Option<&Envelope>,
-        trigger: &Envelope,
+        event: &Envelope,
+        seen: Option<&Envelope>,
     ) -> Result<(), CommitError> {
-        let item = NewPayment::new(payment, trigger);
-        let transaction = self.table.transaction().insert("payment", &item);
-        match event {
-            Some(event) => announce(transaction, payment.payment_id, event),
-            None => transaction,
+        let change = match seen {
+            Some(_) => {
+                "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
+                 updated_at = :at REMOVE payment_method ADD seen :seen"
+            }
+            None => {
+                "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
+                 updated_at = :at REMOVE payment_method"
+            }
+        };
+        let mut expression = Expression::update(change)
+            .only_when("#status = :pending")
+            .name("#status", "status")
+            .value(":status", payment.status)
+            .value(":reason", &payment.failure_reason)
+            .value(":reference", &payment.provider_reference)
+            .value(":at", payment.updated_at)
+            .value(":pending", Status::Pending);
+        if let Some(trigger) = seen {
+            expression = expression.string_set(":seen", vec![trigger.dedup_key()]);
         }
-        .commit()
-        .await
+        let id = payment.payment_id;
+        let transaction = self
+            .table
+            .transaction()
+            .update("payment", key(id), expression);
+        announce(transaction, id, event).commit().await
     }
 
     /// Records the operation that is about to be requested from the provider.

@@ -25,7 +25,8 @@ async fn an_authorisation_that_completes_after_the_order_ended_is_voided() {
     let (processor, placed) = (payments.processor.clone(), order.placed.clone());
     let slow = tokio::spawn(async move { processor.process(&placed).await });
     gate.reached.notified().await;
-    // The provider has authorised; before its response arrives, the order ends.
+    // The provider has authorised; before its response arrives, the order ends, which
+    // asks the provider again.
     payments.process(&[&order.cancelled]).await;
     gate.open.notify_one();
     slow.await.unwrap().unwrap();
@@ -33,9 +34,9 @@ async fn an_authorisation_that_completes_after_the_order_ended_is_voided() {
     assert_eq!(account.authorized, Some(order.total));
     assert!(account.voided);
     assert_eq!(payments.status(order.payment_id).await, Status::Voided);
-    assert!(
-        payments.event_types(order.payment_id).await.is_empty(),
-        "the authorisation was never published"
+    assert_eq!(
+        payments.event_types(order.payment_id).await,
+        [AUTHORIZED, VOIDED]
     );
 }
 
@@ -46,9 +47,56 @@ async fn an_authorisation_whose_response_was_lost_is_voided_once_the_order_ended
     payments.provider.plan([Call::ResponseLost]);
     assert!(payments.processor.process(&order.placed).await.is_err());
     payments.process(&[&order.cancelled]).await;
-    payments.process(&[&order.placed]).await;
     let account = payments.provider.account(order.payment_id);
     assert!(account.authorized.is_some() && account.voided);
+    payments.process(&[&order.placed]).await;
+    assert_eq!(payments.status(order.payment_id).await, Status::Voided);
+}
+
+/// The request is under way when its sender dies, and lands after the order has ended.
+/// Its key has been used by then.
+#[tokio::test]
+async fn an_authorisation_that_lands_after_the_order_ended_is_none() {
+    let payments = TestPayments::new().await;
+    let order = payments.order("pm_card_visa");
+    payments.provider.plan([Call::RequestLost]);
+    assert!(payments.processor.process(&order.placed).await.is_err());
+    payments.process(&[&order.cancelled]).await;
+    let keys = payments.provider.keys(order.payment_id);
+    let (authorize, void) = (
+        format!("{}:authorize", order.payment_id),
+        format!("{}:void", order.payment_id),
+    );
+    assert_eq!(keys, [authorize, void]);
+    assert!(payments.provider.account(order.payment_id).voided);
+}
+
+#[tokio::test]
+async fn a_failed_capture_releases_the_authorisation_however_often_it_is_interrupted() {
+    use Call::{RequestLost, ResponseLost, Succeeds};
+    for calls in [
+        vec![],
+        vec![RequestLost],
+        vec![ResponseLost],
+        vec![Succeeds, RequestLost],
+        vec![Succeeds, ResponseLost],
+    ] {
+        let payments = TestPayments::new().await;
+        let order = payments.order("pm_card_chargeCustomerFail");
+        payments.process(&[&order.placed]).await;
+        payments.provider.plan(calls.clone());
+        for _ in 0..calls.len() {
+            // The interrupted attempt, and maybe one that already succeeds.
+            let _ = payments.processor.process(&order.committed).await;
+        }
+        payments.process(&[&order.committed]).await;
+        assert_eq!(
+            payments.status(order.payment_id).await,
+            Status::CaptureFailed
+        );
+        let account = payments.provider.account(order.payment_id);
+        assert!(account.voided, "{calls:?}");
+    }
 }
 
 #[tokio::test]
@@ -164,7 +212,10 @@ async fn a_repeated_write_is_rejected_or_has_no_effect() {
         payments.payment(order.payment_id).await,
     );
     let rejected = |outcome| matches!(outcome, Err(CommitError::ConditionFailed(_)));
-    assert!(rejected(store.insert(&payment, None, &order.placed).await));
+    assert!(rejected(store.insert(&payment).await));
+    let authorized = payments.table.events().await.remove(0);
+    let again = store.answer(&payment, &authorized, Some(&order.placed));
+    assert!(rejected(again.await));
 
     store
         .begin(order.payment_id, Intent::Capture)

@@ -50,12 +50,15 @@ pub(crate) struct Gate {
 pub(crate) struct RecordingProvider {
     accounts: Arc<Mutex<BTreeMap<PaymentId, Account>>>,
     planned: Arc<Mutex<VecDeque<Call>>>,
-    gate: Option<Arc<Gate>>,
+    /// The keys of all calls that arrived, in order.
+    keys: Arc<Mutex<Vec<OperationKey>>>,
+    /// Suspends the first authorisation.
+    gate: Arc<Mutex<Option<Arc<Gate>>>>,
 }
 
 impl RecordingProvider {
     pub(crate) fn gated(gate: Arc<Gate>) -> Self {
-        let gate = Some(gate);
+        let gate = Arc::new(Mutex::new(Some(gate)));
         Self {
             gate,
             ..Self::default()
@@ -65,6 +68,13 @@ impl RecordingProvider {
     pub(crate) fn account(&self, id: PaymentId) -> Account {
         let accounts = self.accounts.lock().unwrap();
         accounts.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The keys of the calls about a payment that arrived, in order.
+    pub(crate) fn keys(&self, id: PaymentId) -> Vec<String> {
+        let keys = self.keys.lock().unwrap();
+        let own = keys.iter().filter(|key| key.payment_id == id);
+        own.map(ToString::to_string).collect()
     }
 
     /// Plans the next calls; those after them succeed.
@@ -86,6 +96,7 @@ impl RecordingProvider {
         if call == Call::RequestLost {
             return Err(lost());
         }
+        self.keys.lock().unwrap().push(key);
         let mut accounts = self.accounts.lock().unwrap();
         let outcome = effect(accounts.entry(key.payment_id).or_default());
         if call == Call::Succeeds {
@@ -112,7 +123,8 @@ impl PaymentProvider for RecordingProvider {
                 }
                 outcome
             });
-            if let Some(gate) = &provider.gate {
+            let gate = provider.gate.lock().unwrap().take();
+            if let Some(gate) = gate {
                 gate.reached.notify_one();
                 gate.open.notified().await;
             }
@@ -151,10 +163,10 @@ impl PaymentProvider for RecordingProvider {
     fn void(
         &self,
         key: OperationKey,
-        _: Option<ProviderReference>,
+        _: ProviderReference,
     ) -> BoxFuture<Result<(), ProviderError>> {
         let result = self.call(key, |account| {
-            if !account.captures.is_empty() {
+            if !account.captured.is_empty() {
                 account.violations.push("voided after a capture");
             }
             account.voided = true;

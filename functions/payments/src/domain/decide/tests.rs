@@ -25,6 +25,7 @@ fn payment(status: Status, intent: Option<Intent>, referenced: bool) -> Payment 
         intent,
         failure_reason: None,
         provider_reference: referenced.then(|| ProviderReference("reference".into())),
+        payment_method: (status == Status::Pending && referenced).then(|| "pm_card_visa".into()),
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
     }
@@ -49,11 +50,11 @@ fn ended() -> OrderEnded {
 
 fn label(action: &Action) -> &'static str {
     match action {
+        Action::Begin(_) => "BEGIN",
         Action::Authorize(_) => "AUTHORIZE",
         Action::Capture(_) => "CAPTURE",
         Action::Void(_) => "VOID",
         Action::InsertTombstone(_) => "TOMBSTONE",
-        Action::VoidUnrecorded => "VOID UNRECORDED",
         Action::Ignore(_) => "-",
         Action::Defer(_) => "defer",
         Action::Contradiction(_) => "contradiction",
@@ -67,7 +68,12 @@ fn every_state_has_the_tabulated_action_for_every_event() {
     let (capture, void) = (Some(Intent::Capture), Some(Intent::Void));
     // state: placed, committed, ended
     let table = [
-        (None, ["AUTHORIZE", "defer", "TOMBSTONE"]),
+        (None, ["BEGIN", "defer", "TOMBSTONE"]),
+        (
+            Some((Pending, None, true)),
+            ["AUTHORIZE", "defer", "AUTHORIZE"],
+        ),
+        (Some((Pending, None, false)), ["contradiction"; 3]),
         (Some((Authorized, None, true)), ["-", "CAPTURE", "VOID"]),
         (Some((Authorized, capture, true)), ["-", "CAPTURE", "defer"]),
         (
@@ -79,10 +85,7 @@ fn every_state_has_the_tabulated_action_for_every_event() {
         (Some((Captured, capture, true)), ["-", "-", "contradiction"]),
         (Some((CaptureFailed, capture, true)), ["-", "-", "-"]),
         (Some((Voided, void, true)), ["-", "contradiction", "-"]),
-        (
-            Some((Voided, None, false)),
-            ["VOID UNRECORDED", "contradiction", "-"],
-        ),
+        (Some((Voided, None, false)), ["-", "contradiction", "-"]),
     ];
     let events = [
         OrderEvent::Placed(PLACED.clone()),
