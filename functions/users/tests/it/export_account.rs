@@ -98,7 +98,9 @@ async fn an_export_contains_the_users_data_from_every_service() {
     users.add_address(&ada, &full_address()).await;
     let machine = users.internal_client().from_ip("192.0.2.9");
     let user = format!("/api/users/{}", ada.id);
-    machine.patch(&user, &json!({"role": "moderator"}), OK).await;
+    machine
+        .patch(&user, &json!({"role": "moderator"}), OK)
+        .await;
     let reply = users.client_of(&ada).get(PATH, OK).await;
     assert_eq!(
         reply.header("content-disposition"),

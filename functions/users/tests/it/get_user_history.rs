@@ -76,7 +76,9 @@ async fn an_act_of_a_machine_says_from_where() {
     let ada = users.register("ada@example.com").await;
     let machine = users.internal_client().from_ip("2001:db8::7");
     let user = format!("/api/users/{}", ada.id);
-    machine.patch(&user, &json!({"role": "moderator"}), OK).await;
+    machine
+        .patch(&user, &json!({"role": "moderator"}), OK)
+        .await;
     let entries = machine.get(&path(&ada), OK).await.body["data"].clone();
     assert_eq!(entries[0]["sourceIp"], Value::Null, "{entries}");
     assert_eq!(entries[1]["sourceIp"], "2001:db8::7", "{entries}");
