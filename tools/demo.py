@@ -322,7 +322,7 @@ def orders(demo: Demo, products: list[Json]) -> Json:
     demo.check_that(f"confirmed within {CONFIRMED_WITHIN.seconds} s", took <= CONFIRMED_WITHIN, f"{took.total_seconds():.2f} s")
     # The customer placed the order, so no event caused the first step.
     demo.check("each later one has a cause", [e["type"] for e in history[1:] if not e["causationId"]], [])
-    demo.check("all have Bo's correlation id", {e["correlationId"] for e in history}, {correlation_id})
+    demo.check("all have Bo's correlation id beside the shop's", {e["clientCorrelationId"] for e in history}, {correlation_id})
     demo.mail(bo, before, "confirm")
 
     demo.step("His phone did not receive the reply and posts again with the same key.")

@@ -14,11 +14,7 @@ use crate::fixture::{EMAIL, at, seal_key};
 pub(crate) const CORRELATION: &str = "registration-7";
 
 pub(crate) fn event<T: EventData>(data: &T, time: Timestamp) -> Envelope {
-    let cause = Cause {
-        correlation_id: CORRELATION.into(),
-        causation_id: "request-1".into(),
-        actor: Actor::Anonymous,
-    };
+    let cause = Cause::new(CORRELATION, "request-1", Actor::Anonymous);
     let id = testkit::new_id();
     Envelope::new(data, Stamp { id, time, cause })
 }

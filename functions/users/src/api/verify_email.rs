@@ -14,13 +14,13 @@ use kernel::{
 };
 use runtime::{
     Function, Grant, Host, grant,
-    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, State},
+    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, SourceIp, State},
 };
 
 use super::support::{
-    errors::invalid_mail_token,
+    errors::{INVALID_TOKEN, invalid_mail_token},
     events::{mfa_disabled, user_updated},
-    rate_limits::limit_by_ip,
+    rate_limits::reject_by_ip,
     sessions,
     token_mail::token_field,
     views::ProofView,
@@ -43,7 +43,6 @@ const GRANTS: &[Grant] = &[
 pub fn function() -> Function {
     Endpoint::new("verify-email", Access::Public, GRANTS)
         .post("/api/auth/verify-email", verify_email)
-        .guard(limit_by_ip)
         .start(App::start)
 }
 
@@ -67,15 +66,33 @@ impl FromInput for VerifyEmail {
 /// session ends, except that of the access token in `Authorization`, if one is sent:
 /// having both the link and the session shows that it is one person.
 ///
+/// Only tokens that are rejected count for the address, so that others there cannot
+/// keep anybody from proving a mailbox.
+///
 /// # Errors
-/// 429 for too many requests from one address; 422 `invalid_token` for a token that is
+/// 429 for too many rejected tokens from one address; 422 `invalid_token` for a token that is
 /// unknown, used, expired, or older than a change of the account; 409 `email_taken`
 /// when another account has the new address by now.
 async fn verify_email(
     State(app): State<Arc<App<KeyRing>>>,
+    client: SourceIp,
     RequestCause(cause): RequestCause,
     headers: HeaderMap,
     Json(input): Json<VerifyEmail>,
+) -> Result<Reply, ApiError> {
+    match verify(&app, &cause, &headers, input).await {
+        Err(rejection) if rejection.code() == INVALID_TOKEN => {
+            Err(reject_by_ip(app, client, rejection).await)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn verify(
+    app: &App<KeyRing>,
+    cause: &Cause,
+    headers: &HeaderMap,
+    input: VerifyEmail,
 ) -> Result<Reply, ApiError> {
     let purpose = TokenPurpose::Verification;
     let hash = input.token.ok_or_else(invalid_mail_token)?.hash();
@@ -87,7 +104,7 @@ async fn verify_email(
         let record = record.ok_or_else(invalid_mail_token)?;
         let user = app.store.user(record.user_id).await?;
         let user = user.ok_or_else(invalid_mail_token)?;
-        let session_id = session_of(&app, &headers, &user, now).await?;
+        let session_id = session_of(app, headers, &user, now).await?;
         let verification = user.verify_email(&record, session_id.is_some());
         let (proven, mut events) = match verification.ok_or_else(invalid_mail_token)? {
             Verification::AlreadyVerified => {
@@ -98,17 +115,17 @@ async fn verify_email(
                 }
             }
             Verification::Verified(proven) => {
-                let event = verified(&proven.user, &app.host, now, &cause);
+                let event = verified(&proven.user, &app.host, now, cause);
                 (proven, vec![event])
             }
             Verification::EmailChanged { proven, previous } => {
-                let events = changed(&proven.user, &previous, &app.host, now, &cause);
+                let events = changed(&proven.user, &previous, &app.host, now, cause);
                 (proven, events.to_vec())
             }
         };
         if proven.disables_mfa {
             let disabled = mfa_disabled(&proven.user);
-            events.push(Envelope::new(&disabled, app.host.stamp(now, &cause)));
+            events.push(Envelope::new(&disabled, app.host.stamp(now, cause)));
         }
         let token = (hash.as_str(), &record);
         let outcome = app

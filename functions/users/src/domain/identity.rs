@@ -15,6 +15,8 @@ pub enum Rejection {
     SessionEnded,
     AccountInactive,
     InternalKeyInvalid,
+    /// The request did not come through the edge.
+    EdgeRequired,
 }
 
 impl Rejection {
@@ -26,6 +28,7 @@ impl Rejection {
             Self::SessionEnded => "session_ended",
             Self::AccountInactive => "account_inactive",
             Self::InternalKeyInvalid => "internal_key_invalid",
+            Self::EdgeRequired => "edge_required",
         }
     }
 }

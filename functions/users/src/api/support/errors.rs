@@ -91,10 +91,13 @@ pub(in crate::api) fn wrong_code() -> ApiError {
     FieldErrors::at("/code", detail).into()
 }
 
+/// The code of [`invalid_mail_token`].
+pub(in crate::api) const INVALID_TOKEN: &str = "invalid_token";
+
 /// 422, whatever is wrong with the token of an e-mail.
 pub(in crate::api) fn invalid_mail_token() -> ApiError {
     let detail = "the token is invalid or has expired; request a new e-mail";
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", detail)
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, INVALID_TOKEN, detail)
         .with_errors(FieldErrors::at("/token", "is invalid or has expired").0)
 }
 

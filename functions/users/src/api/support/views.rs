@@ -187,6 +187,23 @@ pub(in crate::api) struct EventView {
     correlation_id: String,
     causation_id: String,
     actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_correlation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip: Option<IpAddr>,
+}
+
+impl EventView {
+    /// An event as admins see it: also where a machine client acted from.
+    pub(in crate::api) fn for_admins(event: Envelope) -> Self {
+        let source_ip = event.sourceip;
+        Self {
+            source_ip,
+            ..Self::from(event)
+        }
+    }
 }
 
 impl From<Envelope> for EventView {
@@ -199,6 +216,9 @@ impl From<Envelope> for EventView {
             correlation_id: event.correlationid,
             causation_id: event.causationid,
             actor: event.actor,
+            client_request_id: event.clientrequestid,
+            client_correlation_id: event.clientcorrelationid,
+            source_ip: None,
         }
     }
 }
