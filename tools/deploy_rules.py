@@ -16,6 +16,13 @@ STACK_NAME_MAX = 38
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104
 EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")
 
+# CloudFront reads certificates and web ACLs of this region only.
+EDGE_REGION = "us-east-1"
+# Lambda: what has to remain for functions that reserve nothing.
+UNRESERVED_MIN = 100
+# An authorizer and a function, up to 0.1 seconds each.
+EXECUTION_SECONDS_A_REQUEST = 0.2
+
 
 class DeployError(Exception):
     """The request cannot be deployed."""
@@ -53,6 +60,44 @@ def forbidden(environment, stack, chosen, sandbox_accepted=False):
         )
     if environment == PRODUCTION and not chosen["AlarmEmail"]:
         yield f"AlarmEmail is empty: nobody would hear of an alarm; {_how('AlarmEmail', 'an address')}"
+
+
+def edge_faults(where, chosen):
+    """Why there can be no such edge in this region; nothing if there can."""
+    if not chosen["EdgeDomain"]:
+        for name in ("EdgeCertificate", "EdgeWebAcl"):
+            if chosen[name]:
+                yield f"{name} is set, but EdgeDomain is empty, so that there is no edge; set EdgeDomain, or leave both out"
+        return
+    if not chosen["EdgeCertificate"]:
+        yield f"EdgeCertificate is empty: EdgeDomain needs a certificate for {chosen['EdgeDomain']} in {EDGE_REGION}"
+    if not chosen["EdgeWebAcl"] and where != EDGE_REGION:
+        yield f"EdgeWebAcl is empty: a stack in {where} cannot create a web ACL for CloudFront; name one of {EDGE_REGION} (docs/operations.md)"
+
+
+def concurrency_faults(chosen, reserving, quota):
+    """What Lambda would refuse to reserve, given the account's concurrent executions."""
+    reserved = int(chosen["ReservedConcurrency"]) * reserving
+    if reserved and quota - reserved < UNRESERVED_MIN:
+        yield (
+            f"ReservedConcurrency is {chosen['ReservedConcurrency']}: {reserving} functions reserve {reserved} of {quota} "
+            f"concurrent executions, and Lambda requires that {UNRESERVED_MIN} remain"
+        )
+
+
+def warnings(environment, chosen, quota):
+    """What may be deployed, and that somebody should know about."""
+    if environment == PRODUCTION and not (chosen["EdgeDomain"] or chosen["EdgeKeyHashes"]):
+        yield "EdgeDomain is empty: there is no CloudFront and no WAF in front of the API, and no limit for each client but those of the functions"
+    if chosen["EdgeDomain"] and not chosen["EdgeKeyHashes"]:
+        yield "EdgeKeyHashes is empty: the API also answers whoever goes around CloudFront (docs/operations.md has the second step)"
+    if quota is not None:
+        occupied = int(chosen["RequestsPerSecond"]) * EXECUTION_SECONDS_A_REQUEST
+        if occupied > quota / 2:
+            yield (
+                f"RequestsPerSecond is {chosen['RequestsPerSecond']}: that many requests occupy about {occupied:.0f} of the account's "
+                f"{quota} concurrent executions, and more than half leaves too few for orders that are being paid"
+            )
 
 
 def index_changes(old, new):
