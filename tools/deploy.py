@@ -4,7 +4,8 @@
     tools/deploy.py ENVIRONMENT [Name=value …]
 
 Parameters on the command line make SAM ignore all of those in samconfig.toml. This
-merges the two, refuses what would make a public shop unsafe, and adds Release: a
+merges the two, passes the template's defaults as well (SAM would keep the values of
+the last deployment), refuses what would make a public shop unsafe, and adds Release: a
 hash of template, binaries and parameters, so that any difference is deployed.
 
 A stack that does not exist yet is deployed in two steps: first without deletion
@@ -29,9 +30,12 @@ from deploy_rules import (  # noqa: E402
     SANDBOX_PAYMENTS,
     DeployError,
     concurrency_faults,
+    edge_dropped,
     edge_faults,
+    filter_changes,
     forbidden,
     index_changes,
+    returning,
     warnings,
 )
 from template_model import TEMPLATE, read, yaml_parse  # noqa: E402
@@ -102,17 +106,18 @@ def region(named, configured):
     return named or configured
 
 
-def status(stack, where):
-    """The status of a stack, or None if there is none."""
+def existing(stack, where):
+    """The status of a stack and its parameters, or None if there is none."""
     try:
         found = boto3.client("cloudformation", region_name=where).describe_stacks(StackName=stack)["Stacks"]
     except botocore.exceptions.ClientError as error:
         if "does not exist" in str(error):
-            return None
+            return None, {}
         raise DeployError(f"cannot look up the stack {stack}: {error}") from error
     except botocore.exceptions.BotoCoreError as error:
         raise DeployError(f"cannot look up the stack {stack}: {error}") from error
-    return found[0]["StackStatus"]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in found[0].get("Parameters", [])}
+    return found[0]["StackStatus"], values
 
 
 def quota_of(where):
@@ -178,19 +183,20 @@ def main():
         if "Release" not in chosen:
             chosen["Release"] = release(chosen, TEMPLATE, list(ROOT.glob("target/lambda/*/bootstrap")))
         stack, where = stack_of(config, environment), region(NAMED, CONFIGURED)
-        state, quota = status(stack, where), quota_of(where)
+        (state, values), quota = existing(stack, where), quota_of(where)
         effective = with_defaults(chosen, template["Parameters"])
-        faults = [*edge_faults(where, effective), *(concurrency_faults(effective, reserving(template), quota) if quota else [])]
+        faults = [*edge_faults(where, effective), *edge_dropped(values, chosen), *(concurrency_faults(effective, reserving(template), quota) if quota else [])]
         if faults:
             raise DeployError("\n".join(faults))
-        planned = steps(stack, state, chosen)
-        too_many = [] if state in NOT_CREATED else list(index_changes(deployed(stack, where), template))
+        planned = steps(stack, state, effective)
+        before = {"Resources": {}} if state in NOT_CREATED else deployed(stack, where)
+        too_many = list(index_changes(before, template))
         if too_many:
             raise DeployError("\n".join(too_many))
     except DeployError as error:
         print(error, file=sys.stderr)
         return 1
-    for text in warnings(environment, effective, quota):
+    for text in [*warnings(environment, effective, quota), *returning(values, chosen, effective), *filter_changes(before, template)]:
         print(f"warning: {text}", flush=True)
     print(f"{environment}: release {chosen['Release']} to {stack} in {where}", flush=True)
     for number, step in enumerate(planned, start=1):

@@ -75,6 +75,20 @@ def edge_faults(where, chosen):
         yield f"EdgeWebAcl is empty: a stack in {where} cannot create a web ACL for CloudFront; name one of {EDGE_REGION} (docs/operations.md)"
 
 
+def edge_dropped(values, chosen):
+    """The edge of a stack is neither removed nor unlocked by forgetting a parameter."""
+    for name in ("EdgeDomain", "EdgeKeyHashes"):
+        if values.get(name) and name not in chosen:
+            yield f"{name} is {values[name]} in the stack, and not given now: {_how(name, 'it')} (empty to give it up)"
+
+
+def returning(values, chosen, effective):
+    """Parameters that return to their defaults because nobody gave them."""
+    for name, value in sorted(values.items()):
+        if name in effective and name not in chosen and effective[name] != value:
+            yield f"{name} returns from {value} to its default, {effective[name] or 'nothing'}"
+
+
 def concurrency_faults(chosen, reserving, quota):
     """What Lambda would refuse to reserve, given the account's concurrent executions."""
     reserved = int(chosen["ReservedConcurrency"]) * reserving
@@ -109,6 +123,24 @@ def index_changes(old, new):
             names = sorted({index for index, _ in changed})
             if len(names) > 1:
                 yield f"{name} changes {len(names)} indexes ({', '.join(names)}): DynamoDB makes one change an update"
+
+
+def filter_changes(old, new):
+    """Subscriptions whose filter changes, which SNS applies within 15 minutes only."""
+    for name, resource in new["Resources"].items():
+        before = old["Resources"].get(name)
+        if resource["Type"] == "AWS::SNS::Subscription" and before:
+            added = _types(resource) - _types(before)
+            if added:
+                yield (
+                    f"{name} newly accepts {', '.join(sorted(added))}: for 15 minutes events of these types may be dropped; "
+                    "release this before the code that publishes them"
+                )
+
+
+def _types(subscription):
+    types = subscription.get("Properties", {}).get("FilterPolicy", {}).get("type", [])
+    return {each for each in types if isinstance(each, str)}
 
 
 def _indexes(table):

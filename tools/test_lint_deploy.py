@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 from deploy import FIRST, ROOT, command, parameters, region, release, reserving, stack_of, steps, with_defaults
-from deploy_rules import STACK_NAME_MAX, DeployError, concurrency_faults, edge_faults, forbidden, index_changes, warnings
+from deploy_rules import STACK_NAME_MAX, DeployError, concurrency_faults, edge_dropped, edge_faults, filter_changes, forbidden, index_changes, returning, warnings
 from template_model import Template, read
 
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -154,6 +154,25 @@ class Deploy(unittest.TestCase):
                 found = list(index_changes(written, changed))
                 self.assertEqual(len(found), expected, found)
                 self.assertEqual(list(index_changes(changed, written)), [each for each in found])
+
+    def test_an_edge_is_not_removed_or_unlocked_by_forgetting_a_parameter(self):
+        values = {"EdgeDomain": "api.ada.dev", "EdgeKeyHashes": "a" * 64, "EdgeWebAcl": ""}
+        self.assertEqual([text.split()[0] for text in edge_dropped(values, {})], ["EdgeDomain", "EdgeKeyHashes"])
+        self.assertEqual(list(edge_dropped(values, {"EdgeDomain": "", "EdgeKeyHashes": ""})), [])
+        self.assertEqual(list(edge_dropped({}, {})), [])
+
+    def test_a_parameter_that_returns_to_its_default_is_named(self):
+        effective = with_defaults({"Alarms": "off"}, KNOWN)
+        found = list(returning({"RequestsPerSecond": "500", "Alarms": "on", "RequestsBurst": "10", "Gone": "1"}, {"Alarms": "off"}, effective))
+        self.assertEqual(found, ["RequestsPerSecond returns from 500 to its default, 10"])
+
+    def test_a_filter_that_accepts_more_is_warned_about(self):
+        written = read()
+        changed = copy.deepcopy(written)
+        changed["Resources"]["DeliverEmailFromNotifications"]["Properties"]["FilterPolicy"]["type"].append("notification.expired")
+        self.assertIn("DeliverEmailFromNotifications newly accepts notification.expired", "".join(filter_changes(written, changed)))
+        self.assertEqual(list(filter_changes(changed, written)), [])
+        self.assertEqual(list(filter_changes({"Resources": {}}, written)), [])
 
     def test_an_edge_that_cannot_be_created_is_refused_by_the_parameters_name(self):
         domain, certificate = {"EdgeDomain": "api.ada.dev"}, {"EdgeCertificate": "arn:aws:acm:us-east-1:123456789012:certificate/1"}
