@@ -47,8 +47,8 @@ def edge(template):
             keys = [header["HeaderValue"] for header in origin.get("OriginCustomHeaders", []) if header["HeaderName"] == "x-edge-key"]
             if not any("{{resolve:secretsmanager:" in str(key) for key in keys):
                 yield f"{name} sends no x-edge-key from a secret to {origin['Id']}"
-        if "EdgeKeyHashes" not in references(config.get("Comment")):
-            yield f"{name} keeps the old key when it is replaced: nothing of it changes with EdgeKeyHashes"
+            if not any("EdgeKeyVersion" in references(key) for key in keys):
+                yield f"{name} keeps the old key when it is replaced: the reference does not change with EdgeKeyVersion"
     for name, function in template.of("AWS::Lambda::Function"):
         if function.get("Environment", {}).get("Variables", {}).get("EDGE_KEY_HASHES") != {"Ref": "EdgeKeyHashes"}:
             yield f"{name} does not know EdgeKeyHashes"

@@ -315,7 +315,15 @@ CASES = [
     ("edge", "true-client-ip of their own", put("EdgeClientAddress", "function handler(event) { return event.request; }", "Properties", "FunctionCode")),
     ("edge", "talks plain HTTP to api", put("EdgeDistribution", "http-only", *DISTRIBUTION, "Origins", 0, "CustomOriginConfig", "OriginProtocolPolicy")),
     ("edge", "no x-edge-key from a secret", put("EdgeDistribution", "known", *DISTRIBUTION, "Origins", 0, "OriginCustomHeaders", 0, "HeaderValue")),
-    ("edge", "keeps the old key", drop("EdgeDistribution", *DISTRIBUTION, "Comment")),
+    (
+        "edge",
+        "keeps the old key",
+        put(
+            "EdgeDistribution",
+            {"Fn::Sub": "{{resolve:secretsmanager:${EdgeSecret}}}"},
+            *(*DISTRIBUTION, "Origins", 0, "OriginCustomHeaders", 0, "HeaderValue"),
+        ),
+    ),
     ("edge", "GetOrderFunction does not know EdgeKeyHashes", without_key_hashes),
     ("web_acl", "not for CloudFront", put("EdgeAcl", "REGIONAL", "Properties", "Scope")),
     ("web_acl", "samples of requests", put("EdgeAcl", True, "Properties", "Rules", 0, "VisibilityConfig", "SampledRequestsEnabled")),
