@@ -75,7 +75,10 @@ async fn guessing_in_one_network_does_not_keep_the_owner_in_another_out() {
     let users = TestUsers::new().await;
     users.register(ADA).await;
     for attacker in ["198.51.100.7", "2001:db8:1:2::7"] {
-        users.lock_network(ADA, attacker).await;
+        // As many as would lock all unknown devices, if they came from several networks.
+        for _ in 0..4 {
+            users.lock_network(ADA, attacker).await;
+        }
         let right = json!({"email": ADA, "password": PASSWORD});
         users.log_in_from(attacker, &right, UNAUTHORIZED).await;
         users.log_in_from(OWNER, &right, OK).await;
@@ -266,7 +269,7 @@ async fn guessing_in_parallel_from_many_networks_is_bounded() {
     let users = TestUsers::new().await;
     users.register(ADA).await;
     let body = json!({"email": ADA, "password": WRONG}).to_string();
-    let guesses = (0..60).map(|n| {
+    let guesses = (0..26).map(|n| {
         let client = users.client().from_ip(&network(n));
         client.exchange(Method::POST, PATH, Some(body.clone()))
     });
