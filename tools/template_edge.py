@@ -9,7 +9,10 @@ HASHES = re.compile(r"\bpasswords::(hash|verify)\b")
 # CloudFront's managed policies CachingDisabled and AllViewerExceptHostHeader.
 NO_CACHE, ALL_BUT_HOST = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 METHODS = {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}
-ACCOUNT_ROUTES = ("/api/auth/", "/api/users/login", "/api/users/register")
+# What anybody may ask for, and what somebody who is signed in needs: that must not depend
+# on others at the same address.
+GUESSES = ("/api/auth/login", "/api/users/login", "/api/auth/register", "/api/users/register", "/api/auth/reset-password", "/api/auth/forgot-password", "/api/auth/resend-verification")
+SESSIONS = ("/api/auth/refresh", "/api/auth/verify", "/api/auth/verify-email", "/api/auth/logout", "/api/auth/me", "/api/users/sessions")
 # At these SES places an account under review ("Reputation metrics", SES Developer Guide).
 MAIL_LIMITS = {"Reputation.BounceRate": 0.05, "Reputation.ComplaintRate": 0.001}
 # Everything that the life of an order invokes, except what only sends mail.
@@ -80,22 +83,25 @@ def web_acl(template):
             yield f"{name} is not for CloudFront: Scope"
         if "true" in str([each.get("VisibilityConfig", {}).get("SampledRequestsEnabled") for each in (acl, *acl["Rules"])]).lower():
             yield f"{name} keeps samples of requests, with their access tokens"
-        limits = {}
+        everything, accounts = None, None
         for rule in acl["Rules"]:
             rate = rule["Statement"].get("RateBasedStatement", {})
-            if rate.get("AggregateKeyType") == "IP" and "Block" in rule.get("Action", {}):
-                limits[tuple(sorted(texts(_searches(rate.get("ScopeDownStatement")))))] = rate["Limit"]
-        everything, accounts = limits.get(()), limits.get(tuple(sorted(ACCOUNT_ROUTES)))
+            if rate.get("AggregateKeyType") != "IP" or "Block" not in rule.get("Action", {}):
+                continue
+            scope = rate.get("ScopeDownStatement")
+            if scope is None:
+                everything = rate["Limit"]
+                continue
+            routes = re.compile(scope.get("RegexMatchStatement", {}).get("RegexString", "(?!)"))
+            if all(routes.search(path) for path in GUESSES):
+                accounts = rate["Limit"]
+            for path in SESSIONS:
+                if routes.search(path):
+                    yield f"{name}: {rule['Name']} lets others at an address keep who is signed in from {path}"
         if not everything:
             yield f"{name} does not limit all requests of a client"
         if not accounts or accounts >= (everything or accounts + 1):
-            yield f"{name} does not limit the account routes ({', '.join(ACCOUNT_ROUTES)}) more strictly"
-
-
-def _searches(node):
-    if isinstance(node, dict):
-        return [value if key == "SearchString" else _searches(value) for key, value in node.items()]
-    return [_searches(item) for item in node] if isinstance(node, list) else []
+            yield f"{name} does not limit the account routes ({', '.join(GUESSES)}) more strictly"
 
 
 def assertions(template):

@@ -19,11 +19,12 @@ const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// The functions whose sample events are used.
-const EVENTS: [&str; 6] = [
+const EVENTS: [&str; 7] = [
     "get-product",
     "list-products",
     "log-in",
     "place-order",
+    "register-user",
     "request-password-reset",
     "resend-verification",
 ];

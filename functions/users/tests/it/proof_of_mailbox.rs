@@ -146,7 +146,12 @@ async fn a_reset_removes_the_factor_of_whoever_only_changed_the_address() {
     let reply = client.post("/api/auth/login", &alone, UNAUTHORIZED).await;
     assert_eq!(reply.body["code"], "mfa_required");
     let token = users.request_password_reset(VICTIM).await;
-    let reply = users.reset_password(&token, NEW_PASSWORD, OK).await;
+    let mut reply = users.reset_password(&token, NEW_PASSWORD, OK).await;
+    let data = reply.body["data"].as_object_mut().unwrap();
+    assert!(
+        data.remove("deviceToken")
+            .is_some_and(|token| token.is_string())
+    );
     assert_eq!(
         reply.body["data"],
         json!({"sessionsEnded": "all", "mfaDisabled": true})

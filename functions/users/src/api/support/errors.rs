@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// 401, the same for an unknown address, a wrong password, a locked address and an
-/// account that may not be used.
+/// 401, the same for an unknown address, a wrong password, a locked device or network and
+/// an account that may not be used.
 pub(in crate::api) fn invalid_credentials() -> ApiError {
     unauthorized(
         "invalid_credentials",
@@ -85,7 +85,7 @@ pub(in crate::api) fn mfa_not_enrolled() -> ApiError {
 }
 
 /// 422, the same for a code that is wrong, one that was used before, and any while
-/// the address is locked.
+/// the session is locked.
 pub(in crate::api) fn wrong_code() -> ApiError {
     let detail = "is wrong or was used before; after too many wrong codes, wait 15 minutes";
     FieldErrors::at("/code", detail).into()
