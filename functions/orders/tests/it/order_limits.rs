@@ -8,6 +8,7 @@ use testkit::{Client, RecordedMetrics, Reply, new_id, status::*};
 use crate::{
     external_events::ExternalEvents,
     fixture::{PATH, TestOrders, order_body, order_id},
+    stub_catalog::Fault,
 };
 
 /// An order of one piece with a payment method, under a new key.
@@ -98,6 +99,23 @@ async fn a_hold_whose_order_was_never_written_expires() {
     try_order(&orders, &client, "pm_card_visa", TOO_MANY_REQUESTS).await;
     wait(&orders, 21 * 60);
     try_order(&orders, &client, "pm_card_visa", CREATED).await;
+}
+
+#[tokio::test]
+async fn a_repeated_request_counts_as_one_open_order() {
+    let orders = TestOrders::with(&[("OPEN_ORDERS_PER_PERSON", "2")]).await;
+    let user = new_id();
+    let product = orders.catalog.add_product(1_000, 2);
+    let (client, body) = (orders.customer(user, "key"), order_body(&[(product, 1)]));
+    for _ in 0..3 {
+        orders.catalog.fail(Fault::WrongGoods, 1);
+        client.post(PATH, &body, INTERNAL_SERVER_ERROR).await;
+        wait(&orders, 1);
+    }
+    client.post(PATH, &body, CREATED).await;
+    let client = orders.client_of(user);
+    try_order(&orders, &client, "pm_card_visa", CREATED).await;
+    try_order(&orders, &client, "pm_card_visa", TOO_MANY_REQUESTS).await;
 }
 
 #[tokio::test]
