@@ -14,8 +14,13 @@ use crate::fixture::{EMAIL, at, seal_key};
 pub(crate) const CORRELATION: &str = "registration-7";
 
 pub(crate) fn event<T: EventData>(data: &T, time: Timestamp) -> Envelope {
+    event_in(CORRELATION, data, time)
+}
+
+/// An event in a chain whose id a client has chosen.
+pub(crate) fn event_in<T: EventData>(chain: &str, data: &T, time: Timestamp) -> Envelope {
     let cause = Cause {
-        correlation_id: CORRELATION.into(),
+        correlation_id: chain.into(),
         causation_id: "request-1".into(),
         actor: Actor::Anonymous,
     };
