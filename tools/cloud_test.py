@@ -46,6 +46,8 @@ PARAMETERS = {
     # All requests of the tests come from one address.
     "AuthRequestsPerIp": "100000",
     "OpenOrdersPerPerson": "1000",
+    # Most of their accounts do not verify their address.
+    "UnverifiedShelfPercent": "100",
 }
 
 

@@ -224,3 +224,34 @@ async fn nothing_of_an_address_stays_with_an_order_that_has_ended() {
     let stored = format!("{:?}", orders.table.items().await);
     assert!(!stored.contains("203.0.113.7"), "{stored}");
 }
+
+#[tokio::test]
+async fn an_unverified_buyer_is_told_to_verify_and_then_orders_with_the_same_key() {
+    let orders = TestOrders::with(&[("OPEN_ORDERS_PER_PERSON", "1")]).await;
+    orders.catalog.limit_unverified(2);
+    let (lamp, bulb) = (
+        orders.catalog.add_product(1_000, 8),
+        orders.catalog.add_product(100, 8),
+    );
+    let body = order_body(&[(bulb, 1), (lamp, 3)]);
+    let verified = orders.customer(new_id(), "key");
+    let unverified = verified.as_unverified();
+    let metrics = RecordedMetrics::begin();
+    let reply = unverified.post(PATH, &body, CONFLICT).await;
+    assert_eq!(reply.body["code"], "unverified_limit");
+    assert_eq!(reply.invalid_fields(), ["/items/1/quantity"]);
+    let refused = "OrdersRefused[Limit=unverified_limit]";
+    assert_eq!(metrics.take().get(refused), Some(&1.0));
+    // Neither the key nor an open order is left behind.
+    assert!(orders.has_no_orders_or_keys().await);
+    verified.post(PATH, &body, CREATED).await;
+}
+
+#[tokio::test]
+async fn an_unverified_buyer_orders_within_the_share() {
+    let orders = TestOrders::new().await;
+    orders.catalog.limit_unverified(2);
+    let lamp = orders.catalog.add_product(1_000, 8);
+    let client = orders.customer(new_id(), "key").as_unverified();
+    client.post(PATH, &order_body(&[(lamp, 2)]), CREATED).await;
+}
