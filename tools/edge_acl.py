@@ -6,7 +6,6 @@
 For stacks outside us-east-1, where CloudFormation cannot create it for them.
 """
 
-import base64
 import json
 import sys
 
@@ -14,20 +13,9 @@ from template_model import read
 
 
 def request(written, stack):
-    """The parameters of the call, without bytes in JSON: those are in base64."""
+    """The parameters of the call."""
     properties = written["Resources"]["EdgeAcl"]["Properties"]
-    return _encoded({**properties, "Name": properties["Name"]["Fn::Sub"].replace("${AWS::StackName}", stack)})
-
-
-def _encoded(node):
-    if isinstance(node, list):
-        return [_encoded(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: base64.b64encode(value.encode()).decode() if key == "SearchString" else _encoded(value)
-        for key, value in node.items()
-    }
+    return {**properties, "Name": properties["Name"]["Fn::Sub"].replace("${AWS::StackName}", stack)}
 
 
 def main():

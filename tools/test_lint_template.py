@@ -148,6 +148,7 @@ STREAM = ("Properties", "Events", "Outbox", "Properties")
 
 DISTRIBUTION = ("Properties", "DistributionConfig")
 BEHAVIOUR = (*DISTRIBUTION, "DefaultCacheBehavior")
+ACCOUNT_ROUTES = ("Properties", "Rules", 0, "Statement", "RateBasedStatement", "ScopeDownStatement", "RegexMatchStatement", "RegexString")
 
 
 def unthrottled(route):
@@ -330,11 +331,8 @@ CASES = [
     ("web_acl", "does not limit all requests", drop("EdgeAcl", "Properties", "Rules", 1)),
     ("web_acl", "does not limit the account routes", put("EdgeAcl", 4000, "Properties", "Rules", 0, "Statement", "RateBasedStatement", "Limit")),
     ("web_acl", "does not limit the account routes", put("EdgeAcl", {"Count": {}}, "Properties", "Rules", 0, "Action")),
-    (
-        "web_acl",
-        "does not limit the account routes",
-        drop("EdgeAcl", "Properties", "Rules", 0, "Statement", "RateBasedStatement", "ScopeDownStatement", "OrStatement", "Statements", 1),
-    ),
+    ("web_acl", "does not limit the account routes", put("EdgeAcl", "^/api/auth/(login|register)$", *ACCOUNT_ROUTES)),
+    ("web_acl", "keep who is signed in from /api/auth/refresh", put("EdgeAcl", "^/api/(auth|users)/", *ACCOUNT_ROUTES)),
     ("assertions", "do not assert EdgeCertificate", unasserted(0)),
     ("assertions", "do not assert AWS::Region and EdgeWebAcl", unasserted(1)),
     ("throttles", "post /api/auth/login hashes passwords", unthrottled("POST /api/auth/login")),

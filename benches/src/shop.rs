@@ -61,7 +61,8 @@ impl SampleShop {
             .environment
             .with("AUTH_REQUESTS_PER_IP", "1000000")
             .with("ORDERS_PER_MINUTE", "1000000")
-            .with("OPEN_ORDERS_PER_PERSON", "10000");
+            .with("OPEN_ORDERS_PER_PERSON", "10000")
+            .with("UNVERIFIED_SHELF_PERCENT", "100");
         options.triggers = triggers;
         let shop = Shop::start(options).await?;
         let mut events = BTreeMap::new();

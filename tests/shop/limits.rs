@@ -1,13 +1,13 @@
-//! The limit on requests from one address, as the template sets it.
+//! Limits as the template sets them.
 
 use local::Shop;
 use runtime::Environment;
 use serde_json::json;
-use shop_client::{Client, Reply};
+use shop_client::{Client, Reply, new_key, order_of};
 
 use crate::{
     process::default_options,
-    support::{client_at, internal_key},
+    support::{client_at, internal_key, register_at, verify},
 };
 
 /// The key of an edge, with the marker that tools/scan_log.py looks for in logs.
@@ -91,5 +91,34 @@ async fn behind_an_edge_the_address_that_it_gives_is_limited_and_nobody_gets_pas
     }
     let internal = first.as_internal(internal_key());
     internal.get("/api/users", 200).await;
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unverified_account_orders_a_quarter_of_a_shelf_and_all_of_it_once_verified() {
+    let shop = Shop::start(default_options())
+        .await
+        .expect("the shop starts");
+    let client = client_at(shop.url());
+    let internal = client.as_internal(shop.internal_key().expect("a key"));
+    let lamp = internal.create_product("3.00", 8).await;
+    let person = register_at(&client).await;
+    let buyer = person.client.with_key(&new_key());
+    let whole = order_of(&[(&lamp, 8)], "pm_card_visa");
+    let refused = buyer.post("/api/orders", &whole, 409).await;
+    assert_eq!(refused.body["code"], "unverified_limit");
+    assert_eq!(refused.fields(), ["/items/0/quantity"]);
+    assert_eq!(internal.stock_of(&lamp).await, 8, "nothing is reserved");
+
+    let stranger = register_at(&client).await;
+    let part = order_of(&[(&lamp, 2)], "pm_card_visa");
+    let stranger = stranger.client.with_key(&new_key());
+    stranger.post("/api/orders", &part, 201).await;
+    assert_eq!(internal.stock_of(&lamp).await, 6);
+
+    verify(&person).await.expect("the shop's mail can be read");
+    let rest = order_of(&[(&lamp, 6)], "pm_card_visa");
+    buyer.post("/api/orders", &rest, 201).await;
+    assert_eq!(internal.stock_of(&lamp).await, 0);
     shop.stop().await;
 }

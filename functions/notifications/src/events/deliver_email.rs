@@ -163,10 +163,15 @@ impl EmailDelivery {
                 email: email.to_owned(),
                 salutation: None,
             }),
-            (ContactState::Known(contact), None) => Ok(Recipient {
-                salutation: contact.salutation(),
-                email: contact.email,
-            }),
+            (ContactState::Known(contact), None) => {
+                let is_verified = self.store.is_verified(user_id, &contact.email).await?;
+                // Anybody can register somebody else's address, so nothing that the
+                // account's owner typed is sent there before it is verified.
+                Ok(Recipient {
+                    salutation: contact.salutation().filter(|_| is_verified),
+                    email: contact.email,
+                })
+            }
             (ContactState::Unknown, None) => Err(DeliverEmailError::UnknownUser(user_id)),
         }
     }

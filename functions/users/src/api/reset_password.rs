@@ -13,7 +13,7 @@ use runtime::{
 use super::support::{
     accounts::NO_NETWORK,
     errors::invalid_mail_token,
-    events::{mfa_disabled, password_changed},
+    events::{email_verified, mfa_disabled, password_changed},
     rate_limits::limit_by_ip,
     token_mail::token_field,
     views::ProofView,
@@ -104,10 +104,14 @@ async fn reset_password(
         };
         // The e-mail arrived, so the address is verified as well.
         let proven = user.reset_password(hash.clone());
-        let mut events = vec![Envelope::new(
-            &password_changed(&user),
-            app.host.stamp(now, &cause),
-        )];
+        // Announced by every reset: notifications has no other way to learn of an
+        // address that was verified before it kept account of that.
+        let verified = email_verified(&proven.user);
+        let changed = password_changed(&user);
+        let mut events = vec![
+            Envelope::new(&verified, app.host.stamp(now, &cause)),
+            Envelope::new(&changed, app.host.stamp(now, &cause)),
+        ];
         if proven.disables_mfa {
             let disabled = mfa_disabled(&user);
             events.push(Envelope::new(&disabled, app.host.stamp(now, &cause)));

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use contracts::{
-    Envelope,
-    events::{UserEmailChanged, UserEmailVerified},
-};
+use contracts::{Envelope, events::UserEmailChanged};
 use dynamo::Attempts;
 use http::header;
 use kernel::{
@@ -19,7 +16,7 @@ use runtime::{
 
 use super::support::{
     errors::{INVALID_TOKEN, invalid_mail_token},
-    events::{mfa_disabled, user_updated},
+    events::{email_verified, mfa_disabled, user_updated},
     rate_limits::reject_by_ip,
     sessions,
     token_mail::token_field,
@@ -115,7 +112,8 @@ async fn verify(
                 }
             }
             Verification::Verified(proven) => {
-                let event = verified(&proven.user, &app.host, now, cause);
+                let event = email_verified(&proven.user);
+                let event = Envelope::new(&event, app.host.stamp(now, cause));
                 (proven, vec![event])
             }
             Verification::EmailChanged { proven, previous } => {
@@ -165,14 +163,6 @@ async fn session_of(
     Ok(session.map(|session| session.id))
 }
 
-fn verified(user: &User, host: &Host, now: Timestamp, cause: &Cause) -> Envelope {
-    let verified = UserEmailVerified {
-        user_id: user.id,
-        email: user.email.as_str().to_owned(),
-    };
-    Envelope::new(&verified, host.stamp(now, cause))
-}
-
 /// The last event sends an e-mail to the previous address.
 fn changed(
     user: &User,
@@ -187,7 +177,7 @@ fn changed(
     };
     [
         Envelope::new(&user_updated(user), host.stamp(now, cause)),
-        verified(user, host, now, cause),
+        Envelope::new(&email_verified(user), host.stamp(now, cause)),
         Envelope::new(&email_changed, host.stamp(now, cause)),
     ]
 }

@@ -57,6 +57,7 @@ impl Identity {
                 if let Some(role) = principal.withheld {
                     add("withheld", role.as_str().into());
                 }
+                add("unverified", principal.unverified.to_string());
             }
             Self::Internal => {
                 add("kind", "internal".into());
@@ -141,6 +142,7 @@ pub fn principal(session: &Session, user: &User, admin_mfa: AdminMfa) -> Princip
         session_id: session.id,
         role: if withhold { Role::User } else { user.role },
         withheld: withhold.then_some(user.role),
+        unverified: !user.owner_proven(),
     }
 }
 

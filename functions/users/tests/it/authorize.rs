@@ -14,7 +14,8 @@ async fn an_access_token_identifies_the_user_of_its_session() {
     let users = TestUsers::new().await;
     let ada = users.register("ada@example.com").await;
     let expected = json!({
-        "kind": "user", "userId": ada.id, "sessionId": ada.session_id(), "role": "user"
+        "kind": "user", "userId": ada.id, "sessionId": ada.session_id(), "role": "user",
+        "unverified": "true"
     });
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let headers = json!({"authorization": format!("{scheme} {}", ada.token)});
@@ -97,6 +98,7 @@ async fn a_signed_token_without_a_session_of_its_user_is_rejected() {
             session_id,
             role: Role::Admin,
             withheld: None,
+            unverified: false,
         };
         let now = users.clock().now();
         tokens.issue(&principal, new_id(), now).unwrap()

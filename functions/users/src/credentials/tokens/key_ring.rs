@@ -174,6 +174,7 @@ mod tests {
             session_id: testkit::new_id(),
             role: Role::User,
             withheld: None,
+            unverified: false,
         };
         tokens.issue(&principal, testkit::new_id(), now).unwrap()
     }
