@@ -62,6 +62,7 @@ async fn credentials_that_did_not_come_through_the_edge_are_not_looked_at() {
         session_id: new_id(),
         role: Role::User,
         withheld: None,
+        unverified: true,
     };
     let token = token.issue(&principal, new_id(), users.clock().now());
     let bearer = format!("Bearer {}", token.unwrap());

@@ -31,12 +31,11 @@ async fn store_account(users: &TestUsers) {
     });
     let new = NewUser {
         user: &user,
-        session: &users.new_session(&user),
         verification_hash: "hash",
         verification: &MailTokenRecord::verify_current_email(&user, now),
         registered: &registered,
     };
-    users.store().register(&new).await.unwrap();
+    users.store().register(&new, None).await.unwrap();
 }
 
 #[tokio::test]
