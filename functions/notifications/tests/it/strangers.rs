@@ -9,7 +9,7 @@ use contracts::{
         CancellationReason, OrderCancelled, OrderConfirmed, OrderLine, OrderPaymentFailed,
         Preferences, UserDeactivated, UserEmailChanged, UserMfaDisabled, UserMfaEnabled,
         UserPasswordChanged, UserPasswordResetRequested, UserReactivated, UserRegistered,
-        UserUpdated, UserVerificationRequested,
+        UserRegistrationAttempted, UserUpdated, UserVerificationRequested,
     },
 };
 use kernel::UserId;
@@ -96,6 +96,13 @@ fn events_of(user_id: UserId, email: &str) -> Vec<Envelope> {
             2,
         ),
         event(&UserReactivated { user_id }, 2),
+        event(
+            &UserRegistrationAttempted {
+                user_id,
+                email: email(),
+            },
+            2,
+        ),
         event(
             &OrderConfirmed {
                 order_id: new_id(),
