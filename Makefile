@@ -65,7 +65,7 @@ $(VENV)/ready: tools/requirements.txt
 
 # ---- Release binaries ----------------------------------------------------------
 
-.PHONY: build sizes invoke test-invoke cloud-test
+.PHONY: build sizes invoke test-invoke cloud-test cloud-lifecycle
 
 SERVICES = $(addprefix --package ,$(notdir $(wildcard functions/*)))
 
@@ -88,6 +88,9 @@ test-invoke: $(VENV)/ready ## run every binary with its sample event
 cloud-test: $(VENV)/ready ## deploy the template to an emulated AWS with IAM, and run the black-box tests there
 	$(VENV)/bin/python -m unittest discover --start-directory tools --pattern 'test_cloud_*.py'
 	@$(VENV)/bin/python tools/cloud_test.py
+
+cloud-lifecycle: $(VENV)/ready ## create, update, roll back and delete the stack in an emulated AWS, without binaries
+	@$(VENV)/bin/python tools/cloud_lifecycle.py
 
 # ---- Template: lint and deploy ------------------------------------------------
 

@@ -47,6 +47,8 @@ PARAMETERS = {
     "AuthRequestsPerIp": "100000",
     "OpenOrdersPerPerson": "1000",
     "OrdersPerMinute": "100000",
+    # Most of their accounts do not verify their address.
+    "UnverifiedShelfPercent": "100",
 }
 
 

@@ -4,7 +4,8 @@
     tools/deploy.py ENVIRONMENT [Name=value …]
 
 Parameters on the command line make SAM ignore all of those in samconfig.toml. This
-merges the two, refuses what would make a public shop unsafe, and adds Release: a
+merges the two, passes the template's defaults as well (SAM would keep the values of
+the last deployment), refuses what would make a public shop unsafe, and adds Release: a
 hash of template, binaries and parameters, so that any difference is deployed.
 
 A stack that does not exist yet is deployed in two steps: first without deletion
@@ -24,7 +25,19 @@ import botocore.exceptions
 # Before `template_model`, which sets a region for SAM's transform.
 NAMED, CONFIGURED = os.environ.get("AWS_REGION"), boto3.Session().region_name
 
-from deploy_rules import DEVELOPMENT, SANDBOX_PAYMENTS, DeployError, forbidden, index_changes  # noqa: E402
+from deploy_rules import (  # noqa: E402
+    DEVELOPMENT,
+    SANDBOX_PAYMENTS,
+    DeployError,
+    concurrency_faults,
+    edge_dropped,
+    edge_faults,
+    filter_changes,
+    forbidden,
+    index_changes,
+    returning,
+    warnings,
+)
 from template_model import TEMPLATE, read, yaml_parse  # noqa: E402
 
 ROOT = TEMPLATE.parent
@@ -65,13 +78,18 @@ def parameters(config, environment, given, known):
     for name in joined:
         if name not in known:
             raise DeployError(f"template.yaml has no parameter {name}")
-    effective = {name: str(parameter.get("Default", "")) for name, parameter in known.items()} | joined
+    effective = with_defaults(joined, known)
     if environment != DEVELOPMENT and joined.get("Architecture") != pinned.get("Architecture"):
         raise DeployError(f"Architecture is {joined.get('Architecture')}, but samconfig.toml has {pinned.get('Architecture')}")
     found = list(forbidden(environment, stack_of(config, environment), effective, sandbox_accepted))
     if found:
         raise DeployError("\n".join(found))
     return joined
+
+
+def with_defaults(chosen, known):
+    """The values of all parameters."""
+    return {name: str(parameter.get("Default", "")) for name, parameter in known.items()} | chosen
 
 
 def stack_of(config, environment):
@@ -88,23 +106,37 @@ def region(named, configured):
     return named or configured
 
 
-def status(stack, where):
-    """The status of a stack, or None if there is none."""
+def existing(stack, where):
+    """The status of a stack and its parameters, or None if there is none."""
     try:
         found = boto3.client("cloudformation", region_name=where).describe_stacks(StackName=stack)["Stacks"]
     except botocore.exceptions.ClientError as error:
         if "does not exist" in str(error):
-            return None
+            return None, {}
         raise DeployError(f"cannot look up the stack {stack}: {error}") from error
     except botocore.exceptions.BotoCoreError as error:
         raise DeployError(f"cannot look up the stack {stack}: {error}") from error
-    return found[0]["StackStatus"]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in found[0].get("Parameters", [])}
+    return found[0]["StackStatus"], values
+
+
+def quota_of(where):
+    """The account's concurrent executions, or None if the role may not look them up."""
+    try:
+        return boto3.client("lambda", region_name=where).get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    except botocore.exceptions.ClientError:
+        return None
 
 
 def deployed(stack, where):
     """The template that a stack was last deployed from."""
     body = boto3.client("cloudformation", region_name=where).get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     return yaml_parse(body) if isinstance(body, str) else body
+
+
+def reserving(template):
+    """The number of functions that ReservedConcurrency applies to."""
+    return sum("ReservedConcurrentExecutions" in resource.get("Properties", {}) for resource in template["Resources"].values())
 
 
 def steps(stack, state, chosen):
@@ -145,19 +177,27 @@ def main():
     environment, given = sys.argv[1], sys.argv[2:]
     try:
         config = tomllib.loads((ROOT / "samconfig.toml").read_text())
-        chosen = parameters(config, environment, given, read()["Parameters"])
+        template = read()
+        chosen = parameters(config, environment, given, template["Parameters"])
         # The same release in both steps: the second publishes no new version.
         if "Release" not in chosen:
             chosen["Release"] = release(chosen, TEMPLATE, list(ROOT.glob("target/lambda/*/bootstrap")))
         stack, where = stack_of(config, environment), region(NAMED, CONFIGURED)
-        state = status(stack, where)
-        planned = steps(stack, state, chosen)
-        too_many = [] if state in NOT_CREATED else list(index_changes(deployed(stack, where), read()))
+        (state, values), quota = existing(stack, where), quota_of(where)
+        effective = with_defaults(chosen, template["Parameters"])
+        faults = [*edge_faults(where, effective), *edge_dropped(values, chosen), *(concurrency_faults(effective, reserving(template), quota) if quota else [])]
+        if faults:
+            raise DeployError("\n".join(faults))
+        planned = steps(stack, state, effective)
+        before = {"Resources": {}} if state in NOT_CREATED else deployed(stack, where)
+        too_many = list(index_changes(before, template))
         if too_many:
             raise DeployError("\n".join(too_many))
     except DeployError as error:
         print(error, file=sys.stderr)
         return 1
+    for text in [*warnings(environment, effective, quota), *returning(values, chosen, effective), *filter_changes(before, template)]:
+        print(f"warning: {text}", flush=True)
     print(f"{environment}: release {chosen['Release']} to {stack} in {where}", flush=True)
     for number, step in enumerate(planned, start=1):
         if len(planned) > 1:

@@ -127,6 +127,8 @@ def excessive(policy):
         ("iam:PassRole", role, {"iam:PassedToService": "ec2.amazonaws.com"}),
         ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/deploy-emporium-prod", {}),
         ("dynamodb:DeleteTable", "arn:aws:dynamodb:eu-central-1:123456789012:table/emporium-dev-OrdersTable-1", {}),
+        ("cloudfront:UpdateFunction", "arn:aws:cloudfront::123456789012:function/emporium-staging-client-address", {}),
+        ("wafv2:DeleteWebACL", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/shared/0a1b", {}),
         ("lambda:UpdateFunctionCode", "arn:aws:lambda:eu-central-1:123456789012:function:emporium-staging-place-order", {}),
     ]:
         if allowed(policy, action, arn, context):

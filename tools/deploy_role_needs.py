@@ -29,6 +29,14 @@ NEEDS = {
         "arn:aws:apigateway:eu-central-1::/apis/a1b2c3/stages",
         _of("apigateway", "GET POST PATCH DELETE TagResource") + DELIVERY,
     ),
+    "AWS::CloudFront::Distribution": (
+        f"arn:aws:cloudfront::{A}:distribution/E1ABC",
+        _of("cloudfront", "GetDistribution GetDistributionConfig UpdateDistribution DeleteDistribution TagResource UntagResource ListTagsForResource"),
+    ),
+    "AWS::CloudFront::Function": (
+        f"arn:aws:cloudfront::{A}:function/{S}-client-address",
+        _of("cloudfront", "GetFunction DescribeFunction UpdateFunction PublishFunction DeleteFunction ListTagsForResource TagResource UntagResource"),
+    ),
     "AWS::CloudWatch::Alarm": (
         f"arn:aws:cloudwatch:{R}:alarm:{S}-live-errors",
         _of("cloudwatch", "PutMetricAlarm DescribeAlarms DeleteAlarms ListTagsForResource TagResource UntagResource"),
@@ -79,6 +87,23 @@ NEEDS = {
         f"arn:aws:logs:{R}:log-group:/emporium/{S}/orders:*",
         _of("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy ListTagsForResource TagResource UntagResource GetDataProtectionPolicy"),
     ),
+    "AWS::SES::ConfigurationSet": (
+        f"arn:aws:ses:{R}:configuration-set/{S}-mail",
+        _of(
+            "ses",
+            "CreateConfigurationSet GetConfigurationSet DeleteConfigurationSet PutConfigurationSetDeliveryOptions PutConfigurationSetReputationOptions "
+            "PutConfigurationSetSendingOptions PutConfigurationSetSuppressionOptions PutConfigurationSetTrackingOptions PutConfigurationSetVdmOptions "
+            "ListTagsForResource TagResource UntagResource",
+        ),
+    ),
+    "AWS::SES::ConfigurationSetEventDestination": (
+        f"arn:aws:ses:{R}:configuration-set/{S}-mail",
+        _of(
+            "ses",
+            "CreateConfigurationSetEventDestination GetConfigurationSetEventDestinations UpdateConfigurationSetEventDestination "
+            "DeleteConfigurationSetEventDestination",
+        ),
+    ),
     "AWS::SES::EmailIdentity": (
         f"arn:aws:ses:{R}:identity/shop@shop.example",
         _of("ses", "CreateEmailIdentity GetEmailIdentity DeleteEmailIdentity TagResource ListTagsForResource"),
@@ -108,6 +133,10 @@ NEEDS = {
         f"arn:aws:secretsmanager:{R}:secret:{S}/cursor-AbCdEf",
         _of("secretsmanager", "CreateSecret DescribeSecret UpdateSecret DeleteSecret TagResource UntagResource GetSecretValue"),
     ),
+    "AWS::WAFv2::WebACL": (
+        f"arn:aws:wafv2:us-east-1:{A}:global/webacl/{S}-edge/0a1b",
+        _of("wafv2", "CreateWebACL GetWebACL UpdateWebACL DeleteWebACL ListTagsForResource TagResource UntagResource"),
+    ),
 }
 
 # The stack itself, in every way in which it can end; and what has no resource.
@@ -122,6 +151,10 @@ STACK_NEEDS = [
     ),
     ("arn:aws:cloudformation:eu-central-1:aws:transform/Serverless-2016-10-31", ["cloudformation:CreateChangeSet"]),
     ("*", ["secretsmanager:GetRandomPassword", "lambda:CreateEventSourceMapping", "lambda:ListEventSourceMappings"]),
+    ("*", ["cloudfront:CreateDistribution", "cloudfront:CreateFunction"]),
+    # The web ACL of another stack, and what `deploy.py` looks up.
+    (f"arn:aws:wafv2:us-east-1:{A}:global/webacl/shared/0a1b", ["wafv2:GetWebACL"]),
+    ("*", ["lambda:GetAccountSettings"]),
     (f"arn:aws:codedeploy:{R}:deploymentconfig:CodeDeployDefault.LambdaCanary10Percent5Minutes", ["codedeploy:GetDeploymentConfig"]),
 ]
 

@@ -8,6 +8,7 @@ import json
 
 from template_account import concurrency, identities, openapi, schedules, secrets
 from template_alarms import alarms, metrics, rollback
+from template_edge import assertions, edge, mail, reserved, throttles, web_acl
 from template_model import as_list, references, texts
 from template_stack import aliases, cycles, invocations, no_code_deploy, size, versions
 
@@ -241,5 +242,11 @@ GRADUAL_CHECKS = [
     concurrency,
     schedules,
     identities,
+    edge,
+    web_acl,
+    assertions,
+    throttles,
+    mail,
+    reserved,
 ]
 ALL_AT_ONCE_CHECKS = [no_code_deploy, cycles]

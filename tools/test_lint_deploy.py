@@ -1,13 +1,14 @@
 """What `make deploy` passes to SAM."""
 
 import copy
+import re
 import tempfile
 import tomllib
 import unittest
 from pathlib import Path
 
-from deploy import FIRST, ROOT, command, parameters, region, release, stack_of, steps
-from deploy_rules import STACK_NAME_MAX, DeployError, forbidden, index_changes
+from deploy import FIRST, ROOT, command, parameters, region, release, reserving, stack_of, steps, with_defaults
+from deploy_rules import STACK_NAME_MAX, DeployError, concurrency_faults, edge_dropped, edge_faults, filter_changes, forbidden, index_changes, returning, warnings
 from template_model import Template, read
 
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -153,6 +154,82 @@ class Deploy(unittest.TestCase):
                 found = list(index_changes(written, changed))
                 self.assertEqual(len(found), expected, found)
                 self.assertEqual(list(index_changes(changed, written)), [each for each in found])
+
+    def test_an_edge_is_not_removed_or_unlocked_by_forgetting_a_parameter(self):
+        values = {"EdgeDomain": "api.ada.dev", "EdgeKeyHashes": "a" * 64, "EdgeWebAcl": ""}
+        self.assertEqual([text.split()[0] for text in edge_dropped(values, {})], ["EdgeDomain", "EdgeKeyHashes"])
+        self.assertEqual(list(edge_dropped(values, {"EdgeDomain": "", "EdgeKeyHashes": ""})), [])
+        self.assertEqual(list(edge_dropped({}, {})), [])
+
+    def test_a_parameter_that_returns_to_its_default_is_named(self):
+        effective = with_defaults({"Alarms": "off"}, KNOWN)
+        found = list(returning({"RequestsPerSecond": "500", "Alarms": "on", "RequestsBurst": "10", "Gone": "1"}, {"Alarms": "off"}, effective))
+        self.assertEqual(found, ["RequestsPerSecond returns from 500 to its default, 10"])
+
+    def test_a_filter_that_accepts_more_is_warned_about(self):
+        written = read()
+        changed = copy.deepcopy(written)
+        changed["Resources"]["DeliverEmailFromNotifications"]["Properties"]["FilterPolicy"]["type"].append("notification.expired")
+        self.assertIn("DeliverEmailFromNotifications newly accepts notification.expired", "".join(filter_changes(written, changed)))
+        self.assertEqual(list(filter_changes(changed, written)), [])
+        self.assertEqual(list(filter_changes({"Resources": {}}, written)), [])
+
+    def test_an_edge_that_cannot_be_created_is_refused_by_the_parameters_name(self):
+        domain, certificate = {"EdgeDomain": "api.ada.dev"}, {"EdgeCertificate": "arn:aws:acm:us-east-1:123456789012:certificate/1"}
+        acl = {"EdgeWebAcl": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/shop/1"}
+        for where, given, named in [
+            ("us-east-1", {}, []),
+            ("us-east-1", domain | certificate, []),
+            ("eu-central-1", domain | certificate | acl, []),
+            ("us-east-1", domain, ["EdgeCertificate"]),
+            ("eu-central-1", domain | certificate, ["EdgeWebAcl"]),
+            ("eu-central-1", domain, ["EdgeCertificate", "EdgeWebAcl"]),
+            ("us-east-1", certificate, ["EdgeCertificate"]),
+            ("us-east-1", acl, ["EdgeWebAcl"]),
+        ]:
+            with self.subTest(where=where, given=given):
+                found = list(edge_faults(where, with_defaults(given, KNOWN)))
+                self.assertEqual([text.split()[0] for text in found], named, found)
+
+    def test_edge_parameters_are_checked_by_the_template(self):
+        for name, good, bad in [
+            ("EdgeDomain", "api.ada.dev", "https://api.ada.dev"),
+            ("EdgeCertificate", "arn:aws:acm:us-east-1:123456789012:certificate/1", "arn:aws:acm:eu-central-1:123456789012:certificate/1"),
+            ("EdgeWebAcl", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/shop/1", "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/shop/1"),
+            ("EdgeKeyHashes", f"{'a' * 64},{'0' * 64}", "A" * 64),
+        ]:
+            pattern = KNOWN[name]["AllowedPattern"]
+            self.assertTrue(all(re.fullmatch(pattern, value) for value in ("", good)), name)
+            self.assertIsNone(re.fullmatch(pattern, bad), name)
+
+    def test_a_shop_without_an_edge_or_with_an_open_origin_is_warned_about(self):
+        domain, key = {"EdgeDomain": "api.ada.dev"}, {"EdgeKeyHashes": "a" * 64}
+        for environment, given, named in [
+            ("prod", {}, ["EdgeDomain"]),
+            ("staging", {}, []),
+            ("prod", domain, ["EdgeKeyHashes"]),
+            ("prod", domain | key, []),
+            # Somebody else's CDN.
+            ("prod", key, []),
+        ]:
+            with self.subTest(environment, given=given):
+                found = list(warnings(environment, with_defaults(given, KNOWN), 1000))
+                self.assertEqual([text.split()[0] for text in found], named)
+
+    def test_defaults_suit_a_new_accounts_ten_executions_and_prod_is_warned_about_them(self):
+        self.assertEqual(list(warnings("dev", with_defaults({}, KNOWN), 10)), [])
+        chosen = with_defaults(parameters(CONFIG, "prod", [*MINE, "EdgeKeyHashes=" + "a" * 64], KNOWN), KNOWN)
+        self.assertIn("RequestsPerSecond is 100", "".join(warnings("prod", chosen, 10)))
+        self.assertEqual(list(warnings("prod", chosen, 1000)), [])
+        # Not everybody may look the quota up.
+        self.assertEqual(list(warnings("prod", chosen, None)), [])
+
+    def test_what_lambda_would_not_reserve_is_refused(self):
+        self.assertEqual(reserving(read()), 5)
+        for chosen, quota, refused in [("0", 10, 0), ("10", 149, 1), ("10", 150, 0), ("50", 1000, 0), ("200", 1000, 1)]:
+            with self.subTest(chosen, quota=quota):
+                found = list(concurrency_faults({"ReservedConcurrency": chosen}, 5, quota))
+                self.assertEqual(len(found), refused, found)
 
     def test_environments_have_names_that_do_not_contain_each_other(self):
         stacks = [stack_of(CONFIG, name) for name in CONFIG if name != "version"]

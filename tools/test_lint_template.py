@@ -146,6 +146,23 @@ def without_release(template):
 QUEUE = ("Properties", "Events", "Messages", "Properties")
 STREAM = ("Properties", "Events", "Outbox", "Properties")
 
+DISTRIBUTION = ("Properties", "DistributionConfig")
+BEHAVIOUR = (*DISTRIBUTION, "DefaultCacheBehavior")
+ACCOUNT_ROUTES = ("Properties", "Rules", 0, "Statement", "RateBasedStatement", "ScopeDownStatement", "RegexMatchStatement", "RegexString")
+
+
+def unthrottled(route):
+    return drop("Api", "Properties", "RouteSettings", route)
+
+
+def unasserted(number):
+    return lambda template: template["Rules"]["EdgeIsComplete"]["Assertions"].pop(number)
+
+
+def without_key_hashes(template):
+    del template["Globals"]["Function"]["Environment"]["Variables"]["EDGE_KEY_HASHES"]
+
+
 CASES = [
     ("visibility", "hides messages for 59 s", put("AdvanceOrdersQueue", 59, "Properties", "VisibilityTimeout")),
     ("visibility", "hides messages for 30 s", drop("AdvanceOrdersQueue", "Properties", "VisibilityTimeout")),
@@ -286,6 +303,56 @@ CASES = [
             *("Properties", "DeploymentPreference", "Alarms"),
         ),
     ),
+    ("edge", "there is no distribution", remove("EdgeDistribution")),
+    ("edge", "EdgeDistribution exists, and costs", drop("EdgeDistribution", "Condition")),
+    ("edge", "EdgeAcl exists, and costs", put("EdgeAcl", "Watched", "Condition")),
+    ("edge", "old versions of TLS", put("EdgeDistribution", "TLSv1", *DISTRIBUTION, "ViewerCertificate", "MinimumProtocolVersion")),
+    ("edge", "accepts plain HTTP", put("EdgeDistribution", "redirect-to-https", *BEHAVIOUR, "ViewerProtocolPolicy")),
+    ("edge", "caches replies", put("EdgeDistribution", "658327ea-f89d-4fab-a63d-7e88639e58f6", *BEHAVIOUR, "CachePolicyId")),
+    ("edge", "all headers but Host", drop("EdgeDistribution", *BEHAVIOUR, "OriginRequestPolicyId")),
+    ("edge", "refuses PATCH", put("EdgeDistribution", ["GET", "HEAD"], *BEHAVIOUR, "AllowedMethods")),
+    ("edge", "has no WAF", drop("EdgeDistribution", *DISTRIBUTION, "WebACLId")),
+    ("edge", "true-client-ip of their own", drop("EdgeDistribution", *BEHAVIOUR, "FunctionAssociations")),
+    ("edge", "true-client-ip of their own", put("EdgeClientAddress", "function handler(event) { return event.request; }", "Properties", "FunctionCode")),
+    ("edge", "talks plain HTTP to api", put("EdgeDistribution", "http-only", *DISTRIBUTION, "Origins", 0, "CustomOriginConfig", "OriginProtocolPolicy")),
+    ("edge", "no x-edge-key from a secret", put("EdgeDistribution", "known", *DISTRIBUTION, "Origins", 0, "OriginCustomHeaders", 0, "HeaderValue")),
+    (
+        "edge",
+        "keeps the old key",
+        put(
+            "EdgeDistribution",
+            {"Fn::Sub": "{{resolve:secretsmanager:${EdgeSecret}}}"},
+            *(*DISTRIBUTION, "Origins", 0, "OriginCustomHeaders", 0, "HeaderValue"),
+        ),
+    ),
+    ("edge", "GetOrderFunction does not know EdgeKeyHashes", without_key_hashes),
+    ("web_acl", "not for CloudFront", put("EdgeAcl", "REGIONAL", "Properties", "Scope")),
+    ("web_acl", "samples of requests", put("EdgeAcl", True, "Properties", "Rules", 0, "VisibilityConfig", "SampledRequestsEnabled")),
+    ("web_acl", "does not limit all requests", drop("EdgeAcl", "Properties", "Rules", 1)),
+    ("web_acl", "does not limit the account routes", put("EdgeAcl", 4000, "Properties", "Rules", 0, "Statement", "RateBasedStatement", "Limit")),
+    ("web_acl", "does not limit the account routes", put("EdgeAcl", {"Count": {}}, "Properties", "Rules", 0, "Action")),
+    ("web_acl", "does not limit the account routes", put("EdgeAcl", "^/api/auth/(login|register)$", *ACCOUNT_ROUTES)),
+    ("web_acl", "keep who is signed in from /api/auth/refresh", put("EdgeAcl", "^/api/(auth|users)/", *ACCOUNT_ROUTES)),
+    ("assertions", "do not assert EdgeCertificate", unasserted(0)),
+    ("assertions", "do not assert AWS::Region and EdgeWebAcl", unasserted(1)),
+    ("throttles", "post /api/auth/login hashes passwords", unthrottled("POST /api/auth/login")),
+    ("throttles", "post /api/users/register hashes passwords", unthrottled("POST /api/users/register")),
+    ("throttles", "post /api/auth/reset-password hashes passwords", unthrottled("POST /api/auth/reset-password")),
+    (
+        "throttles",
+        "post /api/users/login hashes passwords for anybody, and has no ThrottlingRateLimit",
+        put("Api", {"Ref": "RequestsPerSecond"}, "Properties", "RouteSettings", "POST /api/users/login", "ThrottlingRateLimit"),
+    ),
+    ("mail", "publishes no reputation metrics", drop("MailConfiguration", "Properties", "ReputationOptions")),
+    ("mail", "sends again to addresses", put("MailConfiguration", ["BOUNCE"], "Properties", "SuppressionOptions", "SuppressedReasons")),
+    ("mail", "does not count bounces", put("MailEvents", ["bounce"], "Properties", "EventDestination", "MatchingEventTypes")),
+    ("mail", "publishes the addresses", put("MailEvents", {"TopicARN": {"Ref": "AlarmTopic"}}, "Properties", "EventDestination", "SnsDestination")),
+    ("mail", "DeliverEmailFunction sends mails without", drop("DeliverEmailFunction", "Properties", "Environment", "Variables", "MAIL_CONFIGURATION")),
+    ("mail", "no alarm on Reputation.BounceRate", put("MailBouncesAlarm", 0.1, "Properties", "Threshold")),
+    ("mail", "no alarm on Reputation.ComplaintRate", drop("MailComplaintsAlarm", "Properties", "Dimensions")),
+    ("reserved", "PlaceOrderFunction does not follow", drop("PlaceOrderFunction", "Properties", "ReservedConcurrentExecutions")),
+    ("reserved", "may invoke 11 at once", put("AdvanceOrdersFunction", 11, *QUEUE, "ScalingConfig", "MaximumConcurrency")),
+    ("alarms", "no alarm on Reputation.ComplaintRate", remove("MailComplaintsAlarm")),
     ("size", "over 450", permissions),
     ("size", "over 450", topics(100)),
     ("size", "ApiRole has policies of", verbose),

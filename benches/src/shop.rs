@@ -19,11 +19,12 @@ const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// The functions whose sample events are used.
-const EVENTS: [&str; 6] = [
+const EVENTS: [&str; 7] = [
     "get-product",
     "list-products",
     "log-in",
     "place-order",
+    "register-user",
     "request-password-reset",
     "resend-verification",
 ];
@@ -60,7 +61,8 @@ impl SampleShop {
             .environment
             .with("AUTH_REQUESTS_PER_IP", "1000000")
             .with("ORDERS_PER_MINUTE", "1000000")
-            .with("OPEN_ORDERS_PER_PERSON", "10000");
+            .with("OPEN_ORDERS_PER_PERSON", "10000")
+            .with("UNVERIFIED_SHELF_PERCENT", "100");
         options.triggers = triggers;
         let shop = Shop::start(options).await?;
         let mut events = BTreeMap::new();

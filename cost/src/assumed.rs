@@ -30,7 +30,7 @@ pub const ACCESS_LOG_BYTES: f64 = 450.0;
 /// in. A function that is not invoked more than once a second is always traced.
 pub const RARE_A_SECOND: f64 = 1.0;
 /// How often a function is invoked that everybody calls: the rate that the API
-/// allows by default.
+/// allows in prod.
 pub const FREQUENT_A_SECOND: f64 = 100.0;
 /// The share of a function's invocations that X-Ray traces: one a second, and 5 % of
 /// the others (AWS Lambda Developer Guide, "Visualize Lambda function invocations

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Resources with a monthly price, the line that they appear in, and the price.
-const FIXED: [(&str, &str, &str); 3] = [
+const FIXED: [(&str, &str, &str); 4] = [
     (
         "AWS::CloudWatch::Alarm",
         "CloudWatch: alarm metrics",
@@ -30,7 +30,11 @@ const FIXED: [(&str, &str, &str); 3] = [
         "Secrets Manager: secrets",
         "secret",
     ),
+    ("AWS::WAFv2::WebACL", "WAF: web ACLs", "waf-acl"),
 ];
+
+/// The line and the price of each rule of a web ACL.
+const RULE: (&str, &str) = ("WAF: rules", "waf-rule");
 
 /// The template's conditions that hold by default; resources under any other
 /// condition are listed separately.
@@ -59,6 +63,8 @@ struct Resource<'a> {
     condition: Option<&'a str>,
     /// The metrics of an alarm with metric math; 0 for any other resource.
     metrics: u32,
+    /// The rules of a web ACL.
+    rules: u32,
 }
 
 impl Resource<'_> {
@@ -89,6 +95,7 @@ fn resources(template: &str) -> Vec<Resource<'_>> {
                 resource.condition = Some(condition.trim());
             }
             resource.metrics += u32::from(line.contains("MetricStat:"));
+            resource.rules += u32::from(line.contains("RateBasedStatement:"));
         }
     }
     resources
@@ -111,15 +118,21 @@ pub fn month(
         let Some((_, what, price)) = fixed else {
             continue;
         };
-        match resource.condition {
-            Some(condition) if !ON_BY_DEFAULT.contains(&condition) => {
-                let mut optional = Bill::default();
-                optional.add(prices, what, resource.quantity(), price)?;
-                let lines = optional.lines.into_iter();
-                idle.conditional
-                    .extend(lines.map(|line| (condition.to_owned(), line)));
+        let mut costs = vec![(*what, resource.quantity(), *price)];
+        if resource.rules > 0 {
+            costs.push((RULE.0, f64::from(resource.rules), RULE.1));
+        }
+        for (what, quantity, price) in costs {
+            match resource.condition {
+                Some(condition) if !ON_BY_DEFAULT.contains(&condition) => {
+                    let mut optional = Bill::default();
+                    optional.add(prices, what, quantity, price)?;
+                    let lines = optional.lines.into_iter();
+                    idle.conditional
+                        .extend(lines.map(|line| (condition.to_owned(), line)));
+                }
+                _ => idle.bill.add(prices, what, quantity, price)?,
             }
-            _ => idle.bill.add(prices, what, resource.quantity(), price)?,
         }
     }
     let (mut queues, mut schedule_runs) = (0.0, 0.0);
@@ -196,17 +209,25 @@ mod tests {
     fn resources_have_their_type_condition_and_metrics() {
         let template = "Parameters:\n  X:\n    Type: String\nResources:\n\n  # Watches.\n  A:\n    Type: AWS::CloudWatch::Alarm\n\n  \
                         B:\n    Condition: Traced\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Metrics:\n        \
-                        - MetricStat: {}\n        - MetricStat: {}\nOutputs:\n  D:\n    Type: AWS::CloudWatch::Alarm\n";
+                        - MetricStat: {}\n        - MetricStat: {}\n  C:\n    Type: AWS::WAFv2::WebACL\n    Condition: Edge\n    Properties:\n      Rules:\n        \
+                        - Statement: { RateBasedStatement: {} }\n        - Statement: { RateBasedStatement: {} }\nOutputs:\n  D:\n    Type: AWS::CloudWatch::Alarm\n";
         let alarm = |condition, metrics| Resource {
             kind: "AWS::CloudWatch::Alarm",
             condition,
             metrics,
+            rules: 0,
+        };
+        let acl = Resource {
+            kind: "AWS::WAFv2::WebACL",
+            condition: Some("Edge"),
+            metrics: 0,
+            rules: 2,
         };
         let found = resources(template);
-        assert_eq!(found, [alarm(None, 0), alarm(Some("Traced"), 2)]);
+        assert_eq!(found, [alarm(None, 0), alarm(Some("Traced"), 2), acl]);
         assert_eq!(
             found.iter().map(Resource::quantity).collect::<Vec<_>>(),
-            [1.0, 2.0]
+            [1.0, 2.0, 1.0]
         );
     }
 }

@@ -48,7 +48,9 @@ pub fn metered(function: Function, meter: &Arc<Meter>) -> Function {
     };
     Function::build(name, trigger, grants, start, move |instances, _| {
         let meter = of_app.clone();
-        Arc::new(move |event| Box::pin(measure(meter.clone(), instances.clone(), event)))
+        Ok(Arc::new(move |event| {
+            Box::pin(measure(meter.clone(), instances.clone(), event))
+        }))
     })
 }
 

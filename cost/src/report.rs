@@ -261,6 +261,8 @@ mod tests {
             "### 1,000 orders: $0.10\n\n| item | quantity | price | $ |\n|---|---|---|---|\n\
              | SES: mails | 1,000 mail | $0.1 per 1,000 | 0.1000 |\n\n### A month",
             "\n| `Traced` | 1 × SES: mails | 0.00 |\n\nStorage is billed on top: `dynamodb-storage` $0.25",
+            "cost `cloudfront-request` $1.00, `cloudfront-function` $0.10, `waf-request` $0.60 on top, \
+             and `cloudfront-out-gb` $0.085 a GB replaces `transfer-out-gb`.\n\n### Request units",
             "| **all** | | | **0** | **0** |\n\n### Durations",
             "| page | of 1,000 products | of 100,000 products |\n",
             "\n| `ses-mail` | $0.1 per 1,000 | mail | https://aws.amazon.com/ses/pricing/ |\n",

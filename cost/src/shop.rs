@@ -202,6 +202,24 @@ impl MeteredShop {
         account
     }
 
+    /// Registers users who have verified their address, as most customers have.
+    pub async fn verified_customers(&self, count: u32) -> Vec<Account> {
+        let mut customers = Vec::new();
+        for _ in 0..count {
+            let account = self.register().await;
+            let mails = self.client.mails(&account.email, "verify").await;
+            let mail = mails.and_then(|mails| mails.into_iter().next());
+            let text = mail.as_ref().and_then(|mail| mail["text"].as_str());
+            let link = text.and_then(|text| text.split_once("token="));
+            let token = link.and_then(|(_, rest)| rest.split_whitespace().next());
+            let body = json!({ "token": token });
+            let path = "/api/auth/verify-email";
+            account.client.post(path, &body, 200).await;
+            customers.push(account);
+        }
+        customers
+    }
+
     /// Logs a user in.
     pub async fn log_in(&self, account: &Account) {
         self.client.log_in(&account.email, PASSWORD, 200).await;

@@ -59,15 +59,17 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
     needed
 }
 
-/// A role's resource as `GRANTS` names it: a stream without its creation time, an
-/// SES identity by its logical id.
+/// A role's resource as `GRANTS` names it: a stream without its creation time, what
+/// belongs to SES by its logical id.
 fn plain(resource: &str) -> String {
     match (
         resource.split_once("/stream/"),
-        resource.split_once(":identity/emporium-"),
+        [":identity/emporium-", ":configuration-set/emporium-"]
+            .iter()
+            .find_map(|kind| resource.split_once(kind)),
     ) {
         (Some((table, _)), _) => format!("{table}/stream"),
-        (_, Some((_, identity))) => identity.to_owned(),
+        (_, Some((_, logical_id))) => logical_id.to_owned(),
         _ => resource.to_owned(),
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     support::{PASSWORD, client_at, is_remote, register_at},
 };
 
-const CORRELATION_ID: &str = "the-chain-of-one-order";
+/// What the client calls the chain.
+const CLIENTS_ID: &str = "the-chain-of-one-order";
 
 /// The functions that an order passes through.
 const FUNCTIONS: [&str; 11] = [
@@ -31,15 +32,24 @@ fn text<'a>(line: &'a Value, name: &str) -> &'a str {
     line[name].as_str().unwrap_or_default()
 }
 
+/// The functions whose lines also have the client's id.
+const WITH_CLIENTS_ID: [&str; 5] = [
+    "place-order",
+    "process-payments",
+    "advance-orders",
+    "settle-reservations",
+    "deliver-email",
+];
+
 /// The lines of a log that belong to the order.
-fn lines_of_order(log: &str) -> Vec<Value> {
+fn lines_of_order(log: &str, correlation_id: &str) -> Vec<Value> {
     let lines = log
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
     lines
         .filter(|line| {
             let mut ids = text(line, "correlation_ids").split(' ');
-            text(line, "correlation_id") == CORRELATION_ID || ids.any(|id| id == CORRELATION_ID)
+            text(line, "correlation_id") == correlation_id || ids.any(|id| id == correlation_id)
         })
         .collect()
 }
@@ -57,14 +67,15 @@ async fn every_function_that_an_order_passes_logs_its_correlation_id() {
     let internal = client.as_internal(INTERNAL_KEY);
     let lamp = internal.create_product("5.00", 10).await;
     let person = register_at(&client).await;
-    let buyer = person.client.with("x-correlation-id", CORRELATION_ID);
+    let buyer = person.client.with("x-correlation-id", CLIENTS_ID);
     let order = order_of(&[(&lamp, 1)], "pm_card_visa");
     let placed = buyer.place_order(&order, 201).await;
+    let correlation_id = placed.header("x-correlation-id").to_owned();
     let settled = person.client.settled_order(&placed.id()).await;
     assert_eq!(settled["status"], "confirmed");
 
     let lines = eventually("every function has logged", async || {
-        let lines = lines_of_order(&std::fs::read_to_string(&file).unwrap());
+        let lines = lines_of_order(&std::fs::read_to_string(&file).unwrap(), &correlation_id);
         let logged: BTreeSet<&str> = lines.iter().map(|line| text(line, "function")).collect();
         let mut functions = FUNCTIONS.iter();
         functions
@@ -72,6 +83,12 @@ async fn every_function_that_an_order_passes_logs_its_correlation_id() {
             .then_some(lines)
     })
     .await;
+    for name in WITH_CLIENTS_ID {
+        let of_function =
+            |line: &&Value| text(line, "function") == name && line.get("duration_ms").is_some();
+        let line = lines.iter().find(of_function).unwrap();
+        assert_eq!(text(line, "client_correlation_id"), CLIENTS_ID, "{line}");
+    }
     for line in lines.iter().filter(|line| line.get("function").is_some()) {
         assert!(!text(line, "request_id").is_empty(), "{line}");
         assert_eq!(text(line, "level"), "INFO", "{line}");

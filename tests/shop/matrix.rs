@@ -111,6 +111,7 @@ async fn open() -> (Shop, Callers) {
         session_id: id(&sessions.data()[0]["id"]).into(),
         role: Role::Admin,
         withheld: None,
+        unverified: false,
     };
     let token = AccessTokens::new("emporium", &secret).unwrap().issue(
         &principal,

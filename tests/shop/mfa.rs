@@ -57,6 +57,9 @@ async fn a_second_factor_can_be_enabled_used_and_disabled() {
         return;
     }
     let (me, client) = (&person.client, anonymous().await);
+    let guess = json!({ "currentPassword": "not the canary password" });
+    let refused = me.post(ENROLL, &guess, 422).await;
+    assert_eq!(refused.fields(), ["/currentPassword"]);
     let offer = me.post(ENROLL, &json!({}), 200).await;
     let uri = text(&offer.data()["otpauthUri"]);
     let secret = text(&offer.data()["secret"]);

@@ -20,7 +20,9 @@ async fn a_paid_order_is_confirmed_and_mailed() {
     let id = placed.id();
     assert_eq!(placed.data()["status"], "pending");
     assert_eq!(placed.header("location"), format!("/api/orders/{id}"));
-    assert_eq!(placed.header("x-correlation-id"), correlation);
+    let ours = placed.header("x-correlation-id").to_owned();
+    assert_ne!(ours, correlation);
+    assert_eq!(placed.header("x-client-correlation-id"), correlation);
     for exact in [
         "\"unitPrice\":49.90,",
         "\"totalPrice\":99.80",
@@ -65,7 +67,8 @@ async fn a_paid_order_is_confirmed_and_mailed() {
     );
     for (index, step) in steps.iter().enumerate() {
         assert_eq!(step["version"], index + 1);
-        assert_eq!(step["correlationId"], correlation.as_str());
+        assert_eq!(step["correlationId"], ours.as_str());
+        assert_eq!(step["clientCorrelationId"], correlation.as_str());
         assert!(
             step["causationId"]
                 .as_str()

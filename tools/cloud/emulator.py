@@ -22,6 +22,10 @@ from ministack.core import iam_actions, iam_evaluator
 KNOWN_AS = {"sns:PublishBatch": "sns:Publish"}
 
 
+#: The configuration set of the mail that this thread is asked to send.
+requested = threading.local()
+
+
 def note_decisions(calls: Path) -> None:
     """Records each distinct decision on a call of a role."""
     decide, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
@@ -37,8 +41,16 @@ def note_decisions(calls: Path) -> None:
         return decide(context, policies, *limits)
 
     def note(access_key_id, action, *rest, resource_arn="*", **options):
-        principal.arn = None
         action = KNOWN_AS.get(action, action)
+        refused = decided(access_key_id, action, *rest, resource_arn=resource_arn, **options)
+        # AWS also checks `ses:SendEmail` on the configuration set.
+        configuration_set, requested.configuration_set = getattr(requested, "configuration_set", None), None
+        if refused is None and configuration_set and action == "ses:SendEmail":
+            refused = decided(access_key_id, action, *rest, resource_arn=configuration_set, **options)
+        return refused
+
+    def decided(access_key_id, action, *rest, resource_arn, **options):
+        principal.arn = None
         refused = enforce(access_key_id, action, *rest, resource_arn=resource_arn, **options)
         if principal.arn is not None:
             call = {"principal": principal.arn, "action": action, "resource": resource_arn}
@@ -53,21 +65,28 @@ def note_decisions(calls: Path) -> None:
 
 
 def name_identities() -> None:
-    """Makes IAM check sending mail on the identity of the sender.
+    """Makes IAM check sending mail on the identity of the sender and its configuration set.
 
-    AWS checks `ses:SendEmail` on that identity; the emulator checks it on `*`,
-    which no role here grants.
+    AWS checks `ses:SendEmail` on both; the emulator checks it on `*`, which no role
+    here grants.
     """
     extract = iam_actions.extract_resource_arn
 
     def resource(service, method, path, headers, body, params, region, account):
-        sender = params.get("Source") if service == "ses" else None
+        sender = first(params.get("Source")) if service == "ses" else None
         if sender:
-            address = sender[0] if isinstance(sender, list) else sender
+            address, configuration_set = sender, first(params.get("ConfigurationSetName"))
+            if configuration_set:
+                requested.configuration_set = f"arn:aws:ses:{region}:{account}:configuration-set/{configuration_set}"
             return f"arn:aws:ses:{region}:{account}:identity/{parseaddr(address)[1]}"
         return extract(service, method, path, headers, body, params, region, account)
 
     iam_actions.extract_resource_arn = resource
+
+
+def first(value):
+    """A parameter of a query, which may be a list."""
+    return value[0] if isinstance(value, list) else value
 
 
 def main() -> None:

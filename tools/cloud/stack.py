@@ -12,6 +12,7 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import boto3
 from botocore.config import Config
@@ -45,7 +46,15 @@ class Stack:
             config=Config(retries={"max_attempts": 2}, read_timeout=60),
         )
 
-    def deploy(self, root: Path, environment: dict[str, str], parameters: dict[str, str]) -> None:
+    def deploy(
+        self,
+        root: Path,
+        environment: dict[str, str],
+        parameters: dict[str, str],
+        *,
+        rollback: bool = False,
+        output: BinaryIO | None = None,
+    ) -> None:
         """`sam deploy` of the template, as an operator runs it."""
         self.client("s3").create_bucket(Bucket=f"{self.name}-artifacts")
         # Not the repository's: its settings are for real deployments.
@@ -59,10 +68,10 @@ class Stack:
             *("--stack-name", self.name, "--region", REGION),
             *("--s3-bucket", f"{self.name}-artifacts"),
             *("--capabilities", "CAPABILITY_IAM"),
-            *("--no-confirm-changeset", "--disable-rollback"),
+            *("--no-confirm-changeset", "--no-disable-rollback" if rollback else "--disable-rollback"),
             *("--parameter-overrides", *overrides),
         ]
-        subprocess.run(command, env=environment, cwd=root, check=True, timeout=600)
+        subprocess.run(command, env=environment, cwd=root, check=True, timeout=600, stdout=output, stderr=output)
 
     def resources(self) -> dict[str, dict]:
         """The stack's resources by logical id."""

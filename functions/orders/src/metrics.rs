@@ -43,7 +43,7 @@ const ORDERS_REFUSED: Counter = Counter(Metric {
     name: "OrdersRefused",
     unit: Some(Unit::Count),
     labels: &["Limit"],
-    help: "Orders refused because too many were placed, left open or declined, by limit",
+    help: "Orders refused by the limits on holding goods without paying, by limit",
 });
 
 const REVENUE: Histogram = Histogram(Metric {

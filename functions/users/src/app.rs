@@ -6,7 +6,7 @@ use runtime::{Environment, Error, Host};
 
 use crate::{
     credentials::Credentials,
-    domain::{AdminMfa, GRACE_DAYS, Password, days},
+    domain::{AdminMfa, GRACE_DAYS, Password, Registration, days},
     store::Store,
 };
 
@@ -33,6 +33,7 @@ pub struct Settings {
     /// How long the owner of a closed account can reopen it.
     pub account_grace: SignedDuration,
     pub requests_per_ip: u32,
+    pub registration: Registration,
 }
 
 impl<C: Credentials> App<C> {
@@ -62,7 +63,8 @@ impl<C: Credentials> App<C> {
 
 impl Settings {
     /// An invalid value is an error and never the default: a typo in
-    /// `ADMIN_MFA` must not turn the requirement off.
+    /// `ADMIN_MFA` must not turn the requirement off, nor one in `REGISTRATION` reveal
+    /// who has an account.
     fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let grace_days =
             environment.parse_or("ACCOUNT_GRACE_DAYS", GRACE_DAYS, "a whole number of days")?;
@@ -81,6 +83,11 @@ impl Settings {
                 "AUTH_REQUESTS_PER_IP",
                 REQUESTS_PER_IP_DEFAULT,
                 "a whole number of requests",
+            )?,
+            registration: environment.parse_or(
+                "REGISTRATION",
+                Registration::default(),
+                "open or private",
             )?,
         })
     }

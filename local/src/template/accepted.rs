@@ -25,7 +25,7 @@ const MACHINE: &str = "all functions share this process";
 const TEXT: &str = "it is documentation";
 const MAIL: &str = "mail goes to the local mailbox, whatever the sender";
 const BILLING: &str = "nothing is billed or throttled";
-const EDGE: &str = "there is no stage that throttles or logs requests";
+const EDGE: &str = "nothing in front of the functions throttles or logs requests";
 
 /// Everything that is accepted without effect.
 pub const ACCEPTED: &[Accepted] = &[
@@ -40,6 +40,8 @@ pub const ACCEPTED: &[Accepted] = &[
     all("AWS::Logs::*", LOGS),
     all("AWS::XRay::*", LOGS),
     all("AWS::SES::*", MAIL),
+    all("AWS::CloudFront::*", EDGE),
+    all("AWS::WAFv2::*", EDGE),
     // Any resource.
     of("resource", "DeletionPolicy", DEPLOY),
     of("resource", "UpdateReplacePolicy", DEPLOY),
@@ -51,6 +53,7 @@ pub const ACCEPTED: &[Accepted] = &[
     of("template", "Description", TEXT),
     of("template", "Metadata", TEXT),
     of("template", "Outputs", DEPLOY),
+    of("template", "Rules", DEPLOY),
     // Parameters.
     of("parameter", "Description", TEXT),
     of("parameter", "ConstraintDescription", TEXT),

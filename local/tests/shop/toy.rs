@@ -69,7 +69,7 @@ where
                 );
                 Box::pin(async move { Ok(to_raw_value(&running.await?)?) })
             });
-            handler
+            Ok(handler)
         },
     )
 }

@@ -27,6 +27,11 @@ pub struct ReserveStock {
     pub order_id: OrderId,
     /// The goods; each product once.
     pub lines: Vec<Quantity>,
+    /// Whether the buyer has not proven the account's address. Such buyers
+    /// together may hold only a share of the stock. Older callers do not send
+    /// it, nor would they understand the refusal: their calls are not limited.
+    #[serde(default)]
+    pub unverified: bool,
     /// The id of the chain of requests and events that this belongs to.
     pub correlation_id: String,
 }
@@ -50,6 +55,12 @@ pub enum StockReservation {
     Refused {
         /// The lines that are short.
         shortages: Vec<Shortage>,
+    },
+    /// Nothing is reserved: the goods are available, but not to an unverified
+    /// buyer. The reply to calls with `unverified` only.
+    Limited {
+        /// The lines that exceed the share, with what is left of it.
+        excesses: Vec<Shortage>,
     },
     /// An earlier reservation with this id has ended, or was for other goods.
     Gone,

@@ -1,7 +1,9 @@
 //! The envelope of every event: CloudEvents 1.0 in its JSON format.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
-use kernel::{Cause, EventId};
+use kernel::{Actor, Cause, ClientIds, EventId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -42,6 +44,16 @@ pub struct Envelope {
     pub causationid: String,
     /// Who acted.
     pub actor: String,
+    /// What the client called the first request of the chain. Absent
+    /// if the client sent none, and from older events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clientrequestid: Option<String>,
+    /// What the client called the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clientcorrelationid: Option<String>,
+    /// Where a machine client acted from; absent for everybody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sourceip: Option<IpAddr>,
     /// The data of the type.
     pub data: Value,
 }
@@ -84,6 +96,9 @@ impl Envelope {
             correlationid: cause.correlation_id,
             causationid: cause.causation_id,
             actor: cause.actor.to_string(),
+            clientrequestid: cause.client.request_id,
+            clientcorrelationid: cause.client.correlation_id,
+            sourceip: cause.source_ip,
             data: serde_json::to_value(data).unwrap_or_default(),
         }
     }
@@ -115,7 +130,13 @@ impl Envelope {
         Cause {
             correlation_id: self.correlationid.clone(),
             causation_id: self.id.to_string(),
-            actor: kernel::Actor::Function(actor),
+            actor: Actor::Function(actor),
+            client: ClientIds {
+                request_id: self.clientrequestid.clone(),
+                correlation_id: self.clientcorrelationid.clone(),
+            },
+            // The function acts, and not the machine client that began the chain.
+            source_ip: None,
         }
     }
 }

@@ -106,6 +106,14 @@ events! {
             /// The user.
             user_id: UserId,
         }
+        /// Somebody tried to register the address of an account, in a shop that does not
+        /// tell them that it is taken.
+        UserRegistrationAttempted = "user.registration_attempted" about user_id {
+            /// The owner of the address.
+            user_id: UserId,
+            /// The account's e-mail address.
+            email: String,
+        }
         /// A verification e-mail was requested: for the account's address, or for
         /// the address that is to replace it.
         UserVerificationRequested = "user.verification_requested" about user_id {

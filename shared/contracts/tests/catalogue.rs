@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contracts::{Envelope, events::catalogue};
+use contracts::{
+    Envelope, Stamp,
+    events::{OrderPlaced, catalogue},
+};
 use serde_json::Value;
 
 fn folder(name: &str) -> PathBuf {
@@ -56,6 +59,34 @@ fn what_was_published_once_still_reads() {
             event.event_type
         );
     }
+}
+
+#[test]
+fn a_chain_keeps_the_ids_of_its_client_and_not_where_it_began() {
+    let mut first = read("golden", "order.placed");
+    for name in ["clientrequestid", "clientcorrelationid", "sourceip"] {
+        assert_eq!(first.get(name), None, "older events lack it");
+    }
+    first["clientrequestid"] = "ticket-1".into();
+    first["clientcorrelationid"] = "chain-2".into();
+    first["sourceip"] = "203.0.113.7".into();
+    let first: Envelope = serde_json::from_value(first).unwrap();
+    let cause = first.cause("advance-orders");
+    assert_eq!(cause.correlation_id, first.correlationid);
+    assert_eq!(cause.causation_id, first.id.to_string());
+    assert_eq!(cause.client.request_id.as_deref(), Some("ticket-1"));
+    assert_eq!(cause.client.correlation_id.as_deref(), Some("chain-2"));
+    assert_eq!(cause.source_ip, None);
+    let stamp = Stamp {
+        id: first.id,
+        time: first.time,
+        cause,
+    };
+    let next = Envelope::new(&first.read::<OrderPlaced>().unwrap(), stamp);
+    let next = serde_json::to_value(&next).unwrap();
+    assert_eq!(next["clientrequestid"], "ticket-1");
+    assert_eq!(next["clientcorrelationid"], "chain-2");
+    assert_eq!(next.get("sourceip"), None);
 }
 
 #[test]

@@ -124,12 +124,20 @@ impl Table {
         let mut window = now.as_millisecond().div_euclid(limit.window_ms());
         let key = limit.key(key);
         for _ in 0..ATTEMPTS_MAX {
-            let one_more = Expression::update("SET hits = hits + :one")
-                .only_when("#window = :window AND hits < :most")
-                .name("#window", "window")
-                .value(":one", 1)
-                .value(":window", window)
-                .value(":most", limit.requests);
+            // Also begins the first window of a key: most keys are seen once, and a
+            // refused update costs as much as one that writes.
+            let one_more = Expression::update(
+                "SET hits = if_not_exists(hits, :zero) + :one, \
+                 previous = if_not_exists(previous, :zero), #window = :window, \
+                 expires_at = if_not_exists(expires_at, :expires)",
+            )
+            .only_when("attribute_not_exists(pk) OR (#window = :window AND hits < :most)")
+            .name("#window", "window")
+            .value(":zero", 0)
+            .value(":one", 1)
+            .value(":window", window)
+            .value(":expires", expires_at(window, limit))
+            .value(":most", limit.requests);
             let refused = match self.update::<Bucket>(key.clone(), one_more).await {
                 Ok(bucket) => return Ok(limit.quota(bucket, true, now)),
                 Err(CommitError::Store(error)) => return Err(error),
@@ -164,7 +172,7 @@ impl Table {
                 pk: key.pk.clone(),
                 sk: "LIMIT",
                 bucket,
-                expires_at: (window + 2) * limit.window_ms() / 1000 + 1,
+                expires_at: expires_at(window, limit),
             };
             match self.put(&row, condition).await {
                 Ok(()) => return Ok(limit.quota(bucket, true, now)),
@@ -177,6 +185,11 @@ impl Table {
             attempts: ATTEMPTS_MAX,
         })
     }
+}
+
+/// When a window no longer weighs anything, in seconds since the Unix epoch.
+fn expires_at(window: i64, limit: &RateLimit) -> i64 {
+    (window + 2) * limit.window_ms() / 1000 + 1
 }
 
 #[cfg(test)]

@@ -63,12 +63,12 @@ fn build(
     grants: &'static [Grant],
     after_sweep: Option<AfterSweep>,
 ) -> Function {
-    let answer = move |relay: Arc<Relay>, _: &Environment| -> Handler {
+    let answer = move |relay: Arc<Relay>, _: &Environment| -> Result<Handler, Error> {
         let after_sweep = after_sweep.clone();
-        Arc::new(move |event| {
+        Ok(Arc::new(move |event| {
             let (relay, after_sweep) = (relay.clone(), after_sweep.clone());
             Box::pin(async move { relay.answer(name, event, after_sweep).await })
-        })
+        }))
     };
     Function::build(name, Trigger::Stream, grants, Relay::start, answer)
 }

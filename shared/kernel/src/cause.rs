@@ -1,6 +1,6 @@
 //! Who and what made something happen.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use crate::UserId;
 
@@ -38,4 +38,36 @@ pub struct Cause {
     pub causation_id: String,
     /// Who acts.
     pub actor: Actor,
+    /// What the client calls the first request of the chain.
+    pub client: ClientIds,
+    /// Where a machine client acts from. `None` for everybody else: people's
+    /// addresses must not accumulate in events.
+    pub source_ip: Option<IpAddr>,
+}
+
+/// What a client calls a request in its own records. It can be anything, another
+/// request's id too, so it is shown beside our ids and never in their place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientIds {
+    /// The request.
+    pub request_id: Option<String>,
+    /// The chain that the request belongs to.
+    pub correlation_id: Option<String>,
+}
+
+impl Cause {
+    /// A cause that no client has named.
+    pub fn new(
+        correlation_id: impl Into<String>,
+        causation_id: impl Into<String>,
+        actor: Actor,
+    ) -> Self {
+        Self {
+            correlation_id: correlation_id.into(),
+            causation_id: causation_id.into(),
+            actor,
+            client: ClientIds::default(),
+            source_ip: None,
+        }
+    }
 }

@@ -46,4 +46,6 @@ pub struct Principal {
     /// The person's own role, when the shop requires a second factor for it
     /// and the session was begun without one.
     pub withheld: Option<Role>,
+    /// Whether nobody has shown both the account's credentials and its mailbox.
+    pub unverified: bool,
 }

@@ -15,7 +15,7 @@ mod money;
 mod page;
 
 pub use address::Address;
-pub use cause::{Actor, Cause};
+pub use cause::{Actor, Cause, ClientIds};
 pub use country::Country;
 pub use idempotency::IdempotencyKey;
 pub use identity::{Principal, Role};

@@ -38,14 +38,14 @@ where
     Answering: Future<Output = Result<C::Reply, Error>> + Send + 'static,
 {
     Function::build(name, Trigger::Call, grants, start, move |app, _| {
-        handler(
+        Ok(handler(
             name,
             Box::new(move |payload| {
                 let call = serde_json::from_str::<C>(payload.get());
                 let answering = call.map(|call| answer(app.clone(), call));
                 Box::pin(async move { Ok(to_raw_value(&answering?.await?)?) })
             }),
-        )
+        ))
     })
 }
 

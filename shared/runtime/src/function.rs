@@ -91,7 +91,11 @@ impl Function {
         trigger: Trigger,
         grants: &'static [Grant],
         start: impl Fn(Environment) -> Starting + Send + Sync + 'static,
-        answer: impl Fn(Arc<App>, &Environment) -> Handler + Clone + Send + Sync + 'static,
+        answer: impl Fn(Arc<App>, &Environment) -> Result<Handler, Error>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
     ) -> Self
     where
         Starting: Future<Output = Result<App, Error>> + Send + 'static,
@@ -102,7 +106,7 @@ impl Function {
             grants,
             start: Box::new(move |environment| {
                 let (starting, answer) = (start(environment.clone()), answer.clone());
-                Box::pin(async move { Ok(answer(Arc::new(starting.await?), &environment)) })
+                Box::pin(async move { answer(Arc::new(starting.await?), &environment) })
             }),
         }
     }
@@ -112,7 +116,8 @@ impl Function {
     /// and in tests this is the one way to start a function.
     ///
     /// # Errors
-    /// When the environment lacks a variable or a secret cannot be read.
+    /// When the environment lacks a variable or has an invalid one, or a secret cannot
+    /// be read.
     pub async fn start(&self, environment: Environment) -> Result<Handler, Error> {
         (self.start)(environment).await
     }

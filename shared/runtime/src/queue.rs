@@ -29,10 +29,10 @@ where
     Handling: Future<Output = Result<(), Error>> + Send + 'static,
 {
     Function::build(name, Trigger::Queue, grants, start, move |app, _| {
-        handler(
+        Ok(handler(
             name,
             Arc::new(move |event| Box::pin(handle(app.clone(), event))),
-        )
+        ))
     })
 }
 
@@ -81,6 +81,10 @@ async fn consume_message(
     let (event_type, event_id, subject) =
         (event.event_type.clone(), event.id, event.subject.clone());
     let correlation_id = event.correlationid.clone();
+    let (client_request_id, client_correlation_id) = (
+        event.clientrequestid.clone(),
+        event.clientcorrelationid.clone(),
+    );
     let outcome = std::panic::AssertUnwindSafe(handle(event))
         .catch_unwind()
         .await;
@@ -88,8 +92,8 @@ async fn consume_message(
     let error = match outcome {
         Ok(Ok(())) => {
             tracing::info!(
-                function, request_id, event_type, %event_id, subject, correlation_id, duration_ms,
-                "event handled"
+                function, request_id, event_type, %event_id, subject, correlation_id,
+                client_request_id, client_correlation_id, duration_ms, "event handled"
             );
             return None;
         }
@@ -97,8 +101,8 @@ async fn consume_message(
         Err(_) => "panicked".to_owned(),
     };
     tracing::error!(
-        function, request_id, event_type, %event_id, subject, correlation_id, duration_ms, error,
-        "event failed"
+        function, request_id, event_type, %event_id, subject, correlation_id,
+        client_request_id, client_correlation_id, duration_ms, error, "event failed"
     );
     Some(message_id)
 }

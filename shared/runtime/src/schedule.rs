@@ -26,13 +26,13 @@ where
     Report: Serialize + Send + 'static,
 {
     Function::build(name, Trigger::Schedule, grants, start, move |app, _| {
-        handler(
+        Ok(handler(
             name,
             Box::new(move || {
                 let running = run(app.clone());
                 Box::pin(async move { Ok(to_raw_value(&running.await?)?) })
             }),
-        )
+        ))
     })
 }
 

@@ -94,6 +94,14 @@ impl Client {
         }
     }
 
+    /// The same person, who has not proven the account's address.
+    #[must_use]
+    pub fn as_unverified(&self) -> Self {
+        let mut client = self.clone();
+        client.authorizer["unverified"] = json!("true");
+        client
+    }
+
     /// The same client with the internal key.
     #[must_use]
     pub fn as_internal(&self) -> Self {

@@ -168,11 +168,7 @@ impl TestTable {
 
     /// An event that happens now, by the test's clock.
     pub fn event<T: EventData>(&self, data: &T) -> Envelope {
-        let cause = Cause {
-            correlation_id: "test-correlation".into(),
-            causation_id: "test-cause".into(),
-            actor: Actor::Function("test"),
-        };
+        let cause = Cause::new("test-correlation", "test-cause", Actor::Function("test"));
         Envelope::new(data, self.host.stamp(self.host.now(), &cause))
     }
 

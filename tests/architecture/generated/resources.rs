@@ -93,6 +93,10 @@ impl Resources {
             (Some("AWS::SNS::Topic"), _) => format!("!Ref {id}"),
             (Some("AWS::SecretsManager::Secret"), _) => format!("!GetAtt {id}.Id"),
             (Some("AWS::Serverless::Function"), _) => self.function_arn(id),
+            (Some("AWS::SES::ConfigurationSet"), _) => {
+                let arn = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}";
+                format!("!Sub {arn}:configuration-set/${{{id}}}")
+            }
             // It may exist outside the stack.
             (Some("AWS::SES::EmailIdentity"), _) => {
                 let arn = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity";

@@ -5,14 +5,23 @@
 //! under the order's id. So repeated and simultaneous calls find a single
 //! reservation, and a function that dies leaves a complete one or none. A
 //! reservation whose order never follows expires.
+//!
+//! Buyers who have not proven their address hold no more than a share of each
+//! product together: the same transaction counts what they hold, under a
+//! condition on that number.
+
+use std::sync::Arc;
 
 use contracts::calls::{ReserveStock, StockReservation};
 use dynamo::{Attempts, CommitError, StoreError};
-use runtime::{Function, Grant, call, grant};
+use runtime::{Environment, Function, Grant, Host, call, grant};
 
 use crate::{
-    App,
-    domain::{InvalidLines, Reservation, check_availability, validate_lines},
+    domain::{
+        InvalidLines, Reservation, ShareCondition, UnverifiedShare, check_availability,
+        validate_lines,
+    },
+    store::CatalogStore,
 };
 
 const GRANTS: &[Grant] = &[
@@ -26,9 +35,27 @@ pub fn function() -> Function {
     call::service(
         "reserve-stock",
         GRANTS,
-        App::start,
-        |app, call| async move { Ok(reserve_stock(&app, call).await?) },
+        Reservations::start,
+        |app: Arc<Reservations>, call| async move { Ok(reserve_stock(&app, call).await?) },
     )
+}
+
+struct Reservations {
+    catalog: CatalogStore,
+    unverified_share: UnverifiedShare,
+    host: Host,
+}
+
+impl Reservations {
+    async fn start(environment: Environment) -> Result<Self, runtime::Error> {
+        let share = UnverifiedShare::default();
+        let expected = "a percentage from 1 to 100";
+        Ok(Self {
+            catalog: CatalogStore::open(&environment).await?,
+            unverified_share: environment.parse_or("UNVERIFIED_SHELF_PERCENT", share, expected)?,
+            host: environment.host().clone(),
+        })
+    }
 }
 
 /// Why it is not known whether the goods are reserved.
@@ -41,7 +68,7 @@ enum ReserveStockError {
 }
 
 async fn reserve_stock(
-    app: &App,
+    app: &Reservations,
     call: ReserveStock,
 ) -> Result<StockReservation, ReserveStockError> {
     validate_lines(&call.lines)?;
@@ -58,9 +85,23 @@ async fn reserve_stock(
                 return Ok(repeated.unwrap_or(StockReservation::Refused { shortages }));
             }
         };
+        let is_limited = call.unverified && app.unverified_share.is_limited();
+        let shares: Vec<ShareCondition> = if is_limited {
+            match app.unverified_share.admit(&lines, &products) {
+                Ok(shares) => shares,
+                Err(excesses) => {
+                    let repeated = repeated_reply(app, &call).await?;
+                    return Ok(repeated.unwrap_or(StockReservation::Limited { excesses }));
+                }
+            }
+        } else {
+            Vec::new()
+        };
         let correlation_id = call.correlation_id.clone();
-        let reservation = Reservation::hold(call.order_id, lines, correlation_id, app.host.now());
-        match app.catalog.reserve(&reservation).await {
+        let mut reservation =
+            Reservation::hold(call.order_id, lines, correlation_id, app.host.now());
+        reservation.unverified = is_limited;
+        match app.catalog.reserve(&reservation, &shares).await {
             Ok(()) => return Ok(reservation.held_reply()),
             Err(CommitError::Store(error)) => return Err(error.into()),
             Err(CommitError::ConditionFailed(_)) => {
@@ -78,7 +119,7 @@ async fn reserve_stock(
 
 /// The reply if the order has a reservation from an earlier call.
 async fn repeated_reply(
-    app: &App,
+    app: &Reservations,
     call: &ReserveStock,
 ) -> Result<Option<StockReservation>, StoreError> {
     let earlier = app.catalog.reservation(call.order_id).await?;

@@ -9,6 +9,7 @@ mod reservation;
 mod search;
 mod settle;
 mod text;
+mod unverified_share;
 
 pub use adjustment::{Adjustment, AdjustmentError, Operation};
 pub use category::{CATEGORIES_MAX, CATEGORY_DEPTH_MAX, Category, CategoryTooDeep, NewCategory};
@@ -19,3 +20,4 @@ pub use reservation::{HOLD_PERIOD, Reservation, Status, StockEvent, Transition};
 pub use search::{Facet, Filters, PriceRange, Search, SearchTerms, Sort, WORDS_MAX, index_words};
 pub use settle::settle;
 pub use text::fold;
+pub use unverified_share::{ShareCondition, UnverifiedShare};

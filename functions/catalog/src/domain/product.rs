@@ -118,6 +118,9 @@ pub struct Product {
     pub categories: Vec<CategoryId>,
     /// The available stock: neither held nor sold.
     pub stock: u32,
+    /// How many units are held for buyers who have not proven their address.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held_unverified: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
     /// Whether it is listed and can be ordered.
@@ -144,6 +147,7 @@ impl Product {
             category_id: category.id,
             categories: category.path(),
             stock: input.stock,
+            held_unverified: 0,
             tags: input.tags,
             active: true,
             created_at: now,
@@ -151,6 +155,14 @@ impl Product {
             version: 1,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference to skip_serializing_if"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

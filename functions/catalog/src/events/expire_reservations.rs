@@ -101,10 +101,10 @@ async fn expire(app: &App, order_id: OrderId) -> Result<bool, ExpireReservations
 /// which the reservation was made.
 fn envelopes(app: &App, transition: &Transition) -> Vec<Envelope> {
     let reservation = &transition.reservation;
-    let cause = Cause {
-        correlation_id: reservation.correlation_id.clone(),
-        causation_id: reservation.correlation_id.clone(),
-        actor: Actor::Function(NAME),
-    };
+    let cause = Cause::new(
+        reservation.correlation_id.clone(),
+        reservation.correlation_id.clone(),
+        Actor::Function(NAME),
+    );
     transition.envelopes(|| app.host.stamp(reservation.updated_at, &cause))
 }

@@ -8,7 +8,7 @@ use super::{
     CatalogStore, announce, category_key, event_key, exists, list_entries::list_entries,
     product_key,
 };
-use crate::domain::Product;
+use crate::domain::{Product, ShareCondition, Transition};
 
 #[derive(Serialize)]
 struct ProductItem<'a> {
@@ -120,33 +120,65 @@ impl CatalogStore {
 
 /// Takes a line's goods out of the available stock. The condition also covers
 /// the product's name and price, so the line has them as they are at the
-/// very moment of the reservation.
+/// very moment of the reservation; and what unverified buyers hold, if the
+/// buyer is one of them.
 pub(super) fn decrement_stock(
     transaction: Transaction,
     line: &OrderLine,
+    share: Option<&ShareCondition>,
     now: Timestamp,
 ) -> Transaction {
     let update =
-        Expression::update("SET stock = stock - :quantity, updated_at = :now ADD version :one")
-            .only_when("stock >= :quantity AND active = :yes AND #name = :name AND price = :price")
-            .name("#name", "name")
-            .value(":quantity", line.quantity)
-            .value(":yes", true)
-            .value(":name", &line.name)
-            .value(":price", line.unit_price)
-            .value(":now", now)
-            .value(":one", 1);
+        match share {
+            None => Expression::update(
+                "SET stock = stock - :quantity, updated_at = :now ADD version :one",
+            )
+            .only_when("stock >= :quantity AND active = :yes AND #name = :name AND price = :price"),
+            Some(share) => Expression::update(
+                "SET stock = stock - :quantity, updated_at = :now \
+             ADD version :one, held_unverified :quantity",
+            )
+            .only_when(
+                "stock >= :least AND active = :yes AND #name = :name AND price = :price \
+             AND (attribute_not_exists(held_unverified) OR held_unverified <= :held)",
+            )
+            .value(":least", share.stock_least)
+            .value(":held", share.held_most),
+        };
+    let update = update
+        .name("#name", "name")
+        .value(":quantity", line.quantity)
+        .value(":yes", true)
+        .value(":name", &line.name)
+        .value(":price", line.unit_price)
+        .value(":now", now)
+        .value(":one", 1);
     transaction.update("line", product_key(line.product_id), update)
 }
 
-/// Returns a line's goods to the available stock. The condition keeps the update
-/// from creating an item with nothing but a stock.
-pub(super) fn restock(transaction: Transaction, line: &OrderLine, now: Timestamp) -> Transaction {
-    let update =
-        Expression::update("SET stock = stock + :quantity, updated_at = :now ADD version :one")
-            .only_when("attribute_exists(pk)")
-            .value(":quantity", line.quantity)
-            .value(":now", now)
-            .value(":one", 1);
+/// Returns a line's goods to what the transition returns them to: the available
+/// stock, and the share of unverified buyers. The condition keeps the update
+/// from creating an item with nothing but numbers.
+pub(super) fn return_goods(
+    transaction: Transaction,
+    line: &OrderLine,
+    transition: &Transition,
+) -> Transaction {
+    let update = match (transition.restock, transition.frees_share) {
+        (false, false) => return transaction,
+        (true, false) => "SET stock = stock + :quantity, updated_at = :now ADD version :one",
+        (true, true) => {
+            "SET stock = stock + :quantity, held_unverified = held_unverified - :quantity, \
+             updated_at = :now ADD version :one"
+        }
+        (false, true) => {
+            "SET held_unverified = held_unverified - :quantity, updated_at = :now ADD version :one"
+        }
+    };
+    let update = Expression::update(update)
+        .only_when("attribute_exists(pk)")
+        .value(":quantity", line.quantity)
+        .value(":now", transition.reservation.updated_at)
+        .value(":one", 1);
     transaction.update("line", product_key(line.product_id), update)
 }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BY_EXPIRY, CatalogStore, announce,
-    products::{decrement_stock, restock},
+    products::{decrement_stock, return_goods},
     reservation_key,
 };
-use crate::domain::{Reservation, Status, Transition};
+use crate::domain::{Reservation, ShareCondition, Status, Transition};
 
 /// Partitions of [`BY_EXPIRY`], so that a busy shop does not reach the limits
 /// of a single one.
@@ -69,19 +69,25 @@ impl CatalogStore {
     }
 
     /// Writes a new reservation and takes the goods of its lines out of the
-    /// available stock.
+    /// available stock. `shares` has a condition for each line if the buyer is
+    /// unverified, and is empty otherwise.
     ///
     /// # Errors
     /// When a condition fails: that of `line` if a line is not available with
-    /// its name and price, that of `reservation` if the order has one. The
+    /// its name and price and within its share, that of `reservation` if the order has one. The
     /// latter may be this very one, if the reply to an earlier attempt was lost.
-    pub async fn reserve(&self, reservation: &Reservation) -> Result<(), CommitError> {
+    pub async fn reserve(
+        &self,
+        reservation: &Reservation,
+        shares: &[ShareCondition],
+    ) -> Result<(), CommitError> {
         let mut transaction = self
             .table
             .transaction()
             .insert("reservation", &ReservationItem::of(reservation));
-        for line in &reservation.lines {
-            transaction = decrement_stock(transaction, line, reservation.updated_at);
+        for (index, line) in reservation.lines.iter().enumerate() {
+            let share = shares.get(index);
+            transaction = decrement_stock(transaction, line, share, reservation.updated_at);
         }
         transaction.commit().await
     }
@@ -108,10 +114,8 @@ impl CatalogStore {
                     .value(":status", current.status)
             }),
         };
-        if transition.restock {
-            for line in &next.lines {
-                transaction = restock(transaction, line, next.updated_at);
-            }
+        for line in &next.lines {
+            transaction = return_goods(transaction, line, transition);
         }
         for event in events {
             transaction = announce(transaction, &item.pk, event);

@@ -1,11 +1,12 @@
 //! Whatever happens, and however often: the available, held and sold goods of a
 //! product add up to what was put in, nothing is sold late, and no event is
-//! answered twice.
+//! answered twice. What unverified buyers hold is counted exactly, and within
+//! their share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::domain::Status;
-use contracts::Envelope;
+use contracts::{Envelope, calls::StockReservation};
 use kernel::{OrderId, ProductId, SignedDuration};
 use proptest::{prelude::*, test_runner::TestCaseError};
 
@@ -13,10 +14,14 @@ use crate::fixture::TestCatalog;
 
 const STOCKS: [u32; 2] = [6, 4];
 const ORDERS: usize = 4;
+/// In percent, of unverified buyers.
+const SHARE: u32 = 50;
 
 #[derive(Clone, Debug)]
 enum Action {
-    Reserve(usize, Vec<(usize, u32)>),
+    /// An order, its lines, and whether its buyer is unverified: a repeated
+    /// request may come after the address was verified.
+    Reserve(usize, Vec<(usize, u32)>, bool),
     Authorize(usize),
     Cancel(usize),
     FailPayment(usize),
@@ -35,7 +40,8 @@ fn action() -> impl Strategy<Value = Action> {
         (1..4_u32, 1..4_u32).prop_map(|(first, second)| vec![(0, first), (1, second)]),
     ];
     prop_oneof![
-        4 => (order.clone(), lines).prop_map(|(order, lines)| Action::Reserve(order, lines)),
+        5 => (order.clone(), lines, any::<bool>())
+            .prop_map(|(order, lines, unverified)| Action::Reserve(order, lines, unverified)),
         2 => order.clone().prop_map(Action::Authorize),
         2 => order.clone().prop_map(Action::Cancel),
         1 => order.clone().prop_map(Action::FailPayment),
@@ -55,7 +61,8 @@ struct Simulation {
 
 impl Simulation {
     async fn new() -> Self {
-        let catalog = TestCatalog::new().await;
+        let share = SHARE.to_string();
+        let catalog = TestCatalog::with(&[("UNVERIFIED_SHELF_PERCENT", &share)]).await;
         let mut products = Vec::new();
         for stock in STOCKS {
             products.push(catalog.product(stock).await);
@@ -76,10 +83,13 @@ impl Simulation {
     async fn run(&mut self, action: Action) {
         let catalog = &self.catalog;
         match action {
-            Action::Reserve(order, lines) => {
+            Action::Reserve(order, lines, unverified) => {
                 let line = |(product, quantity)| (self.products[product], quantity);
                 let lines: Vec<_> = lines.into_iter().map(line).collect();
-                catalog.reserve(self.orders[order], &lines).await;
+                let order = self.orders[order];
+                let reply = catalog.try_reserve(order, &lines, unverified).await;
+                let is_limited = matches!(reply.unwrap(), StockReservation::Limited { .. });
+                assert!(unverified || !is_limited, "a verified buyer was limited");
             }
             Action::Authorize(order) => {
                 let event = catalog.authorized(self.orders[order]);
@@ -110,8 +120,9 @@ impl Simulation {
         let catalog = &self.catalog;
         let (authorized, cancelled) = ([catalog.authorized(order)], [catalog.cancelled(order)]);
         let lines = [(self.products[0], 1)];
-        futures_util::join!(
-            catalog.reserve(order, &lines),
+        let unverified = order == self.orders[0];
+        let _ = futures_util::join!(
+            catalog.try_reserve(order, &lines, unverified),
             catalog.settle(&authorized),
             catalog.expire(),
             catalog.settle(&cancelled),
@@ -124,11 +135,20 @@ impl Simulation {
     async fn check_goods(&self) -> Result<(), TestCaseError> {
         let mut reservations = self.catalog.reservations().await;
         reservations.retain(|reservation| reservation.has_goods());
+        let unverified = reservations.iter();
+        let unverified = unverified.filter(|one| one.unverified && one.status == Status::Held);
+        let unverified: Vec<_> = unverified.flat_map(|one| one.lines.clone()).collect();
         for (product, put_in) in self.products.iter().zip(STOCKS) {
             let lines = reservations.iter().flat_map(|one| &one.lines);
             let lines = lines.filter(|line| line.product_id == *product);
             let reserved: u32 = lines.map(|line| line.quantity).sum();
             prop_assert_eq!(self.catalog.stock(*product).await + reserved, put_in);
+            let held = unverified.iter();
+            let held = held.filter(|line| line.product_id == *product);
+            let held: u32 = held.map(|line| line.quantity).sum();
+            prop_assert_eq!(self.catalog.held_unverified(*product).await, held);
+            // Others buy meanwhile, which never leaves more to unverified buyers.
+            prop_assert!(held <= (put_in * SHARE / 100).max(1), "{} held", held);
         }
         Ok(())
     }

@@ -91,22 +91,38 @@ impl TestCatalog {
         self.store.product(id).await.unwrap().unwrap().stock
     }
 
+    pub(crate) async fn held_unverified(&self, id: ProductId) -> u32 {
+        let product = self.store.product(id).await.unwrap().unwrap();
+        product.held_unverified
+    }
+
     pub(crate) async fn reserve(
         &self,
         order_id: OrderId,
         lines: &[(ProductId, u32)],
     ) -> StockReservation {
-        self.try_reserve(order_id, lines).await.unwrap()
+        self.try_reserve(order_id, lines, false).await.unwrap()
+    }
+
+    /// The same for a buyer who has not proven the account's address.
+    pub(crate) async fn reserve_unverified(
+        &self,
+        order_id: OrderId,
+        lines: &[(ProductId, u32)],
+    ) -> StockReservation {
+        self.try_reserve(order_id, lines, true).await.unwrap()
     }
 
     pub(crate) async fn try_reserve(
         &self,
         order_id: OrderId,
         lines: &[(ProductId, u32)],
+        unverified: bool,
     ) -> Result<StockReservation, Error> {
         let call = ReserveStock {
             order_id,
             lines: quantities(lines),
+            unverified,
             correlation_id: "test-correlation".into(),
         };
         testkit::call(&self.function("reserve-stock").await, &call).await

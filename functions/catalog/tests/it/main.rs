@@ -21,3 +21,4 @@ mod repeated_writes;
 mod reserve_stock;
 mod samples;
 mod settle_reservations;
+mod unverified_share;

@@ -96,7 +96,7 @@ async fn reserve_as_place_order_does(
 ) -> StockReservation {
     let order_id = testkit::new_id();
     for _ in 0..20 {
-        if let Ok(reply) = catalog.try_reserve(order_id, &[(product, 1)]).await {
+        if let Ok(reply) = catalog.try_reserve(order_id, &[(product, 1)], false).await {
             return reply;
         }
     }
@@ -191,14 +191,14 @@ async fn goods_whose_name_or_price_has_changed_are_not_reserved() {
         Reservation::hold(testkit::new_id(), lines, "test-correlation".into(), now)
     };
     for lines in [renamed, repriced] {
-        let refused = catalog.store.reserve(&hold(lines)).await;
+        let refused = catalog.store.reserve(&hold(lines), &[]).await;
         let Err(CommitError::ConditionFailed(failed)) = refused else {
             panic!("{refused:?}")
         };
         assert!(failed.includes("line") && !failed.includes("reservation"));
     }
     assert_eq!(catalog.stock(lamp).await, 3);
-    catalog.store.reserve(&hold(lines)).await.unwrap();
+    catalog.store.reserve(&hold(lines), &[]).await.unwrap();
     assert_eq!(catalog.stock(lamp).await, 2);
 }
 
@@ -213,7 +213,7 @@ async fn invalid_lines_fail_the_call_and_reserve_nothing() {
         vec![],
         too_many,
     ] {
-        let reply = catalog.try_reserve(testkit::new_id(), &lines).await;
+        let reply = catalog.try_reserve(testkit::new_id(), &lines, false).await;
         assert!(reply.is_err(), "{lines:?}");
     }
     assert_eq!(catalog.stock(lamp).await, 9);

@@ -18,6 +18,10 @@ pub enum Message {
         /// Unsealed only when the email is rendered.
         sealed_token: String,
     },
+    /// Contains nothing that was typed by whoever tried.
+    RegistrationAttempted {
+        email: String,
+    },
     ResetPassword {
         email: String,
         /// Unsealed only when the email is rendered.
@@ -126,6 +130,7 @@ impl Message {
     pub const fn template(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify-email",
+            Self::RegistrationAttempted { .. } => "registration-attempted",
             Self::ResetPassword { .. } => "reset-password",
             Self::PasswordChanged { .. } => "password-changed",
             Self::EmailChanged { .. } => "email-changed",
@@ -143,6 +148,7 @@ impl Message {
     pub const fn title(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "Verify your email address",
+            Self::RegistrationAttempted { .. } => "You already have an account",
             Self::ResetPassword { .. } => "Reset your password",
             Self::PasswordChanged { .. } => "Your password was changed",
             Self::EmailChanged { .. } => "Your email address was changed",
@@ -160,6 +166,9 @@ impl Message {
     pub fn description(&self) -> String {
         match self {
             Self::VerifyEmail { .. } => "We sent you a link to verify your email address.".into(),
+            Self::RegistrationAttempted { .. } => {
+                "Somebody tried to register with your email address.".into()
+            }
             Self::ResetPassword { .. } => "We sent you a link to reset your password.".into(),
             Self::PasswordChanged { .. } => "Your account has a new password.".into(),
             Self::EmailChanged { .. } => "Your account has a new email address.".into(),
@@ -184,6 +193,7 @@ impl Message {
     pub fn fixed_address(&self) -> Option<&str> {
         match self {
             Self::VerifyEmail { email, .. }
+            | Self::RegistrationAttempted { email }
             | Self::ResetPassword { email, .. }
             | Self::PasswordChanged { email }
             | Self::EmailChanged { email }
@@ -216,6 +226,9 @@ impl Message {
     pub fn subject(&self, shop: &str) -> String {
         match self {
             Self::VerifyEmail { .. } => format!("Verify your email address for {shop}"),
+            Self::RegistrationAttempted { .. } => {
+                format!("Somebody tried to register with your {shop} account's address")
+            }
             Self::ResetPassword { .. } => format!("Reset your {shop} password"),
             Self::PasswordChanged { .. } => format!("Your {shop} password was changed"),
             Self::EmailChanged { .. } => format!("Your {shop} email address was changed"),
@@ -237,6 +250,7 @@ impl Message {
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::VerifyEmail { .. }
+            | Self::RegistrationAttempted { .. }
             | Self::ResetPassword { .. }
             | Self::PasswordChanged { .. }
             | Self::EmailChanged { .. }

@@ -5,8 +5,8 @@ use contracts::{
     events::{
         OrderCancelled, OrderConfirmed, OrderPaymentFailed, UserDeactivated, UserEmailChanged,
         UserEmailVerified, UserErased, UserMfaDisabled, UserMfaEnabled, UserPasswordChanged,
-        UserPasswordResetRequested, UserReactivated, UserRegistered, UserUpdated,
-        UserVerificationRequested,
+        UserPasswordResetRequested, UserReactivated, UserRegistered, UserRegistrationAttempted,
+        UserUpdated, UserVerificationRequested,
     },
 };
 use kernel::UserId;
@@ -48,6 +48,8 @@ impl Reaction {
                 })
         } else if event.is::<UserVerificationRequested>() {
             event.read().map(|data| verify(event, data))
+        } else if event.is::<UserRegistrationAttempted>() {
+            event.read().map(|data| registration_attempted(event, data))
         } else if event.is::<UserPasswordResetRequested>() {
             event.read().map(|data| reset(event, data))
         } else if event.is::<UserPasswordChanged>() {
@@ -108,6 +110,11 @@ fn verify(event: &Envelope, data: UserVerificationRequested) -> Reaction {
         email: data.email,
         sealed_token: data.sealed_token,
     };
+    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
+}
+
+fn registration_attempted(event: &Envelope, data: UserRegistrationAttempted) -> Reaction {
+    let message = Message::RegistrationAttempted { email: data.email };
     Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
 }
 

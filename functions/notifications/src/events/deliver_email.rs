@@ -31,6 +31,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "NotificationsTable"),
     grant("dynamodb:UpdateItem", "NotificationsTable"),
     grant("secretsmanager:GetSecretValue", "MailSecret"),
+    grant("ses:SendEmail", "MailConfiguration"),
     grant("ses:SendEmail", "MailIdentity"),
 ];
 
@@ -88,7 +89,8 @@ impl EmailDelivery {
             expected: "a URL such as https://shop.example",
         })?;
         let from = environment.require("MAIL_FROM")?;
-        let mailer = SesMailer::new(&aws.ses(), from, host.random().clone());
+        let configuration_set = environment.get("MAIL_CONFIGURATION");
+        let mailer = SesMailer::new(&aws.ses(), from, configuration_set, host.random().clone());
         let secrets = aws.secrets();
         let (secret, store) = tokio::join!(
             read_secret(&secrets, environment.require("MAIL_SECRET")?),
@@ -161,10 +163,15 @@ impl EmailDelivery {
                 email: email.to_owned(),
                 salutation: None,
             }),
-            (ContactState::Known(contact), None) => Ok(Recipient {
-                salutation: contact.salutation(),
-                email: contact.email,
-            }),
+            (ContactState::Known(contact), None) => {
+                let is_verified = self.store.is_verified(user_id, &contact.email).await?;
+                // Anybody can register somebody else's address, so nothing that the
+                // account's owner typed is sent there before it is verified.
+                Ok(Recipient {
+                    salutation: contact.salutation().filter(|_| is_verified),
+                    email: contact.email,
+                })
+            }
             (ContactState::Unknown, None) => Err(DeliverEmailError::UnknownUser(user_id)),
         }
     }

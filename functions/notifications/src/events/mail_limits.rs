@@ -10,14 +10,15 @@ use crate::{
     domain::{Contact, Notification},
 };
 
-/// Emails of all kinds. Verification and reset are limited to five each by users.
-const ALL: RateLimit = RateLimit {
-    name: "emails",
-    requests: 30,
+/// Emails about the account. Verification and reset are limited to five each by
+/// users.
+const ABOUT_ACCOUNT: RateLimit = RateLimit {
+    name: "account-emails",
+    requests: 20,
     window: SignedDuration::from_hours(1),
 };
-/// Emails about orders: few enough to leave room for warnings about the account,
-/// so that nobody can silence those by placing orders.
+/// Emails about orders. Counted apart, so that nobody can silence warnings about
+/// an account by placing orders.
 const ABOUT_ORDERS: RateLimit = RateLimit {
     name: "order-emails",
     requests: 10,
@@ -43,10 +44,11 @@ pub(super) async fn admits(
     let Some(address) = fixed.or(contact.map(|contact| contact.email.as_str())) else {
         return Ok(true);
     };
-    let mut limits = vec![ALL];
-    if !message.is_account_notice() {
-        limits.insert(0, ABOUT_ORDERS);
-    }
+    let mut limits = vec![if message.is_account_notice() {
+        ABOUT_ACCOUNT
+    } else {
+        ABOUT_ORDERS
+    }];
     if message.is_failed_order() && !app.store.is_verified(notification.user_id, address).await? {
         limits.insert(0, UNVERIFIED_FAILURES);
     }

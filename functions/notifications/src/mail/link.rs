@@ -32,6 +32,10 @@ impl PublicUrl {
         format!("{}/verify-email?token={}", self.0, percent_encoded(token))
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub fn reset_password(&self, token: &str) -> String {
         format!("{}/reset-password?token={}", self.0, percent_encoded(token))
     }

@@ -13,11 +13,13 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 24] = templates![
+const TEMPLATES: [(&str, &str); 26] = templates![
     "layout.html",
     "layout.txt",
     "verify-email.html",
     "verify-email.txt",
+    "registration-attempted.html",
+    "registration-attempted.txt",
     "reset-password.html",
     "reset-password.txt",
     "password-changed.html",
@@ -127,6 +129,10 @@ impl Renderer {
             }
             Message::ResetPassword { sealed_token, .. } => {
                 let link = self.url.reset_password(&self.tokens.open(sealed_token)?);
+                context! { link => Value::from_safe_string(link) }
+            }
+            Message::RegistrationAttempted { .. } => {
+                let link = self.url.as_str().to_owned();
                 context! { link => Value::from_safe_string(link) }
             }
             Message::PasswordChanged { .. }

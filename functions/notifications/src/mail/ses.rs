@@ -29,15 +29,22 @@ const TAG_LENGTH_MAX: usize = 255;
 pub struct SesMailer {
     client: Client,
     from: String,
+    configuration_set: Option<String>,
     random: Random,
 }
 
 impl SesMailer {
-    /// Sends from `from`, an identity that SES has verified.
+    /// Sends from `from`, an identity that SES has verified, and reports bounces and
+    /// complaints to `configuration_set` if there is one.
     ///
     /// The SDK's own retries are disabled. SES has no idempotency token: an email
     /// whose reply is lost would be sent twice in one attempt, unnoticed.
-    pub fn new(client: &Client, from: &str, random: Random) -> Self {
+    pub fn new(
+        client: &Client,
+        from: &str,
+        configuration_set: Option<&str>,
+        random: Random,
+    ) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(SEND_TIMEOUT)
@@ -50,6 +57,7 @@ impl SesMailer {
         Self {
             client: Client::from_conf(config.build()),
             from: from.to_owned(),
+            configuration_set: configuration_set.map(str::to_owned),
             random,
         }
     }
@@ -71,6 +79,7 @@ impl SesMailer {
             .client
             .send_email()
             .source(&self.from)
+            .set_configuration_set_name(self.configuration_set.clone())
             .destination(Destination::builder().to_addresses(&mail.to).build())
             .message(message);
         if mail.correlation_id.is_empty() {

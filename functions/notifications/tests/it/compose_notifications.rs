@@ -3,7 +3,7 @@ use contracts::{
     events::{
         CancellationReason, NotificationQueued, OrderAuthorized, OrderCancelled, OrderPlaced,
         UserEmailChanged, UserMfaDisabled, UserMfaEnabled, UserPasswordChanged,
-        UserPasswordResetRequested, UserVerificationRequested,
+        UserPasswordResetRequested, UserRegistrationAttempted, UserVerificationRequested,
     },
 };
 use futures_util::future::join_all;
@@ -107,6 +107,13 @@ async fn account_emails_go_to_the_address_of_their_event_even_for_an_unknown_acc
             at(3),
         ),
         event(
+            &UserRegistrationAttempted {
+                user_id,
+                email: email(),
+            },
+            at(3),
+        ),
+        event(
             &UserEmailChanged {
                 user_id,
                 previous_email: email(),
@@ -145,6 +152,10 @@ async fn account_emails_go_to_the_address_of_their_event_even_for_an_unknown_acc
         subjects,
         [
             ("old@example.com", "Reset your Emporium password"),
+            (
+                "old@example.com",
+                "Somebody tried to register with your Emporium account's address"
+            ),
             (
                 "old@example.com",
                 "Two-factor authentication is off for your Emporium account"

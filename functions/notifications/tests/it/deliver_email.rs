@@ -4,7 +4,9 @@ use notifications::store::{Claim, ClaimOutcome, DeliveryOutcome};
 use uuid::Uuid;
 
 use crate::{
-    events::{CORRELATION, confirmed, payment_failed, registered, registered_as, updated},
+    events::{
+        CORRELATION, confirmed, payment_failed, registered, registered_as, updated, verified,
+    },
     fixture::{EMAIL, TestNotifications, at, error},
 };
 
@@ -169,6 +171,7 @@ async fn a_token_is_sent_to_the_address_it_verifies_without_a_name() {
         .compose(&[
             registered_as(user_id, "Ada", "first@example.com", at(0)),
             updated(user_id, "second@example.com", at(1)),
+            verified(user_id, "second@example.com"),
             confirmed(user_id),
         ])
         .await;

@@ -14,11 +14,12 @@ use crate::fixture::{EMAIL, at, seal_key};
 pub(crate) const CORRELATION: &str = "registration-7";
 
 pub(crate) fn event<T: EventData>(data: &T, time: Timestamp) -> Envelope {
-    let cause = Cause {
-        correlation_id: CORRELATION.into(),
-        causation_id: "request-1".into(),
-        actor: Actor::Anonymous,
-    };
+    event_in(CORRELATION, data, time)
+}
+
+/// An event in a chain with another id.
+pub(crate) fn event_in<T: EventData>(chain: &str, data: &T, time: Timestamp) -> Envelope {
+    let cause = Cause::new(chain, "request-1", Actor::Anonymous);
     let id = testkit::new_id();
     Envelope::new(data, Stamp { id, time, cause })
 }

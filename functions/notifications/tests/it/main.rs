@@ -18,3 +18,4 @@ mod preferences;
 mod rendering;
 mod samples;
 mod ses;
+mod strangers;

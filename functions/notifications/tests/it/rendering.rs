@@ -138,6 +138,29 @@ fn a_notice_of_a_changed_address_contains_neither_link_nor_address() {
 }
 
 #[test]
+fn a_notice_of_a_registration_attempt_says_how_to_log_in_and_contains_no_token() {
+    let message = Message::RegistrationAttempted {
+        email: "ada@example.com".into(),
+    };
+    let mail = render(&message, None);
+    assert_eq!(
+        mail.subject,
+        "Somebody tried to register with your Emporium account's address"
+    );
+    for body in [&mail.text, &mail.html] {
+        assert_eq!(body.matches("https://shop.example").count(), 1, "{body}");
+        assert!(!body.contains("token="), "{body}");
+    }
+    for body in [&mail.text, &visible_text(&mail.html)] {
+        let body = body.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(body.contains("Nothing has changed."), "{body}");
+        assert!(body.contains("log in with your existing account"), "{body}");
+        assert!(body.contains("reset it from the sign-in page"), "{body}");
+        assert!(!body.contains("ada@example.com"), "{body}");
+    }
+}
+
+#[test]
 fn a_notice_of_a_changed_second_factor_contains_no_link() {
     let email = || "ada@example.com".to_owned();
     for (message, subject, phrase) in [

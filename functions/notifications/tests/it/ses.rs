@@ -24,7 +24,7 @@ async fn send(ses: &StubServer) -> Result<String, SendMailError> {
         correlation_id: "chain:1.a".into(),
     };
     let from = "Emporium <no-reply@shop.example>";
-    let mailer = SesMailer::new(&client, from, Random::system());
+    let mailer = SesMailer::new(&client, from, Some("emporium-mail"), Random::system());
     mailer.send(mail).await
 }
 
@@ -36,6 +36,7 @@ async fn an_email_is_sent_whole_with_its_correlation_id_as_a_tag() {
     assert_eq!(bodies.len(), 1);
     for part in [
         "Action=SendEmail",
+        "ConfigurationSetName=emporium-mail",
         "Source=Emporium%20%3Cno-reply%40shop.example%3E",
         "Destination.ToAddresses.member.1=ada%40example.com",
         "Message.Subject.Data=Hello",

@@ -15,6 +15,10 @@ impl From<PlaceOrderError> for ApiError {
                 requested,
                 shortages,
             } => insufficient_stock(&requested, &shortages),
+            PlaceOrderError::UnverifiedLimit {
+                requested,
+                excesses,
+            } => unverified_limit(&requested, &excesses),
             PlaceOrderError::ReservationExpired => Self::conflict(
                 "reservation_expired",
                 "the goods reserved by an earlier request with this Idempotency-Key are no longer \
@@ -114,4 +118,22 @@ fn insufficient_stock(requested: &[Quantity], shortages: &[Shortage]) -> ApiErro
         "there is not enough stock for some items; see errors",
     )
     .with_errors(short)
+}
+
+fn unverified_limit(requested: &[Quantity], excesses: &[Shortage]) -> ApiError {
+    let error = |excess: &Shortage| {
+        let mut items = requested.iter();
+        let line = items.position(|item| item.product_id == excess.product_id)?;
+        let available = excess.available.unwrap_or_default();
+        Some(FieldError {
+            field: format!("/items/{line}/quantity"),
+            message: format!("only {available} available until you verify your email address"),
+        })
+    };
+    ApiError::conflict(
+        "unverified_limit",
+        "accounts without a verified email address can order only a part of the stock; verify \
+         yours and send the request again, or order less; see errors",
+    )
+    .with_errors(excesses.iter().filter_map(error).collect())
 }

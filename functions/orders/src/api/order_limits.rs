@@ -117,18 +117,23 @@ impl OrderLimits {
                 .await?;
             let record = match opened {
                 OpenOutcome::Opened(record) => {
+                    let superseded = record.superseded(entry);
+                    if !superseded.is_empty() {
+                        orders.close_holds(holder, superseded).await?;
+                    }
                     let refusal = record.refusal(dimension, &policy, now);
                     return refusal.map_or(Ok(()), |refusal| Err(LimitError::Hold(refusal)));
                 }
                 OpenOutcome::Full(record) => record,
             };
-            let expired = record.expired(now);
-            if expired.is_empty() {
+            let mut uncounted = record.expired(now);
+            uncounted.extend(record.superseded(entry));
+            if uncounted.is_empty() {
                 let refusal = record.refusal(dimension, &policy, now);
                 let full = HoldRefusal::too_many_open(dimension);
                 return Err(LimitError::Hold(refusal.unwrap_or(full)));
             }
-            orders.close_holds(holder, expired).await?;
+            orders.close_holds(holder, uncounted).await?;
         }
         Err(LimitError::Hold(HoldRefusal::too_many_open(dimension)))
     }

@@ -18,7 +18,7 @@ use dynamo::{
     CommitError, StoreError,
     idempotency::{Claim, ClaimError, Claimed},
 };
-use kernel::{Cause, OrderId, UserId};
+use kernel::{Cause, OrderId, Principal, UserId};
 use runtime::{
     Environment, Function, Grant, Host,
     aws::Aws,
@@ -69,6 +69,12 @@ pub(super) enum PlaceOrderError {
         requested: Vec<Quantity>,
         shortages: Vec<Shortage>,
     },
+    /// Available, but not to a buyer who has not proven the account's address.
+    #[error("the share of unverified buyers is exceeded")]
+    UnverifiedLimit {
+        requested: Vec<Quantity>,
+        excesses: Vec<Shortage>,
+    },
     /// An earlier request with the key reserved the goods; its reservation has ended.
     #[error("the reservation of an earlier request has ended")]
     ReservationExpired,
@@ -93,7 +99,9 @@ impl PlaceOrderError {
     /// refused hold says nothing of an earlier attempt with the key.
     const fn reserved_nothing(&self) -> bool {
         match self {
-            Self::InsufficientStock { .. } | Self::ReservationExpired => true,
+            Self::InsufficientStock { .. }
+            | Self::UnverifiedLimit { .. }
+            | Self::ReservationExpired => true,
             Self::Limited(_)
             | Self::Invalid(_)
             | Self::Claim(_)
@@ -123,7 +131,7 @@ async fn place_order(
         Claimed::Completed(reply) => return Ok(reply.replayed()),
         Claimed::Granted(claim) => claim,
     };
-    let placed = app.place_within_limits(&claim, user_id, ip, &request.input, &info, &cause);
+    let placed = app.place_within_limits(&claim, &caller, ip, &request.input, &info, &cause);
     let error = match placed.await {
         Ok(reply) => return Ok(reply),
         Err(error) => error,
@@ -174,14 +182,14 @@ impl Checkout {
     async fn place_within_limits(
         &self,
         claim: &Claim,
-        user_id: UserId,
+        buyer: &Principal,
         ip: SourceIp,
         input: &PlaceOrder,
         info: &RequestInfo,
         cause: &Cause,
     ) -> Result<StoredReply, PlaceOrderError> {
         let placement = Placement {
-            user_id,
+            user_id: buyer.user_id,
             method: &input.payment_method,
             ip,
         };
@@ -191,7 +199,7 @@ impl Checkout {
             .limits
             .open(&self.orders, order_id, &placement, now, random);
         let hold = open.await?;
-        let placed = self.place(claim, user_id, &hold, input, info, cause).await;
+        let placed = self.place(claim, buyer, &hold, input, info, cause).await;
         if placed
             .as_ref()
             .is_err_and(PlaceOrderError::reserved_nothing)
@@ -204,16 +212,17 @@ impl Checkout {
     async fn place(
         &self,
         claim: &Claim,
-        user_id: UserId,
+        buyer: &Principal,
         hold: &Hold,
         input: &PlaceOrder,
         info: &RequestInfo,
         cause: &Cause,
     ) -> Result<StoredReply, PlaceOrderError> {
-        let reservation = self.reserve(claim.subject.into(), input, cause).await?;
+        let order_id = claim.subject.into();
+        let reservation = self.reserve(order_id, buyer, input, cause).await?;
         let stamp = self.host.stamp(self.host.now(), cause);
         let payment_id = self.host.new_id();
-        let (order, placed) = Order::place(user_id, payment_id, input, reservation, stamp)?;
+        let (order, placed) = Order::place(buyer.user_id, payment_id, input, reservation, stamp)?;
         let stored = StoredOrder::new(order, input.shipping_address.clone());
         let stored = stored.with_hold(hold.clone());
         let reply = created(&stored, info).map_err(PlaceOrderError::Reply)?;
@@ -230,12 +239,14 @@ impl Checkout {
     async fn reserve(
         &self,
         order_id: OrderId,
+        buyer: &Principal,
         input: &PlaceOrder,
         cause: &Cause,
     ) -> Result<Reservation, PlaceOrderError> {
         let call = ReserveStock {
             order_id,
             lines: input.items.clone(),
+            unverified: buyer.unverified,
             correlation_id: cause.correlation_id.clone(),
         };
         match self.catalog.call(&call).await? {
@@ -248,6 +259,13 @@ impl Checkout {
                 requested: call.lines,
                 shortages,
             }),
+            StockReservation::Limited { excesses } => {
+                metrics::record_refused("unverified_limit");
+                Err(PlaceOrderError::UnverifiedLimit {
+                    requested: call.lines,
+                    excesses,
+                })
+            }
             StockReservation::Gone => Err(PlaceOrderError::ReservationExpired),
         }
     }

@@ -46,6 +46,10 @@ pub(super) struct HistoryEntryView {
     correlation_id: String,
     causation_id: String,
     actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_correlation_id: Option<String>,
     version: u32,
 }
 
@@ -94,6 +98,8 @@ impl From<HistoryEntry> for HistoryEntryView {
             correlation_id: event.correlationid,
             causation_id: event.causationid,
             actor: event.actor,
+            client_request_id: event.clientrequestid,
+            client_correlation_id: event.clientcorrelationid,
             version,
         }
     }

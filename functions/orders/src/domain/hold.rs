@@ -21,6 +21,13 @@ const DELAY_FIRST: SignedDuration = SignedDuration::from_mins(1);
 const RETRY_AFTER_OPEN: SignedDuration = SignedDuration::from_mins(1);
 /// How many persons may share an address, such as that of an office.
 const PERSONS_PER_ADDRESS: u32 = 10;
+/// Entries of some 50 bytes each that fit into an item (400 KB) with room to spare.
+const OPEN_MAX: u32 = 5_000;
+/// The newest declines of a holder: no policy's delay grows beyond them.
+const DECLINES_KEPT: usize = 30;
+/// Declines that a holder may have before all but the newest are removed, so
+/// that not every decline costs a second write.
+const DECLINES_MAX: usize = 60;
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +56,10 @@ pub struct HoldPolicy {
 }
 
 /// The open orders and declined payments of a holder, as [`Entry`] texts.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct HoldRecord {
-    #[serde(default, with = "serde_dynamo::string_set")]
-    open: BTreeSet<String>,
-    #[serde(default, with = "serde_dynamo::string_set")]
-    declined: BTreeSet<String>,
+    pub open: BTreeSet<String>,
+    pub declined: BTreeSet<String>,
 }
 
 /// An order and a time. As text in a set, so that writing it twice is writing it
@@ -93,14 +98,17 @@ impl Dimension {
     pub const fn policy(self, open_per_person: u32) -> HoldPolicy {
         match self {
             Self::Person | Self::PaymentMethod => HoldPolicy {
-                open_max: open_per_person,
+                open_max: at_most(open_per_person, OPEN_MAX),
                 declines_free: 4,
                 delay_max: SignedDuration::from_hours(1),
             },
             // Slower to act and sooner to forgive: most who share an address
             // have nothing to do with each other.
             Self::Address => HoldPolicy {
-                open_max: open_per_person.saturating_mul(PERSONS_PER_ADDRESS),
+                open_max: at_most(
+                    open_per_person.saturating_mul(PERSONS_PER_ADDRESS),
+                    OPEN_MAX,
+                ),
                 declines_free: 19,
                 delay_max: SignedDuration::from_mins(15),
             },
@@ -163,6 +171,15 @@ fn time_of(entry: &str) -> i64 {
     time.unwrap_or(i64::MIN)
 }
 
+/// The order of an entry, as text.
+fn order_of(entry: &str) -> Option<&str> {
+    entry.rsplit_once('@').map(|(order_id, _)| order_id)
+}
+
+const fn at_most(number: u32, most: u32) -> u32 {
+    if number < most { number } else { most }
+}
+
 impl HoldRecord {
     /// Open orders that count no longer.
     pub fn expired(&self, now: Timestamp) -> Vec<String> {
@@ -171,11 +188,25 @@ impl HoldRecord {
         expired.cloned().collect()
     }
 
-    /// Declined payments that count no longer.
-    pub fn forgotten(&self, now: Timestamp) -> Vec<String> {
-        let since = counts_since(now);
-        let old = self.declined.iter().filter(|entry| time_of(entry) <= since);
-        old.cloned().collect()
+    /// Entries of earlier attempts to place an order, which `current` replaces: a
+    /// repeated request is still one order.
+    pub fn superseded(&self, current: &str) -> Vec<String> {
+        let order_id = order_of(current);
+        let earlier = self.open.iter();
+        let earlier = earlier.filter(|entry| *entry != current && order_of(entry) == order_id);
+        earlier.cloned().collect()
+    }
+
+    /// Declined payments that make no difference, once there are many: an address
+    /// could otherwise collect more of them in a day than an item can hold.
+    pub fn surplus_declines(&self) -> Vec<String> {
+        if self.declined.len() <= DECLINES_MAX {
+            return Vec::new();
+        }
+        let mut entries: Vec<&String> = self.declined.iter().collect();
+        entries.sort_by_key(|entry| time_of(entry));
+        entries.truncate(entries.len() - DECLINES_KEPT);
+        entries.into_iter().cloned().collect()
     }
 
     /// How long to wait because of declined payments; `None` if not at all.
@@ -238,4 +269,80 @@ impl HoldRefusal {
 fn counts_since(now: Timestamp) -> i64 {
     let since = now.saturating_sub(DECLINE_PERIOD);
     since.unwrap_or(Timestamp::MIN).as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn after(seconds: i64) -> Timestamp {
+        NOW + SignedDuration::from_secs(seconds)
+    }
+
+    fn declines(count: u32) -> HoldRecord {
+        let decline = |n: u32| {
+            let order_id = Uuid::from_u128(n.into()).into();
+            Entry::at(order_id, after(i64::from(n))).to_string()
+        };
+        HoldRecord {
+            declined: (0..count).map(decline).collect(),
+            ..HoldRecord::default()
+        }
+    }
+
+    #[test]
+    fn removing_surplus_declines_changes_no_delay() {
+        for dimension in [
+            Dimension::Person,
+            Dimension::PaymentMethod,
+            Dimension::Address,
+        ] {
+            let policy = dimension.policy(20);
+            for count in [61, 100, 5_000] {
+                let mut record = declines(count);
+                let now = after(i64::from(count));
+                let before = record.delay(&policy, now);
+                for entry in record.surplus_declines() {
+                    record.declined.remove(&entry);
+                }
+                assert_eq!(record.declined.len(), DECLINES_KEPT);
+                assert_eq!(record.delay(&policy, now), before, "{dimension:?}");
+                assert_eq!(before.map(|delay| delay.as_secs()), {
+                    Some(policy.delay_max.as_secs() - 1)
+                });
+            }
+        }
+        assert!(declines(60).surplus_declines().is_empty());
+    }
+
+    #[test]
+    fn only_entries_of_the_same_order_are_superseded() {
+        let entry = |order: u128, seconds| {
+            Entry::open(Uuid::from_u128(order).into(), after(seconds)).to_string()
+        };
+        let record = HoldRecord {
+            open: [entry(1, 0), entry(1, 5), entry(2, 0)].into(),
+            ..HoldRecord::default()
+        };
+        assert_eq!(record.superseded(&entry(1, 5)), [entry(1, 0)]);
+        assert_eq!(record.superseded(&entry(3, 5)), [""; 0]);
+    }
+
+    #[test]
+    fn no_setting_lets_a_record_outgrow_its_item() {
+        for dimension in [
+            Dimension::Person,
+            Dimension::PaymentMethod,
+            Dimension::Address,
+        ] {
+            let policy = dimension.policy(u32::MAX);
+            let entry = Entry::open(Uuid::max().into(), Timestamp::MAX).to_string();
+            let most = usize::try_from(policy.open_max).unwrap();
+            assert!((most + DECLINES_MAX) * entry.len() < 300_000);
+        }
+    }
 }

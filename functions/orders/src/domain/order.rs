@@ -240,11 +240,7 @@ mod tests {
         let stamp = Stamp {
             id: testkit::new_id(),
             time: Timestamp::UNIX_EPOCH,
-            cause: Cause {
-                correlation_id: "correlation".into(),
-                causation_id: "request".into(),
-                actor: Actor::Anonymous,
-            },
+            cause: Cause::new("correlation", "request", Actor::Anonymous),
         };
         let (user_id, payment_id) = (testkit::new_id(), testkit::new_id());
         let placed = Order::place(user_id, payment_id, &request(items), reservation, stamp);

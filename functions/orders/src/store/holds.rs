@@ -7,15 +7,14 @@
 //! Each change adds to a set or removes from it, so that one that is repeated
 //! changes nothing, and none needs a transaction.
 
+use std::collections::BTreeSet;
+
 use dynamo::{CommitError, Expression, Key, StoreError, hash_key};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::OrderStore;
 use crate::domain::{DECLINE_PERIOD, Dimension, Entry, HoldRecord, Holder};
-
-/// Declines that a record keeps before those that no longer count are removed.
-const DECLINES_KEPT: usize = 50;
 
 /// A holder as it is stored: without what identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +28,23 @@ pub struct HolderKey {
 pub struct Hold {
     pub entry: String,
     pub holders: Vec<HolderKey>,
+}
+
+#[derive(Default, Deserialize)]
+struct HoldItem {
+    #[serde(default, with = "serde_dynamo::string_set")]
+    open: BTreeSet<String>,
+    #[serde(default, with = "serde_dynamo::string_set")]
+    declined: BTreeSet<String>,
+}
+
+impl From<HoldItem> for HoldRecord {
+    fn from(item: HoldItem) -> Self {
+        Self {
+            open: item.open,
+            declined: item.declined,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -72,11 +88,11 @@ impl OrderStore {
             .value(":this", entry)
             .value(":most", most)
             .value(":expires", expires_at(now));
-        match self.table.update(holder.key(), open).await {
-            Ok(record) => Ok(OpenOutcome::Opened(record)),
+        match self.table.update::<HoldItem>(holder.key(), open).await {
+            Ok(item) => Ok(OpenOutcome::Opened(item.into())),
             Err(CommitError::ConditionFailed(failed)) => {
-                let record = failed.item("item")?;
-                Ok(OpenOutcome::Full(record.unwrap_or_default()))
+                let item: Option<HoldItem> = failed.item("item")?;
+                Ok(OpenOutcome::Full(item.unwrap_or_default().into()))
             }
             Err(CommitError::Store(error)) => Err(error),
         }
@@ -88,8 +104,7 @@ impl OrderStore {
         holder: &HolderKey,
         entries: Vec<String>,
     ) -> Result<(), StoreError> {
-        self.remove(holder, "DELETE #set :entries", "open", entries)
-            .await
+        self.remove(holder, "open", entries).await
     }
 
     /// Turns an open order of a holder into a declined payment.
@@ -107,28 +122,26 @@ impl OrderStore {
         .string_set(":entry", vec![entry.to_owned()])
         .string_set(":declined", vec![declined.to_string()])
         .value(":expires", expires_at(now));
-        let updated = self.table.update::<HoldRecord>(holder.key(), decline).await;
+        let updated = self.table.update::<HoldItem>(holder.key(), decline).await;
         let record = match updated {
-            Ok(record) => record,
+            Ok(item) => HoldRecord::from(item),
             Err(CommitError::ConditionFailed(_)) => return Ok(()),
             Err(CommitError::Store(error)) => return Err(error),
         };
-        let old = record.forgotten(now);
-        if old.len() > DECLINES_KEPT {
-            self.remove(holder, "DELETE #set :entries", "declined", old)
-                .await?;
+        let surplus = record.surplus_declines();
+        if surplus.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.remove(holder, "declined", surplus).await
     }
 
     async fn remove(
         &self,
         holder: &HolderKey,
-        update: &'static str,
         set: &str,
         entries: Vec<String>,
     ) -> Result<(), StoreError> {
-        let remove = Expression::update(update)
+        let remove = Expression::update("DELETE #set :entries")
             .only_when("attribute_exists(pk)")
             .name("#set", set)
             .string_set(":entries", entries);

@@ -40,6 +40,7 @@ async fn the_history_has_actor_time_and_cause_of_each_event() {
     );
 
     let client = orders.client();
+    assert_eq!(entries[0]["clientRequestId"], json!(null));
     let other = client.as_user(new_id(), Role::Admin);
     other.get(&path, NOT_FOUND).await;
     client.get(&path, UNAUTHORIZED).await;

@@ -8,6 +8,7 @@ use testkit::{Client, RecordedMetrics, Reply, new_id, status::*};
 use crate::{
     external_events::ExternalEvents,
     fixture::{PATH, TestOrders, order_body, order_id},
+    stub_catalog::Fault,
 };
 
 /// An order of one piece with a payment method, under a new key.
@@ -98,6 +99,23 @@ async fn a_hold_whose_order_was_never_written_expires() {
     try_order(&orders, &client, "pm_card_visa", TOO_MANY_REQUESTS).await;
     wait(&orders, 21 * 60);
     try_order(&orders, &client, "pm_card_visa", CREATED).await;
+}
+
+#[tokio::test]
+async fn a_repeated_request_counts_as_one_open_order() {
+    let orders = TestOrders::with(&[("OPEN_ORDERS_PER_PERSON", "2")]).await;
+    let user = new_id();
+    let product = orders.catalog.add_product(1_000, 2);
+    let (client, body) = (orders.customer(user, "key"), order_body(&[(product, 1)]));
+    for _ in 0..3 {
+        orders.catalog.fail(Fault::WrongGoods, 1);
+        client.post(PATH, &body, INTERNAL_SERVER_ERROR).await;
+        wait(&orders, 1);
+    }
+    client.post(PATH, &body, CREATED).await;
+    let client = orders.client_of(user);
+    try_order(&orders, &client, "pm_card_visa", CREATED).await;
+    try_order(&orders, &client, "pm_card_visa", TOO_MANY_REQUESTS).await;
 }
 
 #[tokio::test]
@@ -205,4 +223,35 @@ async fn nothing_of_an_address_stays_with_an_order_that_has_ended() {
     assert!(ended[0].get("counted_as").is_none(), "{ended:?}");
     let stored = format!("{:?}", orders.table.items().await);
     assert!(!stored.contains("203.0.113.7"), "{stored}");
+}
+
+#[tokio::test]
+async fn an_unverified_buyer_is_told_to_verify_and_then_orders_with_the_same_key() {
+    let orders = TestOrders::with(&[("OPEN_ORDERS_PER_PERSON", "1")]).await;
+    orders.catalog.limit_unverified(2);
+    let (lamp, bulb) = (
+        orders.catalog.add_product(1_000, 8),
+        orders.catalog.add_product(100, 8),
+    );
+    let body = order_body(&[(bulb, 1), (lamp, 3)]);
+    let verified = orders.customer(new_id(), "key");
+    let unverified = verified.as_unverified();
+    let metrics = RecordedMetrics::begin();
+    let reply = unverified.post(PATH, &body, CONFLICT).await;
+    assert_eq!(reply.body["code"], "unverified_limit");
+    assert_eq!(reply.invalid_fields(), ["/items/1/quantity"]);
+    let refused = "OrdersRefused[Limit=unverified_limit]";
+    assert_eq!(metrics.take().get(refused), Some(&1.0));
+    // Neither the key nor an open order is left behind.
+    assert!(orders.has_no_orders_or_keys().await);
+    verified.post(PATH, &body, CREATED).await;
+}
+
+#[tokio::test]
+async fn an_unverified_buyer_orders_within_the_share() {
+    let orders = TestOrders::new().await;
+    orders.catalog.limit_unverified(2);
+    let lamp = orders.catalog.add_product(1_000, 8);
+    let client = orders.customer(new_id(), "key").as_unverified();
+    client.post(PATH, &order_body(&[(lamp, 2)]), CREATED).await;
 }

@@ -57,7 +57,10 @@ async fn an_order_is_placed_with_its_goods_reserved_and_its_event_published() {
     assert_eq!((placed.order_id, placed.user_id), (id, user));
     assert_eq!(placed.total.minor(), 6_032);
     assert_eq!(placed.payment_method, "pm_card_visa");
-    assert_eq!(events[0].correlationid, "correlation-7");
+    let ours = reply.header("x-correlation-id").unwrap();
+    assert_eq!(events[0].correlationid, ours);
+    let clients = events[0].clientcorrelationid.as_deref();
+    assert_eq!(clients, Some("correlation-7"));
     assert_eq!(events[0].actor, format!("user:{user}"));
     orders.assert_snapshot_is_the_fold(id).await;
 }

@@ -189,11 +189,7 @@ fn new_order(
         }],
         held_until: host.now(),
     };
-    let cause = Cause {
-        correlation_id: "test-correlation".into(),
-        causation_id: "test-request".into(),
-        actor: Actor::User(user_id),
-    };
+    let cause = Cause::new("test-correlation", "test-request", Actor::User(user_id));
     let stamp = host.stamp(host.now(), &cause);
     let placed = Order::place(user_id, new_id(), &request, reservation, stamp);
     let (order, placed) = placed.unwrap();

@@ -49,6 +49,8 @@ struct State {
     fault: Option<(Fault, u32)>,
     /// The order of each call.
     calls: Vec<OrderId>,
+    /// What is left to unverified buyers, if that is limited.
+    unverified_most: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -111,6 +113,11 @@ impl StubCatalog {
                 state.products.get_mut(&line.product_id).unwrap().stock += line.quantity;
             }
         }
+    }
+
+    /// Limits what an unverified buyer may order of each product.
+    pub(crate) fn limit_unverified(&self, most: u32) {
+        self.state.lock().unwrap().unverified_most = Some(most);
     }
 
     /// Injects a fault into the next calls.
@@ -215,6 +222,18 @@ fn reserve(state: &mut State, call: &ReserveStock) -> StockReservation {
         .collect();
     if !shortages.is_empty() {
         return StockReservation::Refused { shortages };
+    }
+    if let Some(most) = state.unverified_most.filter(|_| call.unverified) {
+        let excesses = call.lines.iter().filter(|line| line.quantity > most);
+        let excesses: Vec<Shortage> = excesses
+            .map(|line| Shortage {
+                product_id: line.product_id,
+                available: Some(most),
+            })
+            .collect();
+        if !excesses.is_empty() {
+            return StockReservation::Limited { excesses };
+        }
     }
     let mut lines = Vec::new();
     for line in &call.lines {

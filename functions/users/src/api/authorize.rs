@@ -8,7 +8,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use dynamo::StoreError;
-use runtime::{Error, Function, Grant, Handler, LambdaEvent, Stopwatch, Trigger, grant, log};
+use runtime::{
+    Environment, Error, Function, Grant, Handler, LambdaEvent, Stopwatch, Trigger, grant,
+    http::{Edge, client_ids},
+    log,
+};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue, value::to_raw_value};
 
@@ -33,11 +37,12 @@ const GRANTS: &[Grant] = &[
 type Authorizer = App<(KeyRing, InternalKey)>;
 
 pub fn function() -> Function {
-    let answer = |app: Arc<Authorizer>, _: &_| -> Handler {
-        Arc::new(move |event| {
-            let app = app.clone();
-            Box::pin(async move { authorize(&app, event).await })
-        })
+    let answer = |app: Arc<Authorizer>, environment: &Environment| -> Result<Handler, Error> {
+        let edge = Edge::from_environment(environment)?;
+        Ok(Arc::new(move |event| {
+            let (app, edge) = (app.clone(), edge.clone());
+            Box::pin(async move { authorize(&app, &edge, event).await })
+        }))
     };
     Function::build(NAME, Trigger::Authorizer, GRANTS, Authorizer::start, answer)
 }
@@ -61,14 +66,21 @@ struct RequestContext {
 
 async fn authorize(
     app: &Authorizer,
+    edge: &Edge,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Box<RawValue>, Error> {
     let stopwatch = Stopwatch::start();
     let event: AuthorizerEvent = serde_json::from_str(event.payload.get())?;
-    let identity = identify(app, &event.headers).await;
+    let identity = if edge.is_passed(|name| event.headers.get(name).map(String::as_str)) {
+        identify(app, &event.headers).await
+    } else {
+        // The function behind it replies 403; credentials are not even looked at.
+        Ok(Identity::Anonymous(Some(Rejection::EdgeRequired)))
+    };
     let duration_ms = stopwatch.elapsed_ms();
     let request_id = event.request_context.request_id;
-    let correlation_id = correlation_id(&event.headers);
+    let client = client_ids(|name| event.headers.get(name).map(String::as_str));
+    let (client_request_id, client_correlation_id) = (client.request_id, client.correlation_id);
     let context = match identity {
         Ok(identity) => {
             let outcome = identity.outcome();
@@ -76,7 +88,8 @@ async fn authorize(
                 function = NAME,
                 outcome,
                 request_id,
-                correlation_id,
+                client_request_id,
+                client_correlation_id,
                 duration_ms,
                 "authorize"
             );
@@ -87,7 +100,8 @@ async fn authorize(
             tracing::error!(
                 function = NAME,
                 request_id,
-                correlation_id,
+                client_request_id,
+                client_correlation_id,
                 duration_ms,
                 error,
                 "authorize failed"
@@ -132,13 +146,6 @@ async fn identify(
             Err(rejection) => Identity::Anonymous(Some(rejection)),
         },
     )
-}
-
-/// The correlation id under the rules of [`runtime::http::RequestInfo`].
-fn correlation_id(headers: &BTreeMap<String, String>) -> Option<&str> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
-    let text = headers.get("x-correlation-id")?;
-    ((1..=128).contains(&text.len()) && text.bytes().all(plain)).then_some(text)
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ async fn change_password(
         .new
         .require_strong_at("/newPassword", &user.known_words())?;
     let now = app.host.now();
-    current_password::require(&app.store, &user, Some(input.current), now).await?;
+    current_password::require(&app.store, &caller, &user, Some(input.current), now).await?;
     let factor = (&user, input.otp);
     reauthentication::require_factor(&app.store, &app.credentials, &caller, factor, now).await?;
     if is_same {

@@ -62,7 +62,7 @@ async fn close_account(
 ) -> Result<Reply, ApiError> {
     let mut user = find_user(&app.store, caller.user_id).await?;
     let now = app.host.now();
-    current_password::require(&app.store, &user, Some(input.current), now).await?;
+    current_password::require(&app.store, &caller, &user, Some(input.current), now).await?;
     let epoch = user.session_epoch;
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {

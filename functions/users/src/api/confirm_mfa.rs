@@ -17,7 +17,7 @@ use super::support::{
 use crate::{
     app::App,
     credentials::second_factors::{RecoveryCode, SecondFactors},
-    domain::{Otp, VerifiedFactor},
+    domain::{Guess, Otp, Source, VerifiedFactor},
     store::{Confirmation, EnrolFactorError},
 };
 
@@ -62,8 +62,8 @@ struct RecoveryCodesView {
 /// The reply has the recovery codes, which are shown only once. A client that got no
 /// reply can disable the factor with a code and enrol again.
 ///
-/// A wrong code counts as a failure to log in, and the error is the same while the
-/// address is locked.
+/// A wrong code counts as a failure of the session, and the error is the same while that
+/// is locked.
 ///
 /// # Errors
 /// 422 for a wrong code; 409 `mfa_not_enrolled` when no enrolment is pending,
@@ -88,11 +88,14 @@ async fn confirm_mfa(
     if !user.owner_proven() {
         return Err(email_unverified());
     }
-    let failures = app.store.login_failures(user.email.as_str()).await?;
+    let source = &Source::Session(caller.session_id);
+    let email = user.email.as_str();
+    let guess = Guess { email, source };
+    let failures = app.store.login_failures(guess).await?;
     let time_step = match app.credentials.verify(&factor, &input.code, now)? {
         Some(VerifiedFactor::Totp { time_step, .. }) if !failures.is_locked(now) => time_step,
         _ => {
-            app.store.record_failure(user.email.as_str(), now).await?;
+            app.store.record_failure(guess, now).await?;
             return Err(wrong_code());
         }
     };

@@ -18,7 +18,7 @@ use super::support::{
 use crate::{
     app::App,
     credentials::second_factors::SecondFactors,
-    domain::{Otp, SecondFactor},
+    domain::{Guess, Otp, SecondFactor, Source},
     store::RemoveFactorError,
 };
 
@@ -55,7 +55,7 @@ impl FromInput for DisableMfa {
 /// guesses than at login.
 ///
 /// # Errors
-/// 422 for a wrong code, and for any while the address is locked; 409
+/// 422 for a wrong code, and for any while the session is locked; 409
 /// `mfa_not_enrolled` when no second factor is enabled.
 async fn disable_mfa(
     State(app): State<Arc<App<SecondFactors>>>,
@@ -69,11 +69,14 @@ async fn disable_mfa(
         let factor = app.store.second_factor(user.id).await?;
         let factor = factor.filter(SecondFactor::is_confirmed);
         let factor = factor.ok_or_else(mfa_not_enrolled)?;
-        let failures = app.store.login_failures(user.email.as_str()).await?;
+        let source = &Source::Session(caller.session_id);
+        let email = user.email.as_str();
+        let guess = Guess { email, source };
+        let failures = app.store.login_failures(guess).await?;
         let now = app.host.now();
         let verified = app.credentials.verify(&factor, &input.code, now)?;
         let Some(verified) = verified.filter(|_| !failures.is_locked(now)) else {
-            app.store.record_failure(user.email.as_str(), now).await?;
+            app.store.record_failure(guess, now).await?;
             return Err(wrong_code());
         };
         let disabled = Envelope::new(&mfa_disabled(&user), app.host.stamp(now, &cause));

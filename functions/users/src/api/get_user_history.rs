@@ -42,7 +42,7 @@ async fn get_user_history(
     )?;
     user.ok_or_else(|| ApiError::not_found("user"))?;
     let page = Page {
-        items: events.into_iter().map(EventView::from).collect(),
+        items: events.into_iter().map(EventView::for_admins).collect(),
         limit: query.limit,
         next_cursor: last.and_then(|last| app.credentials.seal(&list, &last)),
     };

@@ -1,6 +1,6 @@
 //! Logs a person in.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use contracts::{Envelope, events::UserReactivated};
 use dynamo::Attempts;
@@ -14,6 +14,7 @@ use runtime::{
 };
 
 use super::support::{
+    accounts::NO_NETWORK,
     errors::{invalid_credentials, invalid_otp, missing_otp},
     events::user_updated,
     rate_limits::limit_by_ip,
@@ -22,9 +23,16 @@ use super::support::{
 };
 use crate::{
     app::App,
-    credentials::{passwords, second_factors::SecondFactors, tokens::KeyRing},
-    domain::{EMAIL_LENGTH_MAX, Email, Otp, Password, SecondFactor, Session, User, VerifiedFactor},
-    store::{LogIn, Reactivation, StoreLogInError},
+    credentials::{
+        passwords,
+        second_factors::SecondFactors,
+        tokens::{DeviceToken, KeyRing},
+    },
+    domain::{
+        EMAIL_LENGTH_MAX, Email, Guess, Otp, Password, SecondFactor, Session, Source, User,
+        VerifiedFactor,
+    },
+    store::{Candidate, LogIn, Origin, Reactivation, StoreLogInError},
 };
 
 const GRANTS: &[Grant] = &[
@@ -58,6 +66,9 @@ struct Credentials {
     password: Password,
     /// Ignored where there is no second factor.
     otp: Option<Otp>,
+    /// From an earlier login on the same device. `None` also for a text that cannot be one:
+    /// it is ignored as any that is not ours.
+    device_token: Option<DeviceToken>,
 }
 
 impl FromInput for Credentials {
@@ -69,11 +80,15 @@ impl FromInput for Credentials {
         });
         let password = fields.required_with("password", Password::attempt);
         let otp = fields.optional("otp");
+        let device_token = fields.optional_with("deviceToken", |value| {
+            Ok(DeviceToken::parse(value.text()?.trim()))
+        });
         fields.finish(|| {
             Some(Self {
                 email: email?,
                 password: password?,
                 otp,
+                device_token: device_token.flatten(),
             })
         })
     }
@@ -81,16 +96,19 @@ impl FromInput for Credentials {
 
 /// The client that logs in.
 struct Device<'a> {
-    ip: Option<IpAddr>,
+    ip: SourceIp,
     user_agent: Option<&'a str>,
 }
 
 /// Begins a session. An account that its owner closed is reopened.
 ///
-/// An unknown address, a wrong password, an account that may not be used and a locked
-/// address get the same reply after the same work and time: two reads, one hash, one
-/// write, and the rest of the interval. The lock is read before the hash, but applied
-/// after it.
+/// An unknown address, a wrong password, an account that may not be used and a lock get
+/// the same reply after the same work and time: two reads, one hash, two
+/// writes, and the rest of the interval. The lock is read before the hash, but applied
+/// after it. A device that the account knows makes one write; it knows of the account.
+///
+/// Whoever guesses locks their own network, and from many networks all devices that the
+/// account does not know; one that it knows is only locked by its own failures.
 ///
 /// Only somebody with the password learns that there is a second factor. A wrong code
 /// is a failure like a wrong password; a right password next to it does not clear the
@@ -103,7 +121,7 @@ struct Device<'a> {
 async fn log_in(
     State(app): State<Arc<LogInApp>>,
     RequestCause(cause): RequestCause,
-    SourceIp(ip): SourceIp,
+    ip: SourceIp,
     headers: HeaderMap,
     Json(input): Json<Credentials>,
 ) -> Result<Reply, ApiError> {
@@ -122,20 +140,32 @@ async fn begin_session(
     cause: &Cause,
     device: &Device<'_>,
 ) -> Result<Reply, ApiError> {
-    let mut candidate = app.store.candidate(&input.email).await?;
+    let (tokens, _) = &app.credentials;
+    let network = device.ip.network();
+    let origin = Origin {
+        device: input.device_token.as_ref().map(|token| token.device),
+        network: network.as_deref().unwrap_or(NO_NETWORK),
+    };
+    let mut candidate = app.store.candidate(&input.email, origin).await?;
     let mut hash = candidate.password_hash();
     let mut check = passwords::verify(input.password.clone(), hash.clone()).await?;
     let mut rehashed = None;
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {
         let now = app.host.now();
-        let Some(authenticated) = candidate.authenticate(check, now) else {
-            app.store.record_failure(&input.email, now).await?;
+        let source = &source(tokens, input, &candidate, origin, now);
+        let guess = Guess {
+            email: &input.email,
+            source,
+        };
+        let registration = app.settings.registration;
+        let Some(authenticated) = candidate.authenticate(check, source, registration, now) else {
+            app.store.record_failure(guess, now).await?;
             return Err(invalid_credentials());
         };
         let factor = authenticated.factor.as_ref();
         let verified = match factor {
-            Some(factor) => Some(verify_factor(app, input, factor, now).await?),
+            Some(factor) => Some(verify_factor(app, input, guess, factor, now).await?),
             None => None,
         };
         if authenticated.needs_rehash && rehashed.is_none() {
@@ -151,7 +181,7 @@ async fn begin_session(
         let (session, refresh) = sessions::begin(&app.host, &user, now);
         let session = Session {
             mfa: verified.is_some(),
-            ..session.begun_from(device.ip, device.user_agent)
+            ..session.begun_from(device.ip.0, device.user_agent)
         };
         let log_in = LogIn {
             user: &seen,
@@ -163,18 +193,25 @@ async fn begin_session(
             evicted: &authenticated.evicted,
             factor: factor.zip(verified.as_ref()),
             rehashed: rehashed.clone(),
-            ip: device.ip,
+            ip: device.ip.0,
+            source,
         };
         match app.store.log_in(log_in).await {
             Ok(()) => {
-                let (tokens, _) = &app.credentials;
                 let view = sessions::signed_in(app, tokens, &user, &session, &refresh)?;
-                return Ok(Reply::ok("signed in", &view));
+                let known = match source {
+                    Source::Device(id) => Some(*id),
+                    Source::Network(_) | Source::Session(_) => None,
+                };
+                let password = rehashed.as_ref().unwrap_or(&user.password_hash);
+                let random = app.host.random();
+                let token = tokens.issue_device((user.id, password), known, random, now);
+                return Ok(Reply::ok("signed in", &view.with_device_token(token)));
             }
             Err(StoreLogInError::Changed) => {}
             Err(error) => return Err(error.into()),
         }
-        candidate = app.store.candidate(&input.email).await?;
+        candidate = app.store.candidate(&input.email, origin).await?;
         if candidate.password_hash() != hash {
             // Another password, or the same one hashed again by another login.
             hash = candidate.password_hash();
@@ -183,6 +220,23 @@ async fn begin_session(
         }
     }
     Err(ApiError::unavailable(RETRY_AFTER_SECONDS))
+}
+
+/// Where an attempt counts. A device token that is not the account's, is older than its
+/// password or has expired is as good as none.
+fn source(
+    tokens: &KeyRing,
+    input: &Credentials,
+    candidate: &Candidate,
+    origin: Origin<'_>,
+    now: Timestamp,
+) -> Source {
+    let token = input.device_token.as_ref();
+    let known = token.filter(|token| tokens.recognises(token, candidate.user(), now));
+    known.map_or_else(
+        || Source::Network(origin.network.to_owned()),
+        |token| Source::Device(token.device),
+    )
 }
 
 fn reactivation_events(user: &User, host: &Host, now: Timestamp, cause: &Cause) -> [Envelope; 2] {
@@ -197,6 +251,7 @@ fn reactivation_events(user: &User, host: &Host, now: Timestamp, cause: &Cause) 
 async fn verify_factor(
     app: &LogInApp,
     input: &Credentials,
+    guess: Guess<'_>,
     factor: &SecondFactor,
     now: Timestamp,
 ) -> Result<VerifiedFactor, ApiError> {
@@ -208,14 +263,14 @@ async fn verify_factor(
     }
     // The reply reveals that the password is right, without a write that a lock would
     // refuse. So the lock is read again: of many parallel guesses, the right one is
-    // revealed only if it comes before five wrong ones are recorded.
-    let failures = app.store.login_failures(&input.email).await?;
+    // revealed only if it comes before as many wrong ones are recorded as lock.
+    let failures = app.store.login_failures(guess).await?;
     if failures.is_locked(now) {
         return Err(invalid_credentials());
     }
     if input.otp.is_none() {
         return Err(missing_otp());
     }
-    app.store.record_failure(&input.email, now).await?;
+    app.store.record_failure(guess, now).await?;
     Err(invalid_otp())
 }

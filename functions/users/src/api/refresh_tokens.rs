@@ -5,10 +5,14 @@ use std::sync::Arc;
 use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, State},
+    http::{Access, ApiError, Endpoint, Json, Reply, SourceIp, State},
 };
 
-use super::support::{errors::invalid_refresh_token, rate_limits::limit_by_ip, sessions};
+use super::support::{
+    errors::invalid_refresh_token,
+    rate_limits::{self, REFRESHES, reject_by_ip},
+    sessions,
+};
 use crate::{
     app::App,
     credentials::tokens::{KeyRing, RefreshToken},
@@ -27,7 +31,6 @@ const GRANTS: &[Grant] = &[
 pub fn function() -> Function {
     Endpoint::new("refresh-tokens", Access::Public, GRANTS)
         .post("/api/auth/refresh", refresh_tokens)
-        .guard(limit_by_ip)
         .start(App::start)
 }
 
@@ -55,43 +58,60 @@ impl FromInput for RefreshTokens {
 /// spare a client that sends a token twice, and give a thief the same seconds; a client
 /// must send one refresh at a time.
 ///
+/// A session's refreshes are limited by the session, whatever others at the same
+/// address do. A token of no session counts for the address, so that inventing tokens
+/// is limited as well. A refresh over the limit does not use up the token.
+///
 /// Somebody who knows the id of a session can end it with an invented secret. Only the
 /// access tokens of the session contain its id, and whoever has one can end it anyway.
 ///
 /// # Errors
-/// 429 for too many requests from one address; 401 `invalid_refresh_token`; 422 when
-/// the token is missing.
+/// 429 for too many refreshes of the session, or tokens of no session from one address;
+/// 401 `invalid_refresh_token`; 422 when the token is missing.
 async fn refresh_tokens(
     State(app): State<Arc<App<KeyRing>>>,
+    client: SourceIp,
     Json(input): Json<RefreshTokens>,
 ) -> Result<Reply, ApiError> {
-    let token = input.token.ok_or_else(invalid_refresh_token)?;
-    let (seen, user) = find_session(&app, &token).await?;
-    let next = RefreshToken::generate(seen.user_id, seen.id, app.host.random());
-    let session = seen.refreshed(next.hash(), app.host.now());
-    let refreshed = app.store.refresh_session(&seen, &session).await;
-    if let Err(RefreshSessionError::Superseded) = refreshed {
-        app.store.end_session(seen.user_id, seen.id).await?;
-    }
-    refreshed?;
-    let view = sessions::signed_in(&app, &app.credentials, &user, &session, &next)?;
-    Ok(Reply::ok("tokens refreshed", &view))
-}
-
-/// The live session of a token and its user; ends the session of a reused token.
-async fn find_session(
-    app: &App<KeyRing>,
-    token: &RefreshToken,
-) -> Result<(Session, User), ApiError> {
-    let session = app.store.session(token.user_id, token.session_id).await?;
-    let session = session.ok_or_else(invalid_refresh_token)?;
+    let found = match input.token {
+        Some(token) => find_session(&app, token).await?,
+        None => None,
+    };
+    let Some((token, session)) = found else {
+        return Err(reject_by_ip(app, client, invalid_refresh_token()).await);
+    };
     if !token.matches(&session.refresh_hash) {
         tracing::warn!(user_id = %session.user_id, "refresh token reused: session ended");
         app.store.end_session(session.user_id, session.id).await?;
         return Err(invalid_refresh_token());
     }
-    let user = app.store.user(session.user_id).await?;
-    let is_valid = |user: &User| user.is_active() && session.is_live(user, app.host.now());
+    let key = session.id.to_string();
+    let detail = "too many refreshes of this session; try again later";
+    let headers =
+        rate_limits::enforce(&app.store, &REFRESHES, &key, app.host.now(), detail).await?;
+    rate_limits::with_headers(refresh(&app, &session).await, headers)
+}
+
+async fn find_session(
+    app: &App<KeyRing>,
+    token: RefreshToken,
+) -> Result<Option<(RefreshToken, Session)>, ApiError> {
+    let session = app.store.session(token.user_id, token.session_id).await?;
+    Ok(session.map(|session| (token, session)))
+}
+
+/// Rotates the refresh token of a session whose current token was sent.
+async fn refresh(app: &App<KeyRing>, seen: &Session) -> Result<Reply, ApiError> {
+    let user = app.store.user(seen.user_id).await?;
+    let is_valid = |user: &User| user.is_active() && seen.is_live(user, app.host.now());
     let user = user.filter(is_valid).ok_or_else(invalid_refresh_token)?;
-    Ok((session, user))
+    let next = RefreshToken::generate(seen.user_id, seen.id, app.host.random());
+    let session = seen.refreshed(next.hash(), app.host.now());
+    let refreshed = app.store.refresh_session(seen, &session).await;
+    if let Err(RefreshSessionError::Superseded) = refreshed {
+        app.store.end_session(seen.user_id, seen.id).await?;
+    }
+    refreshed?;
+    let view = sessions::signed_in(app, &app.credentials, &user, &session, &next)?;
+    Ok(Reply::ok("tokens refreshed", &view))
 }

@@ -2,22 +2,38 @@
 
 use std::sync::Arc;
 
-use contracts::{Envelope, events::UserRegistered};
-use kernel::input::{FieldErrors, FromInput, Value};
+use contracts::{
+    Envelope,
+    events::{UserRegistered, UserRegistrationAttempted},
+};
+use kernel::{
+    Cause, Timestamp,
+    input::{FieldErrors, FromInput, Value},
+};
 use runtime::{
-    Function, Grant, SealKey, grant,
-    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, SourceIp, State},
+    Function, Grant, SealKey, Stopwatch, grant,
+    http::{
+        Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, SourceIp, State,
+        StatusCode,
+    },
 };
 
-use super::support::{rate_limits::limit_by_ip, sessions};
+use super::support::{
+    rate_limits::{MAILS, limit_by_ip},
+    sessions,
+    timing::pad_to_interval,
+};
 use crate::{
     app::App,
     credentials::{
         passwords,
         tokens::{KeyRing, MailToken},
     },
-    domain::{Email, MailTokenRecord, Password, PersonName, Phone, User, known_words},
-    store::NewUser,
+    domain::{
+        Email, MailTokenRecord, Password, PasswordHash, PersonName, Phone, Registration, User,
+        known_words,
+    },
+    store::{NewUser, RegisterUserError},
 };
 
 const GRANTS: &[Grant] = &[
@@ -28,12 +44,14 @@ const GRANTS: &[Grant] = &[
     grant("secretsmanager:GetSecretValue", "MailSecret"),
 ];
 
+type RegisterApp = App<(KeyRing, SealKey)>;
+
 pub fn function() -> Function {
     Endpoint::new("register-user", Access::Public, GRANTS)
         .post("/api/auth/register", register_user)
         .post("/api/users/register", register_user)
         .guard(limit_by_ip)
-        .start(App::start_with_password_rules)
+        .start(RegisterApp::start_with_password_rules)
 }
 
 #[derive(Debug)]
@@ -65,28 +83,65 @@ impl FromInput for RegisterUser {
     }
 }
 
+/// An account that does not exist yet, with what is written along with it.
+struct NewAccount {
+    user: User,
+    verification_hash: String,
+    verification: MailTokenRecord,
+    registered: Envelope,
+}
+
 /// Creates an account and begins a session. The same transaction announces
 /// [`UserRegistered`], with the token for the e-mail that verifies the address.
 ///
+/// With [`Registration::Private`] neither the reply nor its time reveals whether the
+/// address was taken, and no session begins.
+///
 /// # Errors
-/// 429 for too many requests from one address; 409 `email_taken`; 422 with every
-/// invalid field.
+/// 429 for too many requests from one address; 409 `email_taken`, unless registration is
+/// private; 422 with every invalid field.
 async fn register_user(
-    State(app): State<Arc<App<(KeyRing, SealKey)>>>,
+    State(app): State<Arc<RegisterApp>>,
     SourceIp(ip): SourceIp,
     headers: HeaderMap,
     RequestCause(cause): RequestCause,
     Json(input): Json<RegisterUser>,
 ) -> Result<Reply, ApiError> {
-    let (tokens, mail_key) = &app.credentials;
-    let random = app.host.random();
-    let password_hash = passwords::hash(input.password, random).await?;
+    let stopwatch = Stopwatch::start();
+    let password_hash = passwords::hash(input.password.clone(), app.host.random()).await?;
     let now = app.host.now();
+    let new = new_account(&app, input, password_hash, &cause, now)?;
+    if app.settings.registration == Registration::Private {
+        let outcome = register_privately(&app, &new, &cause, now).await;
+        pad_to_interval(stopwatch).await;
+        outcome?;
+        let message = "if the address can be registered, an e-mail to verify it is on its way";
+        return Ok(Reply::done(message).with_status(StatusCode::ACCEPTED));
+    }
+    let (tokens, _) = &app.credentials;
+    let user = &new.user;
+    let (session, refresh) = sessions::begin(&app.host, user, now);
+    let session = session.begun_from(ip, sessions::device(&headers));
+    app.store.register(&new.to_store(), Some(&session)).await?;
+    let view = sessions::signed_in(&app, tokens, user, &session, &refresh)?;
+    let account = (user.id, &user.password_hash);
+    let device = tokens.issue_device(account, None, app.host.random(), now);
+    let location = format!("/api/users/{}", user.id);
+    let view = view.with_device_token(device);
+    Ok(Reply::created("account created", &location, &view))
+}
+
+fn new_account(
+    app: &RegisterApp,
+    input: RegisterUser,
+    password_hash: PasswordHash,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<NewAccount, ApiError> {
     let contact = (input.email, input.name, input.phone);
     let user = User::new(app.host.new_id(), contact, password_hash, now);
-    let (session, refresh) = sessions::begin(&app.host, &user, now);
-    let session = session.begun_from(ip, sessions::device(&headers));
-    let verification = MailToken::generate(random);
+    let verification = MailToken::generate(app.host.random());
+    let (_, mail_key) = &app.credentials;
     let sealed = mail_key.seal(verification.reveal());
     let registered = UserRegistered {
         user_id: user.id,
@@ -94,15 +149,58 @@ async fn register_user(
         name: user.name.as_str().to_owned(),
         sealed_verification_token: sealed.map_err(ApiError::internal)?,
     };
-    let new = NewUser {
-        user: &user,
-        session: &session,
-        verification_hash: &verification.hash(),
-        verification: &MailTokenRecord::verify_current_email(&user, now),
-        registered: &Envelope::new(&registered, app.host.stamp(now, &cause)),
-    };
-    app.store.register(&new).await?;
-    let view = sessions::signed_in(&app, tokens, &user, &session, &refresh)?;
-    let location = format!("/api/users/{}", user.id);
-    Ok(Reply::created("account created", &location, &view))
+    Ok(NewAccount {
+        verification_hash: verification.hash(),
+        verification: MailTokenRecord::verify_current_email(&user, now),
+        registered: Envelope::new(&registered, app.host.stamp(now, cause)),
+        user,
+    })
+}
+
+impl NewAccount {
+    fn to_store(&self) -> NewUser<'_> {
+        NewUser {
+            user: &self.user,
+            verification_hash: &self.verification_hash,
+            verification: &self.verification,
+            registered: &self.registered,
+        }
+    }
+}
+
+/// Creates the account, or tells the owner of the address that somebody tried to. Either
+/// takes the same calls, and writes as many items of the same size.
+async fn register_privately(
+    app: &RegisterApp,
+    new: &NewAccount,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let email = new.user.email.as_str();
+    // An account that is created is worth its e-mail, and there is only one.
+    let quota = app.store.count_request(&MAILS, email, now).await?;
+    let mut owner = app.store.user_by_email(email).await?;
+    if owner.is_none() {
+        match app.store.register(&new.to_store(), None).await {
+            Ok(()) => return Ok(()),
+            // Somebody else has registered it since.
+            Err(RegisterUserError::EmailTaken) => {}
+            Err(error) => return Err(error.into()),
+        }
+        owner = app.store.user_by_email(email).await?;
+    }
+    let told = owner.filter(|owner| quota.allowed && owner.may_sign_in(now));
+    let attempted = told.map(|owner| {
+        let attempted = UserRegistrationAttempted {
+            user_id: owner.id,
+            email: owner.email.as_str().to_owned(),
+        };
+        let stamp = app.host.stamp(now, cause);
+        (owner.id, Envelope::new(&attempted, stamp))
+    });
+    let attempted = attempted.as_ref().map(|(owner, event)| (*owner, event));
+    app.store
+        .record_registration_attempt(&new.to_store(), attempted, now)
+        .await?;
+    Ok(())
 }

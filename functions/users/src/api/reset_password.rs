@@ -7,19 +7,23 @@ use dynamo::Attempts;
 use kernel::input::{FieldErrors, FromInput, Value};
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, State},
+    http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SourceIp, State},
 };
 
 use super::support::{
+    accounts::NO_NETWORK,
     errors::invalid_mail_token,
-    events::{mfa_disabled, password_changed},
+    events::{email_verified, mfa_disabled, password_changed},
     rate_limits::limit_by_ip,
     token_mail::token_field,
     views::ProofView,
 };
 use crate::{
     app::App,
-    credentials::{passwords, tokens::MailToken},
+    credentials::{
+        passwords,
+        tokens::{KeyRing, MailToken},
+    },
     domain::{Password, TokenPurpose},
     store::UseTokenError,
 };
@@ -29,6 +33,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
     grant("dynamodb:DeleteItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "AuthSecret"),
 ];
 
 pub fn function() -> Function {
@@ -58,8 +63,11 @@ impl FromInput for ResetPassword {
     }
 }
 
-/// Sets a new password, ends every session and clears the failures to log in. A second
-/// factor that was enrolled before anybody had proven the mailbox is removed. A token
+/// Sets a new password and ends every session. A second
+/// factor that was enrolled before anybody had proven the mailbox is removed.
+///
+/// Whoever did this is known from now on: the reply has a device token also where there is
+/// a second factor, so that they can log in while somebody else keeps guessing. A token
 /// works once, but stays valid when the password is refused. Nothing is hashed for an
 /// invalid token.
 ///
@@ -68,11 +76,14 @@ impl FromInput for ResetPassword {
 /// unknown, used, expired, or older than a change of the account; 422 for an
 /// unacceptable password.
 async fn reset_password(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<App<KeyRing>>>,
+    ip: SourceIp,
     RequestCause(cause): RequestCause,
     Json(input): Json<ResetPassword>,
 ) -> Result<Reply, ApiError> {
     let token = input.token.ok_or_else(invalid_mail_token)?.hash();
+    let network = ip.network();
+    let network = network.as_deref().unwrap_or(NO_NETWORK);
     let mut password_hash = None;
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {
@@ -93,22 +104,30 @@ async fn reset_password(
         };
         // The e-mail arrived, so the address is verified as well.
         let proven = user.reset_password(hash.clone());
-        let mut events = vec![Envelope::new(
-            &password_changed(&user),
-            app.host.stamp(now, &cause),
-        )];
+        // Announced by every reset: notifications has no other way to learn of an
+        // address that was verified before it kept account of that.
+        let verified = email_verified(&proven.user);
+        let changed = password_changed(&user);
+        let mut events = vec![
+            Envelope::new(&verified, app.host.stamp(now, &cause)),
+            Envelope::new(&changed, app.host.stamp(now, &cause)),
+        ];
         if proven.disables_mfa {
             let disabled = mfa_disabled(&user);
             events.push(Envelope::new(&disabled, app.host.stamp(now, &cause)));
         }
         match app
             .store
-            .reset_password(&token, &proven, &events, now)
+            .reset_password(&token, &proven, network, &events, now)
             .await
         {
             Ok(()) => {
                 let message = "the password is changed, and all sessions have ended";
-                return Ok(Reply::ok(message, &ProofView::new(&proven, None)));
+                let random = app.host.random();
+                let account = (proven.user.id, &proven.user.password_hash);
+                let device = app.credentials.issue_device(account, None, random, now);
+                let view = ProofView::new(&proven, None).with_device_token(device);
+                return Ok(Reply::ok(message, &view));
             }
             Err(UseTokenError::Conflict) => password_hash = Some(hash),
             Err(error) => return Err(error.into()),

@@ -76,7 +76,7 @@ async fn update_profile(
     let mut headers = HeaderMap::new();
     if let Some(email) = &change.email {
         let password = change.current_password.clone();
-        current_password::require(&app.store, &user, password, now).await?;
+        current_password::require(&app.store, &caller, &user, password, now).await?;
         let (_, factors) = &app.credentials;
         let factor = (&user, change.otp.clone());
         reauthentication::require_factor(&app.store, factors, &caller, factor, now).await?;

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use contracts::{
-    Envelope,
-    events::{UserEmailChanged, UserEmailVerified},
-};
+use contracts::{Envelope, events::UserEmailChanged};
 use dynamo::Attempts;
 use http::header;
 use kernel::{
@@ -14,13 +11,13 @@ use kernel::{
 };
 use runtime::{
     Function, Grant, Host, grant,
-    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, State},
+    http::{Access, ApiError, Endpoint, HeaderMap, Json, Reply, RequestCause, SourceIp, State},
 };
 
 use super::support::{
-    errors::invalid_mail_token,
-    events::{mfa_disabled, user_updated},
-    rate_limits::limit_by_ip,
+    errors::{INVALID_TOKEN, invalid_mail_token},
+    events::{email_verified, mfa_disabled, user_updated},
+    rate_limits::reject_by_ip,
     sessions,
     token_mail::token_field,
     views::ProofView,
@@ -43,7 +40,6 @@ const GRANTS: &[Grant] = &[
 pub fn function() -> Function {
     Endpoint::new("verify-email", Access::Public, GRANTS)
         .post("/api/auth/verify-email", verify_email)
-        .guard(limit_by_ip)
         .start(App::start)
 }
 
@@ -67,15 +63,33 @@ impl FromInput for VerifyEmail {
 /// session ends, except that of the access token in `Authorization`, if one is sent:
 /// having both the link and the session shows that it is one person.
 ///
+/// Only tokens that are rejected count for the address, so that others there cannot
+/// keep anybody from proving a mailbox.
+///
 /// # Errors
-/// 429 for too many requests from one address; 422 `invalid_token` for a token that is
+/// 429 for too many rejected tokens from one address; 422 `invalid_token` for a token that is
 /// unknown, used, expired, or older than a change of the account; 409 `email_taken`
 /// when another account has the new address by now.
 async fn verify_email(
     State(app): State<Arc<App<KeyRing>>>,
+    client: SourceIp,
     RequestCause(cause): RequestCause,
     headers: HeaderMap,
     Json(input): Json<VerifyEmail>,
+) -> Result<Reply, ApiError> {
+    match verify(&app, &cause, &headers, input).await {
+        Err(rejection) if rejection.code() == INVALID_TOKEN => {
+            Err(reject_by_ip(app, client, rejection).await)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn verify(
+    app: &App<KeyRing>,
+    cause: &Cause,
+    headers: &HeaderMap,
+    input: VerifyEmail,
 ) -> Result<Reply, ApiError> {
     let purpose = TokenPurpose::Verification;
     let hash = input.token.ok_or_else(invalid_mail_token)?.hash();
@@ -87,7 +101,7 @@ async fn verify_email(
         let record = record.ok_or_else(invalid_mail_token)?;
         let user = app.store.user(record.user_id).await?;
         let user = user.ok_or_else(invalid_mail_token)?;
-        let session_id = session_of(&app, &headers, &user, now).await?;
+        let session_id = session_of(app, headers, &user, now).await?;
         let verification = user.verify_email(&record, session_id.is_some());
         let (proven, mut events) = match verification.ok_or_else(invalid_mail_token)? {
             Verification::AlreadyVerified => {
@@ -98,17 +112,18 @@ async fn verify_email(
                 }
             }
             Verification::Verified(proven) => {
-                let event = verified(&proven.user, &app.host, now, &cause);
+                let event = email_verified(&proven.user);
+                let event = Envelope::new(&event, app.host.stamp(now, cause));
                 (proven, vec![event])
             }
             Verification::EmailChanged { proven, previous } => {
-                let events = changed(&proven.user, &previous, &app.host, now, &cause);
+                let events = changed(&proven.user, &previous, &app.host, now, cause);
                 (proven, events.to_vec())
             }
         };
         if proven.disables_mfa {
             let disabled = mfa_disabled(&proven.user);
-            events.push(Envelope::new(&disabled, app.host.stamp(now, &cause)));
+            events.push(Envelope::new(&disabled, app.host.stamp(now, cause)));
         }
         let token = (hash.as_str(), &record);
         let outcome = app
@@ -148,14 +163,6 @@ async fn session_of(
     Ok(session.map(|session| session.id))
 }
 
-fn verified(user: &User, host: &Host, now: Timestamp, cause: &Cause) -> Envelope {
-    let verified = UserEmailVerified {
-        user_id: user.id,
-        email: user.email.as_str().to_owned(),
-    };
-    Envelope::new(&verified, host.stamp(now, cause))
-}
-
 /// The last event sends an e-mail to the previous address.
 fn changed(
     user: &User,
@@ -170,7 +177,7 @@ fn changed(
     };
     [
         Envelope::new(&user_updated(user), host.stamp(now, cause)),
-        verified(user, host, now, cause),
+        Envelope::new(&email_verified(user), host.stamp(now, cause)),
         Envelope::new(&email_changed, host.stamp(now, cause)),
     ]
 }

@@ -2,17 +2,18 @@
 
 use std::{fmt, sync::Arc};
 
+use dynamo::StoreError;
 use kernel::{
     Role, SessionId, Timestamp, UserId,
     input::{FieldErrors, FromInput, Value},
 };
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Json, Reply, State},
+    http::{Access, ApiError, Endpoint, Json, Reply, SourceIp, State},
 };
 use serde::Serialize;
 
-use super::support::rate_limits::limit_by_ip;
+use super::support::rate_limits::reject_by_ip;
 use crate::{
     app::App,
     credentials::tokens::{KeyRing, TokenError},
@@ -30,7 +31,6 @@ const GRANTS: &[Grant] = &[
 pub fn function() -> Function {
     Endpoint::new("verify-token", Access::Public, GRANTS)
         .post("/api/auth/verify", verify_token)
-        .guard(limit_by_ip)
         .start(App::start)
 }
 
@@ -63,32 +63,43 @@ struct TokenView {
 }
 
 /// Verifies an access token as the authorizer does: the session and the account have to
-/// be valid too, and the role is the account's current one.
+/// be valid too, and the role is the account's current one. Only tokens that are
+/// rejected count for the address: a valid one is no guess.
 ///
 /// # Errors
-/// 401 with the same codes as every endpoint.
+/// 401 with the same codes as every endpoint; 429 for too many rejected tokens from one
+/// address.
 async fn verify_token(
     State(app): State<Arc<App<KeyRing>>>,
+    client: SourceIp,
     Json(input): Json<VerifyToken>,
 ) -> Result<Reply, ApiError> {
-    let rejected = |reason: Rejection| ApiError::unauthenticated(Some(reason.as_str()));
+    match resolve(&app, &input.token).await? {
+        Ok(view) => Ok(Reply::ok("the token is valid", &view)),
+        Err(reason) => {
+            let rejection = ApiError::unauthenticated(Some(reason.as_str()));
+            Err(reject_by_ip(app, client, rejection).await)
+        }
+    }
+}
+
+async fn resolve(
+    app: &App<KeyRing>,
+    token: &str,
+) -> Result<Result<TokenView, Rejection>, StoreError> {
     let now = app.host.now();
-    let claims = app.credentials.verify(&input.token, now).await;
-    let claims = claims.map_err(|error| {
-        rejected(match error {
-            TokenError::Expired => Rejection::TokenExpired,
-            TokenError::Invalid => Rejection::TokenInvalid,
-        })
-    })?;
+    let claims = match app.credentials.verify(token, now).await {
+        Ok(claims) => claims,
+        Err(TokenError::Expired) => return Ok(Err(Rejection::TokenExpired)),
+        Err(TokenError::Invalid) => return Ok(Err(Rejection::TokenInvalid)),
+    };
     let (session, user) = app.store.session_and_user(claims.sid, claims.sub).await?;
-    let admin_mfa = app.settings.admin_mfa;
-    let principal = admit(session.as_ref(), user.as_ref(), admin_mfa, now).map_err(rejected)?;
-    let view = TokenView {
+    let principal = admit(session.as_ref(), user.as_ref(), app.settings.admin_mfa, now);
+    Ok(principal.map(|principal| TokenView {
         valid: true,
         user_id: principal.user_id,
         session_id: principal.session_id,
         role: principal.role,
         expires_at: Timestamp::from_second(claims.exp).unwrap_or(now),
-    };
-    Ok(Reply::ok("the token is valid", &view))
+    }))
 }

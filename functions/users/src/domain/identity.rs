@@ -15,6 +15,8 @@ pub enum Rejection {
     SessionEnded,
     AccountInactive,
     InternalKeyInvalid,
+    /// The request did not come through the edge.
+    EdgeRequired,
 }
 
 impl Rejection {
@@ -26,6 +28,7 @@ impl Rejection {
             Self::SessionEnded => "session_ended",
             Self::AccountInactive => "account_inactive",
             Self::InternalKeyInvalid => "internal_key_invalid",
+            Self::EdgeRequired => "edge_required",
         }
     }
 }
@@ -54,6 +57,7 @@ impl Identity {
                 if let Some(role) = principal.withheld {
                     add("withheld", role.as_str().into());
                 }
+                add("unverified", principal.unverified.to_string());
             }
             Self::Internal => {
                 add("kind", "internal".into());
@@ -138,6 +142,7 @@ pub fn principal(session: &Session, user: &User, admin_mfa: AdminMfa) -> Princip
         session_id: session.id,
         role: if withhold { Role::User } else { user.role },
         withheld: withhold.then_some(user.role),
+        unverified: !user.owner_proven(),
     }
 }
 

@@ -88,10 +88,10 @@ async fn erase(app: &App, id: UserId) -> Result<bool, StoreError> {
 }
 
 fn erased(user: &User, host: &Host, now: Timestamp) -> Envelope {
-    let cause = Cause {
-        correlation_id: format!("erase-{}", user.id),
-        causation_id: format!("erase-{}", user.id),
-        actor: Actor::Function(NAME),
-    };
+    let cause = Cause::new(
+        format!("erase-{}", user.id),
+        format!("erase-{}", user.id),
+        Actor::Function(NAME),
+    );
     Envelope::new(&UserErased { user_id: user.id }, host.stamp(now, &cause))
 }

@@ -10,8 +10,8 @@ use super::{
     listing::count_erased_user,
     outbox::announce,
     rows::{
-        CLOSING, EVENTS, Row, SESSIONS, UserItem, addresses_key, email_key, factor_key,
-        login_failures_key, user_key, user_partition,
+        CLOSING, EVENTS, Row, SESSIONS, UserItem, address_failures_key, addresses_key, email_key,
+        factor_key, user_key, user_partition,
     },
 };
 use crate::domain::User;
@@ -87,7 +87,7 @@ impl Store {
             .transaction()
             .put("user", &Row::new(user_key(seen.id), &row), unchanged)
             .delete("email", email_key(email), always())
-            .delete("failures", login_failures_key(email), always())
+            .delete("failures", address_failures_key(email), always())
             .delete("addresses", addresses_key(seen.id), always())
             .delete("factor", factor_key(seen.id), always());
         let transaction = count_erased_user(transaction, seen);

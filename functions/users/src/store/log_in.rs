@@ -10,24 +10,39 @@ use uuid::Uuid;
 use super::{
     Store,
     listing::count_change,
-    login_failures::not_locked,
+    login_failures::{Recorded, not_locked},
     outbox::announce,
-    rows::{AnyItem, email_key, factor_key, group, login_failures_key, session_key, user_key},
+    rows::{
+        AnyItem, address_failures_key, email_key, factor_key, group, session_key,
+        source_failures_key, user_key,
+    },
     second_factors::use_factor,
 };
 use crate::{
     credentials::passwords::PasswordCheck,
     domain::{
-        LoginFailures, PasswordHash, SecondFactor, Session, User, VerifiedFactor, sessions_to_evict,
+        ADDRESS_LIMIT, Guess, LoginFailures, PasswordHash, Registration, SOURCE_LIMIT,
+        SecondFactor, Session, Source, User, VerifiedFactor, sessions_to_evict,
     },
 };
+
+/// Where an attempt to log in says that it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The device that it names, which may not be known to the account.
+    pub device: Option<Uuid>,
+    pub network: &'a str,
+}
 
 /// The account, if there is one, that somebody tries to log in to.
 pub struct Candidate {
     user: Option<User>,
     sessions: Vec<Session>,
     factor: Option<SecondFactor>,
-    failures: LoginFailures,
+    /// Of the named device, which counts only if the account knows it.
+    device: LoginFailures,
+    network: LoginFailures,
+    address: LoginFailures,
 }
 
 /// A user whose password was right.
@@ -43,20 +58,40 @@ pub struct Authenticated {
 }
 
 impl Candidate {
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_ref()
+    }
+
     /// The hash to compare the password with.
     pub fn password_hash(&self) -> Option<PasswordHash> {
         self.user.as_ref().map(|user| user.password_hash.clone())
     }
 
     /// The user, unless the password was wrong, the account may not be used or the
-    /// address is locked.
-    pub fn authenticate(self, check: PasswordCheck, now: Timestamp) -> Option<Authenticated> {
+    /// source of the attempt is locked.
+    ///
+    /// With private registration an unverified account may not be used: whoever has just
+    /// registered an address would find out by logging in whether it was taken.
+    pub fn authenticate(
+        self,
+        check: PasswordCheck,
+        source: &Source,
+        registration: Registration,
+        now: Timestamp,
+    ) -> Option<Authenticated> {
         let PasswordCheck::Match { needs_rehash } = check else {
             return None;
         };
-        let user = self.user.filter(|user| user.may_sign_in(now))?;
+        let recorded = match source {
+            Source::Device(_) => Recorded::new(self.device, LoginFailures::default()),
+            Source::Network(_) | Source::Session(_) => Recorded::new(self.network, self.address),
+        };
+        let may_sign_in = |user: &User| {
+            user.may_sign_in(now) && (user.email_verified || registration == Registration::Open)
+        };
+        let user = self.user.filter(may_sign_in)?;
         let evicted = sessions_to_evict(&self.sessions, &user, now);
-        (!self.failures.is_locked(now)).then_some(Authenticated {
+        (!recorded.is_locked(now)).then_some(Authenticated {
             user,
             needs_rehash,
             evicted,
@@ -79,6 +114,8 @@ pub struct LogIn<'a> {
     /// The new hash of the password, when the old one is outdated.
     pub rehashed: Option<PasswordHash>,
     pub ip: Option<IpAddr>,
+    /// Where it came from.
+    pub source: &'a Source,
 }
 
 /// The reopening of an account that its owner closed.
@@ -91,7 +128,7 @@ pub struct Reactivation<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreLogInError {
     /// Since the read, too many failures were recorded.
-    #[error("the address was locked concurrently")]
+    #[error("the source was locked concurrently")]
     Locked,
     /// Since the read, the status, password, second factor or sessions changed, or
     /// there was another login.
@@ -112,13 +149,28 @@ const UNCHANGED_WITHOUT_FACTOR: &str = "#status = :status AND password_hash = :s
 impl Store {
     /// The candidate with a normalised address. The reads are the same when there
     /// is no account, so that the time does not reveal it.
-    pub async fn candidate(&self, email: &str) -> Result<Candidate, StoreError> {
-        let keys = vec![email_key(email), login_failures_key(email)];
-        let (mut owner, mut failures) = (None, LoginFailures::default());
+    pub async fn candidate(
+        &self,
+        email: &str,
+        origin: Origin<'_>,
+    ) -> Result<Candidate, StoreError> {
+        let key_of = |source: &Source| source_failures_key(Guess { email, source });
+        let network_key = key_of(&Source::Network(origin.network.to_owned()));
+        let address_key = address_failures_key(email);
+        let mut keys = vec![email_key(email), network_key.clone(), address_key.clone()];
+        keys.extend(origin.device.map(|id| key_of(&Source::Device(id))));
+        let mut owner = None;
+        let [mut device, mut network, mut address] = [(); 3].map(|()| LoginFailures::default());
         for item in self.table.get_many(keys, true).await? {
             match item {
                 AnyItem::Email(found) => owner = Some(found.user_id),
-                AnyItem::LoginFailures(found) => failures = found,
+                AnyItem::LoginFailures(found) if found.pk == network_key.pk => {
+                    network = found.failures;
+                }
+                AnyItem::LoginFailures(found) if found.pk == address_key.pk => {
+                    address = found.failures;
+                }
+                AnyItem::LoginFailures(found) => device = found.failures,
                 AnyItem::User(_) | AnyItem::Session(_) | AnyItem::Factor(_) => {}
             }
         }
@@ -128,31 +180,38 @@ impl Store {
             user,
             sessions,
             factor,
-            failures,
+            device,
+            network,
+            address,
         })
     }
 
     /// Stores a login: the new session, the time of the login, and the used code of
-    /// the second factor; it clears the failures and removes evicted sessions.
+    /// the second factor; it clears the failures that could have refused it and removes
+    /// evicted sessions. What unknown devices did stays when a known one logs in.
     ///
     /// The conditions repeat the decision: of many parallel guesses, the right one
     /// succeeds only if it is stored before [`crate::domain::FAILURES_MAX`] wrong
-    /// ones, so guessing in parallel gains nothing. Of two concurrent logins, the
+    /// ones from its source (or [`crate::domain::ADDRESS_FAILURES_MAX`] from all
+    /// unknown devices), so guessing in parallel gains nothing. Of two concurrent logins, the
     /// second is decided again (`sign_ins` counts them). A second factor that was
     /// enabled since the read is required.
     pub async fn log_in(&self, log_in: LogIn<'_>) -> Result<(), StoreLogInError> {
         let (user, session) = (log_in.user, log_in.session);
         let now = session.created_at;
+        let (email, source) = (user.email.as_str(), log_in.source);
+        let source_key = source_failures_key(Guess { email, source });
         let mut transaction = self
             .table
             .transaction()
             .insert("session", &Self::session_row(session))
             .update("user", user_key(user.id), logged_in(&log_in))
-            .delete(
-                "failures",
-                login_failures_key(user.email.as_str()),
-                not_locked(now),
-            );
+            .delete("failures", source_key, not_locked(&SOURCE_LIMIT, now));
+        if matches!(source, Source::Network(_)) {
+            let address_key = address_failures_key(email);
+            let not_locked = not_locked(&ADDRESS_LIMIT, now);
+            transaction = transaction.delete("address failures", address_key, not_locked);
+        }
         if let Some((factor, verified)) = log_in.factor {
             let used = use_factor(factor, verified);
             transaction = transaction.update("factor", factor_key(user.id), used);
@@ -170,7 +229,9 @@ impl Store {
             Err(CommitError::Store(error)) => Err(error.into()),
             // The new session exists already: the reply to this transaction was lost.
             Err(CommitError::ConditionFailed(failed)) if failed.includes("session") => Ok(()),
-            Err(CommitError::ConditionFailed(failed)) if failed.includes("failures") => {
+            Err(CommitError::ConditionFailed(failed))
+                if failed.includes("failures") || failed.includes("address failures") =>
+            {
                 Err(StoreLogInError::Locked)
             }
             Err(CommitError::ConditionFailed(_)) => Err(StoreLogInError::Changed),

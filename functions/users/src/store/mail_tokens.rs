@@ -4,17 +4,16 @@
 use contracts::Envelope;
 use dynamo::{CommitError, Expression, Keep, Key, StoreError, Transaction};
 use kernel::{SessionId, Timestamp};
-use serde::Serialize;
 
 use super::{
     Store,
     outbox::announce,
     rows::{
-        EmailOwner, Row, email_key, event_key, factor_key, later, login_failures_key, session_key,
-        user_key,
+        EmailOwner, Row, address_failures_key, email_key, event_key, factor_key, session_key,
+        source_failures_key, user_key,
     },
 };
-use crate::domain::{MailTokenRecord, Proven, RESET_LIFETIME, TokenPurpose, User};
+use crate::domain::{Guess, MailTokenRecord, Proven, Source, TokenPurpose, User};
 
 #[derive(Debug, thiserror::Error)]
 pub enum UseTokenError {
@@ -37,12 +36,6 @@ pub enum ChangePasswordError {
     SessionEnded,
     #[error("change the password")]
     Store(#[from] StoreError),
-}
-
-/// An item that nobody reads.
-#[derive(Serialize)]
-struct Decoy {
-    decoy: String,
 }
 
 impl Store {
@@ -71,29 +64,6 @@ impl Store {
             .insert("token", &row)
             // Not part of the history, and it has an address and a token in it.
             .announce(&key.pk, &key.sk, requested, Keep::ThirtyDays)
-            .commit()
-            .await;
-        inserted(outcome)
-    }
-
-    /// Writes as much as [`Self::store_mail_token`], to items that nobody reads, so
-    /// that the time does not reveal that there is no account.
-    pub async fn store_decoy(
-        &self,
-        record: &MailTokenRecord,
-        requested: &Envelope,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let key = || Key::new(format!("DECOY#{}", self.table.random().uuid()), "DECOY");
-        let event = Decoy {
-            decoy: serde_json::to_string(requested).unwrap_or_default(),
-        };
-        let until = later(now, RESET_LIFETIME);
-        let outcome = self
-            .table
-            .transaction()
-            .insert("token", &Row::expiring(key(), record, until))
-            .insert("event", &Row::expiring(key(), &event, until))
             .commit()
             .await;
         inserted(outcome)
@@ -145,23 +115,31 @@ impl Store {
         used(self.using_token(purpose, token_hash, now).commit().await)
     }
 
-    /// Uses a token to set a new password, which ends every session.
+    /// Uses a token to set a new password, which ends every session. It clears the failures
+    /// of the network that the request came from, and without a second factor those of
+    /// all unknown devices. With one they stay, because whoever reads the mailbox must not
+    /// get that many more guesses at codes with each e-mail; the device of the reset
+    /// counts for itself.
     pub async fn reset_password(
         &self,
         token_hash: &str,
         proven: &Proven,
+        network: &str,
         events: &[Envelope],
         now: Timestamp,
     ) -> Result<(), UseTokenError> {
         let changed = &proven.user;
+        let network_key = source_failures_key(Guess {
+            email: changed.email.as_str(),
+            source: &Source::Network(network.to_owned()),
+        });
         let transaction = self
             .using_token(TokenPurpose::Reset, token_hash, now)
             .update("user", user_key(changed.id), proven_user(proven));
         let transaction = drop_factor(transaction, proven);
-        // Also with a second factor: strangers must not be able to keep out the one
-        // who reads the mailbox. A reset takes a mail, of which there are few an hour,
-        // so this gives few more guesses at codes.
-        let transaction = delete_failures(transaction, changed);
+        let transaction =
+            transaction.delete("network failures", network_key, Expression::default());
+        let transaction = clear_failures(transaction, changed);
         let transaction = announce(transaction, changed, events);
         used(transaction.commit().await)
     }
@@ -229,19 +207,15 @@ fn mail_token_key(purpose: TokenPurpose, token_hash: &str) -> Key {
     }
 }
 
-fn delete_failures(transaction: Transaction, user: &User) -> Transaction {
-    let key = login_failures_key(user.email.as_str());
-    transaction.delete("failures", key, Expression::default())
-}
-
-/// Clears the recorded failures of a user who changes the password, unless there is a
-/// second factor: its wrong codes are recorded there too, and knowing the password must
-/// not give more guesses at them.
+/// Clears the failures of unknown devices for a user who sets a password, unless there is
+/// a second factor: its wrong codes are recorded there too, and neither the password nor
+/// the mailbox must give more guesses at them.
 fn clear_failures(transaction: Transaction, user: &User) -> Transaction {
     if user.mfa_enabled {
         return transaction;
     }
-    delete_failures(transaction, user)
+    let key = address_failures_key(user.email.as_str());
+    transaction.delete("failures", key, Expression::default())
 }
 
 /// The user after proof of the mailbox, unless the account was changed since it was
@@ -295,7 +269,7 @@ fn changed_password(changed: &User) -> Expression {
 
 /// The outcome of a transaction that only inserts items with random keys: a condition
 /// fails only if the reply to the transaction was lost.
-fn inserted(outcome: Result<(), CommitError>) -> Result<(), StoreError> {
+pub(super) fn inserted(outcome: Result<(), CommitError>) -> Result<(), StoreError> {
     match outcome {
         Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),

@@ -13,9 +13,11 @@
 //! | the number of users by status and role | `COUNTS#<shard>` | `COUNTS` |
 //! | the requests counted by a rate limit | `LIMIT#<limit>#<hash of the key>` | `LIMIT` |
 //! | a write that only takes time, where there is no account | `DECOY#<id>` | `DECOY` |
-//! | failures to log in with an address | `ATTEMPTS#<hash of the address>` | `ATTEMPTS` |
+//! | failures of unknown devices to log in with an address | `ATTEMPTS#<hash of the address>` | `ATTEMPTS` |
+//! | those of one device, network or session | `ATTEMPTS#<hash of the address and its id>` | `ATTEMPTS` |
 
 mod addresses;
+mod decoys;
 mod erasure;
 mod history;
 mod listing;
@@ -31,8 +33,8 @@ mod users;
 pub use addresses::StoreAddressesError;
 pub use erasure::EraseUserError;
 pub use listing::UserFilter;
-pub use log_in::{Authenticated, Candidate, LogIn, Reactivation, StoreLogInError};
-pub use login_failures::PendingAttempt;
+pub use log_in::{Authenticated, Candidate, LogIn, Origin, Reactivation, StoreLogInError};
+pub use login_failures::{PendingAttempt, Recorded};
 pub use mail_tokens::{ChangePasswordError, UseTokenError};
 pub use second_factors::{Confirmation, EnrolFactorError, RemoveFactorError};
 pub use sessions::RefreshSessionError;

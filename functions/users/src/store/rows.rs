@@ -6,7 +6,7 @@ use kernel::{EventId, Role, SessionId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{LoginFailures, SecondFactor, Session, Status, User};
+use crate::domain::{Guess, LoginFailures, SecondFactor, Session, Source, Status, User};
 
 pub(super) const USER: &str = "USER";
 /// The prefix of sessions. They sort right before the second factor and the user,
@@ -81,9 +81,17 @@ pub(super) fn group(status: Status, role: Role) -> String {
 pub(super) enum AnyItem {
     User(Box<User>),
     Session(Session),
-    LoginFailures(LoginFailures),
+    LoginFailures(CountedFailures),
     Factor(SecondFactor),
     Email(EmailOwner),
+}
+
+/// A counter of failures; its key tells which.
+#[derive(Deserialize)]
+pub(super) struct CountedFailures {
+    pub(super) pk: String,
+    #[serde(flatten)]
+    pub(super) failures: LoginFailures,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -117,9 +125,23 @@ pub(super) fn email_key(email: &str) -> Key {
     Key::new(format!("EMAIL#{email}"), "EMAIL")
 }
 
-/// Hashed, because people mistype passwords as addresses.
-pub(super) fn login_failures_key(email: &str) -> Key {
-    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(email));
+/// The failures of all unknown devices. Hashed, because people mistype passwords as
+/// addresses.
+pub(super) fn address_failures_key(email: &str) -> Key {
+    failures_key(email)
+}
+
+/// The failures of a device, network or session with an address.
+pub(super) fn source_failures_key(Guess { email, source }: Guess<'_>) -> Key {
+    failures_key(&match source {
+        Source::Device(id) => format!("{email}\ndevice\n{id}"),
+        Source::Network(network) => format!("{email}\nnetwork\n{network}"),
+        Source::Session(id) => format!("{email}\nsession\n{id}"),
+    })
+}
+
+fn failures_key(of: &str) -> Key {
+    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(of));
     Key::new(format!("ATTEMPTS#{hash}"), "ATTEMPTS")
 }
 

@@ -9,9 +9,9 @@ use super::{
     Store,
     login_failures::not_locked,
     outbox::announce,
-    rows::{Row, factor_key, login_failures_key, session_key, user_key},
+    rows::{Row, factor_key, session_key, source_failures_key, user_key},
 };
-use crate::domain::{SecondFactor, User, VerifiedFactor};
+use crate::domain::{Guess, SOURCE_LIMIT, SecondFactor, Source, User, VerifiedFactor};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolFactorError {
@@ -29,7 +29,7 @@ pub enum EnrolFactorError {
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveFactorError {
     /// Since the read, too many failures were recorded.
-    #[error("the address was locked concurrently")]
+    #[error("the session was locked concurrently")]
     Locked,
     /// Since the read, the code was used or the account changed.
     #[error("the second factor changed concurrently")]
@@ -145,7 +145,7 @@ impl Store {
     }
 
     /// Disables a factor after a code of it was verified, unless the code was used
-    /// or the address was locked since. Other sessions end: none that was begun
+    /// or the session was locked since. Other sessions end: none that was begun
     /// with this factor may count as begun with the next one.
     pub async fn remove_factor(
         &self,
@@ -161,14 +161,17 @@ impl Store {
             .value(":no", false)
             .value(":new", without.session_epoch)
             .value(":old", user.session_epoch);
-        let failures = login_failures_key(user.email.as_str());
+        let failures = source_failures_key(Guess {
+            email: user.email.as_str(),
+            source: &Source::Session(session_id),
+        });
         let transaction = self
             .table
             .transaction()
             .delete("factor", factor_key(user.id), unused(factor, verified))
             .update("user", user_key(user.id), without_factor(&without))
             .update("session", session_key(user.id, session_id), session)
-            .check("failures", failures, not_locked(now));
+            .check("failures", failures, not_locked(&SOURCE_LIMIT, now));
         let transaction = announce(transaction, user, std::slice::from_ref(disabled));
         removed(transaction.commit().await)
     }

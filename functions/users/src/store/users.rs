@@ -16,7 +16,6 @@ use crate::domain::{MailTokenRecord, Session, TokenPurpose, User};
 /// What a registration writes.
 pub struct NewUser<'a> {
     pub user: &'a User,
-    pub session: &'a Session,
     /// The hash of the token that verifies the address.
     pub verification_hash: &'a str,
     pub verification: &'a MailTokenRecord,
@@ -43,17 +42,20 @@ pub enum UpdateUserError {
 }
 
 impl Store {
-    /// Writes the account, its address, its first session, the token that
+    /// Writes the account, its address, its first session if one begins, the token that
     /// verifies the address, and the event, all in one transaction.
-    pub async fn register(&self, new: &NewUser<'_>) -> Result<(), RegisterUserError> {
+    pub async fn register(
+        &self,
+        new: &NewUser<'_>,
+        session: Option<&Session>,
+    ) -> Result<(), RegisterUserError> {
         let user = new.user;
         let owner = EmailOwner { user_id: user.id };
-        let transaction = self
+        let mut transaction = self
             .table
             .transaction()
             .insert("email", &Row::new(email_key(user.email.as_str()), &owner))
             .insert("user", &Row::new(user_key(user.id), &UserItem::new(user)))
-            .insert("session", &Self::session_row(new.session))
             .insert(
                 "verification",
                 &mail_token_row(
@@ -62,6 +64,9 @@ impl Store {
                     new.verification,
                 ),
             );
+        if let Some(session) = session {
+            transaction = transaction.insert("session", &Self::session_row(session));
+        }
         let transaction = count_new_user(transaction, user);
         let transaction = announce(transaction, user, std::slice::from_ref(new.registered));
         match transaction.commit().await {

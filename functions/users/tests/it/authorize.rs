@@ -14,7 +14,8 @@ async fn an_access_token_identifies_the_user_of_its_session() {
     let users = TestUsers::new().await;
     let ada = users.register("ada@example.com").await;
     let expected = json!({
-        "kind": "user", "userId": ada.id, "sessionId": ada.session_id(), "role": "user"
+        "kind": "user", "userId": ada.id, "sessionId": ada.session_id(), "role": "user",
+        "unverified": "true"
     });
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let headers = json!({"authorization": format!("{scheme} {}", ada.token)});
@@ -47,6 +48,46 @@ async fn missing_credentials_have_no_reason_and_invalid_tokens_have_one() {
 }
 
 #[tokio::test]
+async fn credentials_that_did_not_come_through_the_edge_are_not_looked_at() {
+    // SHA-256 of "abc" (FIPS 180-2).
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let mut users = TestUsers::with(&[("EDGE_KEY_HASHES", hash)]).await;
+    let (calls, _) = users.recorded("authorize").await;
+    let authorize = users.new_instances().function("authorize").await;
+    calls.take();
+    let past = json!({"kind": "none", "reason": "edge_required"});
+    let token = AccessTokens::new("emporium", &versions(AUTH_SECRET)).unwrap();
+    let principal = Principal {
+        user_id: new_id(),
+        session_id: new_id(),
+        role: Role::User,
+        withheld: None,
+        unverified: true,
+    };
+    let token = token.issue(&principal, new_id(), users.clock().now());
+    let bearer = format!("Bearer {}", token.unwrap());
+    for key in [None, Some("abd")] {
+        for (name, value) in [
+            ("authorization", &*bearer),
+            ("x-internal-key", INTERNAL_KEY),
+        ] {
+            let headers = json!({ name: value, "x-edge-key": key.unwrap_or_default() });
+            assert_eq!(authorizer_context(&authorize, &headers).await, past);
+        }
+    }
+    assert!(calls.take().is_empty());
+    let headers = json!({"authorization": bearer, "x-edge-key": "abc"});
+    let context = authorizer_context(&authorize, &headers).await;
+    assert_eq!(context["reason"], "session_ended");
+    assert_eq!(calls.take(), ["BatchGetItem"]);
+    let headers = json!({"x-internal-key": INTERNAL_KEY, "x-edge-key": "abc"});
+    assert_eq!(
+        authorizer_context(&authorize, &headers).await["kind"],
+        "internal"
+    );
+}
+
+#[tokio::test]
 async fn a_signed_token_without_a_session_of_its_user_is_rejected() {
     let users = TestUsers::new().await;
     let ada = users.register("ada@example.com").await;
@@ -58,6 +99,7 @@ async fn a_signed_token_without_a_session_of_its_user_is_rejected() {
             session_id,
             role: Role::Admin,
             withheld: None,
+            unverified: false,
         };
         let now = users.clock().now();
         tokens.issue(&principal, new_id(), now).unwrap()

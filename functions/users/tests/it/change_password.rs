@@ -30,7 +30,7 @@ async fn changing_the_password_ends_every_session_but_the_current_one() {
 }
 
 #[tokio::test]
-async fn a_wrong_current_password_counts_as_a_failed_login() {
+async fn five_wrong_current_passwords_lock_the_session_and_not_the_owner() {
     let users = TestUsers::new().await;
     let ada = users.register("ada@example.com").await;
     for _ in 0..5 {
@@ -39,15 +39,16 @@ async fn a_wrong_current_password_counts_as_a_failed_login() {
             .await;
         assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
     }
-    // The email is locked: the right password is rejected here and by a login.
+    // The session is locked: the right password is rejected here, and not elsewhere.
     let reply = users
         .change_password(&ada, (PASSWORD, NEW_PASSWORD), UNPROCESSABLE_ENTITY)
         .await;
     assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
-    users
-        .log_in("ada@example.com", PASSWORD, UNAUTHORIZED)
-        .await;
     assert_eq!(users.authorize(&ada.token).await, "user", "still signed in");
+    let again = Person::of(&users.log_in("ada@example.com", PASSWORD, OK).await);
+    users
+        .change_password(&again, (PASSWORD, NEW_PASSWORD), OK)
+        .await;
 }
 
 #[tokio::test]
@@ -107,20 +108,21 @@ async fn a_session_that_has_ended_cannot_change_the_password() {
 #[tokio::test]
 async fn of_concurrent_guesses_five_are_checked() {
     let users = TestUsers::new().await;
-    users.register("ada@example.com").await;
+    let ada = users.register("ada@example.com").await;
     let store = users.store();
-    let now = users.clock().now();
-    let attempts = (0..16).map(|_| store.begin_attempt("ada@example.com", now));
+    let (session, now) = (ada.session_id(), users.clock().now());
+    let attempts = (0..16).map(|_| store.begin_attempt("ada@example.com", session, now));
     let attempts = join_all(attempts).await;
     let mut attempts: Vec<_> = attempts.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(attempts.len(), 5);
+    let passwords = (PASSWORD, NEW_PASSWORD);
     users
-        .log_in("ada@example.com", PASSWORD, UNAUTHORIZED)
+        .change_password(&ada, passwords, UNPROCESSABLE_ENTITY)
         .await;
     // One that turns out to be right is cleared, which makes room for another.
     let right = attempts.pop().unwrap();
-    store.clear_attempt("ada@example.com", right).await.unwrap();
-    users.log_in("ada@example.com", PASSWORD, OK).await;
+    store.clear_attempt(right).await.unwrap();
+    users.change_password(&ada, passwords, OK).await;
 }
 
 #[tokio::test]

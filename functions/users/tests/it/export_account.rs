@@ -96,6 +96,11 @@ async fn an_export_contains_the_users_data_from_every_service() {
     users.register("eve@example.com").await;
     users.log_in("ada@example.com", PASSWORD, OK).await;
     users.add_address(&ada, &full_address()).await;
+    let machine = users.internal_client().from_ip("192.0.2.9");
+    let user = format!("/api/users/{}", ada.id);
+    machine
+        .patch(&user, &json!({"role": "moderator"}), OK)
+        .await;
     let reply = users.client_of(&ada).get(PATH, OK).await;
     assert_eq!(
         reply.header("content-disposition"),
@@ -116,9 +121,17 @@ async fn an_export_contains_the_users_data_from_every_service() {
         json!([{"first": true}, {"first": false}])
     );
     assert_eq!(data["contact"]["email"], "ada@example.com");
-    // Nothing of other users, and no credentials.
+    // Nothing of other users, of machines' networks, and no credentials.
+    assert_eq!(data["history"][1]["actor"], "internal", "{data}");
     let text = reply.body.to_string().to_lowercase();
-    let secrets = ["eve@", "argon2", "hash", "sealed", "verificationtoken"];
+    let secrets = [
+        "192.0.2.9",
+        "eve@",
+        "argon2",
+        "hash",
+        "sealed",
+        "verificationtoken",
+    ];
     for secret in secrets {
         assert!(!text.contains(secret), "{secret} in {text}");
     }

@@ -9,6 +9,8 @@ use users::{
     store::{LogIn, SCHEMA, Store},
 };
 
+use crate::guess_fixture::source;
+
 pub(crate) const AUTH_SECRET: &str = "the secret of the test's access tokens";
 pub(crate) const INTERNAL_KEY: &str = "the internal key of the test";
 pub(crate) const OLD_INTERNAL_KEY: &str = "the internal key before that";
@@ -65,6 +67,7 @@ pub(crate) fn password_log_in<'a>(user: &'a User, session: &'a Session) -> LogIn
         factor: None,
         rehashed: None,
         ip: None,
+        source: source(),
     }
 }
 
@@ -332,18 +335,6 @@ impl TestUsers {
     /// The item of every user.
     pub(crate) async fn stored_users(&self) -> Vec<Value> {
         self.table.items_of("USER#", "USER").await
-    }
-
-    /// The items that count failed logins, one for each address.
-    pub(crate) async fn stored_failures(&self) -> Vec<Value> {
-        self.table.items_of("ATTEMPTS#", "ATTEMPTS").await
-    }
-
-    /// The failures of the only address that has any.
-    pub(crate) async fn failures(&self) -> usize {
-        let stored = self.stored_failures().await;
-        let failures = stored.first().map(|item| item["failures"].as_array());
-        failures.flatten().map_or(0, Vec::len)
     }
 
     /// The context that the authorizer gives to requests with these headers.

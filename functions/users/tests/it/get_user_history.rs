@@ -37,11 +37,51 @@ async fn the_history_lists_actor_time_and_cause_oldest_first() {
         json!({
             "id": updated.id, "type": "user.updated", "at": "2026-01-01T00:00:00Z",
             "correlationId": updated.correlationid, "causationId": updated.causationid,
-            "actor": "internal", "data": updated.data
+            "actor": "internal", "sourceIp": "203.0.113.7", "data": updated.data
         })
     );
     assert_eq!(entries[1]["data"]["role"], "moderator");
     assert_eq!(reply.body["meta"]["pagination"]["hasMore"], false);
+}
+
+#[tokio::test]
+async fn the_ids_of_a_client_stand_beside_ours() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let admin = users
+        .admin_client(&ada)
+        .with_header("x-request-id", "ticket-1")
+        .with_header("x-correlation-id", "shift-2");
+    let bob = users.register("bob@example.com").await;
+    let change = json!({"role": "moderator"});
+    let user = format!("/api/users/{}", bob.id);
+    let updated = admin.patch(&user, &change, OK).await;
+    let reply = users.internal_client().get(&path(&bob), OK).await;
+    let entry = &reply.body["data"][1];
+    let id = updated.header("x-request-id").unwrap();
+    assert_eq!(
+        [&entry["causationId"], &entry["correlationId"]],
+        [id; 2],
+        "{entry}"
+    );
+    assert_eq!(entry["clientRequestId"], "ticket-1");
+    assert_eq!(entry["clientCorrelationId"], "shift-2");
+    // A person's address is not recorded.
+    assert_eq!(entry["sourceIp"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_act_of_a_machine_says_from_where() {
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    let machine = users.internal_client().from_ip("2001:db8::7");
+    let user = format!("/api/users/{}", ada.id);
+    machine
+        .patch(&user, &json!({"role": "moderator"}), OK)
+        .await;
+    let entries = machine.get(&path(&ada), OK).await.body["data"].clone();
+    assert_eq!(entries[0]["sourceIp"], Value::Null, "{entries}");
+    assert_eq!(entries[1]["sourceIp"], "2001:db8::7", "{entries}");
 }
 
 #[tokio::test]

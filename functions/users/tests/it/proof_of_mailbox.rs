@@ -146,7 +146,12 @@ async fn a_reset_removes_the_factor_of_whoever_only_changed_the_address() {
     let reply = client.post("/api/auth/login", &alone, UNAUTHORIZED).await;
     assert_eq!(reply.body["code"], "mfa_required");
     let token = users.request_password_reset(VICTIM).await;
-    let reply = users.reset_password(&token, NEW_PASSWORD, OK).await;
+    let mut reply = users.reset_password(&token, NEW_PASSWORD, OK).await;
+    let data = reply.body["data"].as_object_mut().unwrap();
+    assert!(
+        data.remove("deviceToken")
+            .is_some_and(|token| token.is_string())
+    );
     assert_eq!(
         reply.body["data"],
         json!({"sessionsEnded": "all", "mfaDisabled": true})
@@ -178,6 +183,30 @@ async fn a_factor_of_somebody_who_has_proven_the_mailbox_stays() {
     let client = users.client();
     let reply = client.post("/api/auth/login", &alone, UNAUTHORIZED).await;
     assert_eq!(reply.body["code"], "mfa_required");
+}
+
+#[tokio::test]
+async fn a_caller_is_unverified_until_one_person_has_shown_credentials_and_mailbox() {
+    let users = TestUsers::new().await;
+    let unverified = async |person: &Person| {
+        let headers = json!({"authorization": format!("Bearer {}", person.token)});
+        users.authorizer_context(&headers).await["unverified"].clone()
+    };
+    let ada = users.register("ada@example.com").await;
+    assert_eq!(unverified(&ada).await, "true");
+    users.prove(&ada).await;
+    assert_eq!(unverified(&ada).await, "false", "in the same session");
+    // Whoever follows a link that they did not ask for does not vouch for the password.
+    let attacker = users.register(VICTIM).await;
+    let token = users.resend_verification(VICTIM).await;
+    users.verify_email(&token, OK).await;
+    users.assert_ended(&attacker).await;
+    let attacker = Person::of(&users.log_in(VICTIM, PASSWORD, OK).await);
+    assert_eq!(unverified(&attacker).await, "true");
+    let token = users.request_password_reset(VICTIM).await;
+    users.reset_password(&token, NEW_PASSWORD, OK).await;
+    let victim = Person::of(&users.log_in(VICTIM, NEW_PASSWORD, OK).await);
+    assert_eq!(unverified(&victim).await, "false");
 }
 
 /// Factors that were enabled before unverified accounts were refused.

@@ -66,7 +66,10 @@ async fn a_registration_is_published_with_a_token_that_only_notifications_can_re
     let reply = client.post(PATH, &ada(), CREATED).await;
     let events = users.table.events().await;
     assert_eq!(users.table.event_types().await, ["user.registered"]);
-    assert_eq!(events[0].correlationid, "chain-7");
+    let ours = reply.header("x-correlation-id").unwrap();
+    assert_eq!(events[0].correlationid, ours);
+    assert_eq!(events[0].clientcorrelationid.as_deref(), Some("chain-7"));
+    assert_eq!(events[0].sourceip, None);
     let data: UserRegistered = events[0].read().unwrap();
     assert_eq!(
         events[0].subject,

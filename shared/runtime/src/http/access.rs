@@ -68,6 +68,9 @@ impl Caller {
                 session_id: text("sessionId")?.parse().ok()?,
                 role: Role::from_name(text("role")?)?,
                 withheld: text("withheld").and_then(Role::from_name),
+                // Absent while an older authorizer is being replaced, which does
+                // not know; it costs people a purchase to be taken for unverified.
+                unverified: text("unverified") == Some("true"),
             })
         };
         match text("kind") {
@@ -166,6 +169,7 @@ mod tests {
                 session_id: ids().1,
                 role,
                 withheld: None,
+                unverified: false,
             })
         };
         let callers = [
@@ -199,6 +203,7 @@ mod tests {
                 session_id: ids().1,
                 role: Role::User,
                 withheld,
+                unverified: false,
             })
         };
         let code = |access: Access, withheld| {

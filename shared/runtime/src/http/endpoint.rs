@@ -156,7 +156,7 @@ impl<App: Send + Sync + 'static> Endpoint<App> {
         Function::build(name, trigger, grants, start, move |app, environment| {
             let guard = guard.as_ref().map(|guard| guard(app.clone()));
             let router = router.clone().with_state(app);
-            Shell::new(name, access, guard, router, environment).into_handler()
+            Ok(Shell::new(name, access, guard, router, environment)?.into_handler())
         })
     }
 }

@@ -66,6 +66,15 @@ impl ApiError {
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
+    /// 403: the request did not come through the edge. See [`super::Edge`].
+    pub(super) fn edge_required() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "edge_required",
+            "requests must be sent to the shop's public address, not to this one",
+        )
+    }
+
     /// 403: known, but not allowed.
     pub fn forbidden() -> Self {
         Self::new(

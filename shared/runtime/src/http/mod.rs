@@ -3,6 +3,7 @@
 
 mod access;
 mod draft;
+mod edge;
 mod endpoint;
 mod error;
 mod extract;
@@ -15,10 +16,11 @@ pub use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+pub use edge::Edge;
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use extract::{FromQuery, Id, Idempotent, Json, PageQuery, Query};
 pub use http::{HeaderMap, Method, StatusCode};
 pub use reply::{Reply, StoredReply};
-pub use request::{RequestCause, RequestInfo, SourceIp};
+pub use request::{RequestCause, RequestInfo, SourceIp, client_ids};
 pub use shell::BODY_BYTES_MAX;

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, request::Parts};
-use kernel::Cause;
+use kernel::{Actor, Cause, ClientIds};
 use lambda_http::{RequestExt, request::RequestContext};
 use uuid::Uuid;
 
@@ -21,38 +21,50 @@ pub struct RequestInfo(Arc<Ids>);
 #[derive(Debug, Default)]
 struct Ids {
     request_id: String,
-    correlation_id: String,
+    client: ClientIds,
     path: String,
+}
+
+/// The ids in a client's `X-Request-Id` and `X-Correlation-Id`; `header` finds a
+/// header by its name in lower case. An id that is too long, or could be more
+/// than an id where it is shown, counts as not sent.
+pub fn client_ids<'a>(header: impl Fn(&str) -> Option<&'a str>) -> ClientIds {
+    let sent = |name| {
+        let text = header(name)?;
+        let valid = (1..=ID_LENGTH_MAX).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+        valid.then(|| text.to_owned())
+    };
+    ClientIds {
+        request_id: sent("x-request-id"),
+        correlation_id: sent("x-correlation-id"),
+    }
 }
 
 impl RequestInfo {
     pub(super) fn new(headers: &HeaderMap, path: &str, host: &Host) -> Self {
-        let sent = |name: &str| {
-            let text = headers.get(name)?.to_str().ok()?;
-            let valid = (1..=ID_LENGTH_MAX).contains(&text.len())
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
-            valid.then(|| text.to_owned())
-        };
-        let request_id = sent("x-request-id").unwrap_or_else(|| host.new_id::<Uuid>().to_string());
-        let correlation_id = sent("x-correlation-id").unwrap_or_else(|| request_id.clone());
         Self(Arc::new(Ids {
-            request_id,
-            correlation_id,
+            request_id: host.new_id::<Uuid>().to_string(),
+            client: client_ids(|name| headers.get(name)?.to_str().ok()),
             path: path.to_owned(),
         }))
     }
 
-    /// Names this request: the client's `X-Request-Id`, or a new id.
+    /// Names this request: always a new id, never one that a client chose.
     pub fn request_id(&self) -> &str {
         &self.0.request_id
     }
 
-    /// Names the whole chain of requests and events: the client's
-    /// `X-Correlation-Id`, or the request's id.
+    /// Names the chain of this request and the events that follow from it.
     pub fn correlation_id(&self) -> &str {
-        &self.0.correlation_id
+        &self.0.request_id
+    }
+
+    /// What the client calls the request and its chain.
+    pub fn client(&self) -> &ClientIds {
+        &self.0.client
     }
 
     /// The path, without the query.
@@ -69,13 +81,15 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
     }
 }
 
-/// The client's address as API Gateway saw it, as an extractor. Never taken
-/// from a header, which a client could write itself.
+/// The client's address, as an extractor: the one that API Gateway saw or, behind
+/// an [`super::Edge`], the one that the edge saw. `None` if there is none to be
+/// read; what that means is up to each limit.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceIp(pub Option<IpAddr>);
 
 impl SourceIp {
-    pub(super) fn of(parts: &Parts) -> Self {
+    /// The address that API Gateway saw.
+    pub(super) fn of_gateway(parts: &Parts) -> Self {
         let text = match parts.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
             _ => None,
@@ -100,7 +114,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SourceIp {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Ok(Self::of(parts))
+        Ok(parts.extensions.get().copied().unwrap_or(Self(None)))
     }
 }
 
@@ -114,10 +128,27 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestCause {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, state).await?;
         let request = RequestInfo::from_request_parts(parts, state).await?;
+        let SourceIp(ip) = SourceIp::from_request_parts(parts, state).await?;
+        let actor = caller.actor();
         Ok(Self(Cause {
-            correlation_id: request.correlation_id().to_owned(),
-            causation_id: request.request_id().to_owned(),
-            actor: caller.actor(),
+            client: request.client().clone(),
+            source_ip: ip.filter(|_| actor == Actor::Internal),
+            ..Cause::new(request.correlation_id(), request.request_id(), actor)
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_and_a_mapped_address_as_ipv4() {
+        let of = |ip: &str| SourceIp(ip.parse().ok()).network();
+        assert_eq!(of("2001:db8:1:2::7"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
+        assert_eq!(of("::ffff:203.0.113.7"), of("203.0.113.7"));
+        assert_ne!(of("203.0.113.7"), of("203.0.113.8"));
+        assert_eq!(of("nowhere"), None);
     }
 }

@@ -20,8 +20,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use tower::{Service, ServiceExt, service_fn};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
-use super::{Access, ApiError, Caller, RequestInfo, SourceIp, draft, error::ErrorLog};
-use crate::{BoxFuture, Environment, Error, Handler, Host, Stopwatch, metrics::REQUEST_LATENCY};
+use super::{Access, ApiError, Caller, Edge, RequestInfo, SourceIp, draft, error::ErrorLog};
+use crate::{
+    BoxFuture, Environment, EnvironmentError, Error, Handler, Host, Stopwatch,
+    metrics::REQUEST_LATENCY,
+};
 
 /// The largest body, in bytes: no request of the shop needs more.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -40,6 +43,7 @@ pub(super) struct Shell {
     function: &'static str,
     service: Arc<str>,
     access: Access,
+    edge: Edge,
     guard: Option<Guard>,
     router: Router,
     host: Host,
@@ -52,12 +56,13 @@ impl Shell {
         guard: Option<Guard>,
         router: Router,
         environment: &Environment,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, EnvironmentError> {
+        Ok(Self {
             function,
             // For `X-Service`; the template sets the variable.
             service: environment.get("SERVICE").unwrap_or("emporium").into(),
             access,
+            edge: Edge::from_environment(environment)?,
             guard,
             // Inside the router, where axum completes replies: it sets their
             // length, and empties those to HEAD.
@@ -65,7 +70,7 @@ impl Shell {
                 .layer(from_fn(finish_draft))
                 .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN))),
             host: environment.host().clone(),
-        }
+        })
     }
 
     pub(super) fn into_handler(self) -> Handler {
@@ -97,11 +102,17 @@ impl Shell {
         let actor = caller.actor();
         let method = request.method().clone();
         let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
 
-        let mut response = match caught(self.admit(&caller, &parts, &body)).await {
+        let admitted = async {
+            let client = self.edge.admit(&mut parts)?;
+            let headers = self.admit(&caller, client, &body).await?;
+            Ok((client, headers))
+        };
+        let mut response = match caught(admitted).await {
             Err(refused) => refused.into_response(),
-            Ok(headers) => {
+            Ok((client, headers)) => {
+                parts.extensions.insert(client);
                 let routed = caught(self.route(info.clone(), caller, parts, body)).await;
                 let mut response = routed.into_response();
                 for (name, value) in &headers {
@@ -125,7 +136,7 @@ impl Shell {
     async fn admit(
         &self,
         caller: &Caller,
-        parts: &Parts,
+        client: SourceIp,
         body: &lambda_http::Body,
     ) -> Result<HeaderMap, ApiError> {
         self.access.decide(caller)?;
@@ -138,7 +149,7 @@ impl Shell {
         }
         match &self.guard {
             None => Ok(HeaderMap::new()),
-            Some(guard) => guard(SourceIp::of(parts)).await,
+            Some(guard) => guard(client).await,
         }
     }
 
@@ -183,13 +194,18 @@ impl Shell {
         let error = failure.and_then(|failure| failure.source);
         let (request_id, correlation_id, path) =
             (info.request_id(), info.correlation_id(), info.path());
+        let client = info.client();
+        let (client_request_id, client_correlation_id) = (
+            client.request_id.as_deref(),
+            client.correlation_id.as_deref(),
+        );
         REQUEST_LATENCY.record_duration(&[&self.service], stopwatch.elapsed());
         let duration_ms = stopwatch.elapsed_ms();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     function, %method, path, status, duration_ms, request_id, correlation_id,
-                    %actor, code, error, "request"
+                    client_request_id, client_correlation_id, %actor, code, error, "request"
                 )
             };
         }
@@ -269,13 +285,16 @@ fn add_headers(service: &str, info: &RequestInfo, response: &mut Response) {
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
+    let client = info.client();
     let named = [
-        ("x-request-id", info.request_id()),
-        ("x-correlation-id", info.correlation_id()),
-        ("x-service", service),
+        ("x-request-id", Some(info.request_id())),
+        ("x-correlation-id", Some(info.correlation_id())),
+        ("x-client-request-id", client.request_id.as_deref()),
+        ("x-client-correlation-id", client.correlation_id.as_deref()),
+        ("x-service", Some(service)),
     ];
     for (name, value) in named {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }

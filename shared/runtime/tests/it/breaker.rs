@@ -70,6 +70,7 @@ async fn call(client: &CallClient) -> Result<StockReservation, CallError> {
     let call = ReserveStock {
         order_id: new_id(),
         lines: Vec::new(),
+        unverified: false,
         correlation_id: "chain".into(),
     };
     client.call(&call).await

@@ -42,41 +42,70 @@ async fn a_reply_names_its_request() {
     assert_eq!(reply.body["meta"]["requestId"], id);
     assert_eq!(reply.header("x-correlation-id"), Some(id.as_str()));
 
+    assert_eq!(reply.header("x-client-request-id"), None);
+    let reply = client.get("/nothing", NOT_FOUND).await;
+    assert_eq!(
+        reply.body["requestId"],
+        reply.header("x-request-id").unwrap()
+    );
+    assert_eq!(reply.body["instance"], "/nothing");
+}
+
+#[tokio::test]
+async fn a_clients_ids_are_returned_beside_ours_and_never_in_their_place() {
+    let client = client().await;
     let named = client
         .with_header("x-request-id", "mine")
         .with_header("x-correlation-id", "chain");
-    let reply = named.get("/thing", OK).await;
-    assert_eq!(reply.body["meta"]["requestId"], "mine");
-    assert_eq!(reply.header("x-correlation-id"), Some("chain"));
-    let reply = named.get("/nothing", NOT_FOUND).await;
-    assert_eq!(reply.body["requestId"], "mine");
-    assert_eq!(reply.body["instance"], "/nothing");
-
+    for (path, status) in [("/thing", OK), ("/nothing", NOT_FOUND)] {
+        let reply = named.get(path, status).await;
+        let id = reply.header("x-request-id").unwrap();
+        assert!(id.parse::<uuid::Uuid>().is_ok(), "{id}");
+        assert_eq!(reply.header("x-correlation-id"), Some(id));
+        assert!(!reply.body.to_string().contains("mine"), "{}", reply.body);
+        assert_eq!(reply.header("x-client-request-id"), Some("mine"));
+        assert_eq!(reply.header("x-client-correlation-id"), Some("chain"));
+    }
     for unsafe_id in ["", "a b", "a\"b", &"x".repeat(129)] {
         let reply = client.with_header("x-request-id", unsafe_id);
         let reply = reply.get("/thing", OK).await;
-        assert_ne!(reply.body["meta"]["requestId"], unsafe_id);
+        assert_eq!(reply.header("x-client-request-id"), None);
     }
 }
 
 #[tokio::test]
 async fn the_cause_of_an_event_is_the_request_and_its_caller() {
     async fn cause(RequestCause(cause): RequestCause) -> Reply {
-        let cause = [
-            cause.correlation_id,
-            cause.causation_id,
-            cause.actor.to_string(),
-        ];
-        Reply::ok("done", &cause)
+        let actor = cause.actor.to_string();
+        let client = cause.client;
+        Reply::ok(
+            "done",
+            &json!({
+                "ours": [cause.correlation_id, cause.causation_id], "actor": actor,
+                "clients": [client.correlation_id, client.request_id], "from": cause.source_ip,
+            }),
+        )
     }
     let user: UserId = new_id();
-    let client = Client::new(handler(endpoint(Access::SignedIn).post("/thing", cause)).await)
-        .as_user(user, Role::User)
-        .with_header("x-request-id", "request")
-        .with_header("x-correlation-id", "chain");
-    let reply = client.post("/thing", &json!({}), OK).await;
-    let expected = json!(["chain", "request", format!("user:{user}")]);
-    assert_eq!(reply.body["data"], expected);
+    let client =
+        Client::new(handler(endpoint(Access::AdminOrInternal).post("/thing", cause)).await)
+            .with_header("x-request-id", "request")
+            .with_header("x-correlation-id", "chain");
+    for (client, actor, from) in [
+        (
+            client.as_user(user, Role::Admin),
+            format!("user:{user}"),
+            None,
+        ),
+        (client.as_internal(), "internal".into(), Some("203.0.113.7")),
+    ] {
+        let reply = client.post("/thing", &json!({}), OK).await;
+        let id = reply.header("x-request-id").unwrap();
+        let expected = json!({
+            "ours": [id, id], "actor": actor, "clients": ["chain", "request"], "from": from
+        });
+        assert_eq!(reply.body["data"], expected);
+    }
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@
 )]
 
 mod breaker;
+mod edge;
 mod http;
 mod secrets;

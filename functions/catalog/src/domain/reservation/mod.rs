@@ -51,6 +51,9 @@ pub struct Reservation {
     pub order_id: OrderId,
     /// With the names and prices at the time of the reservation.
     pub lines: Vec<OrderLine>,
+    /// Whether its goods count as held by unverified buyers while it is held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
     pub status: Status,
     /// When the hold period ends; never changes.
     #[serde(with = "millisecond::required")]
@@ -91,6 +94,9 @@ pub struct Transition {
     pub reservation: Reservation,
     /// Whether its goods return to the available stock.
     pub restock: bool,
+    /// Whether its goods count as held by unverified buyers no longer. Only the
+    /// transition out of `held` does that, so it happens once.
+    pub frees_share: bool,
     pub events: Vec<StockEvent>,
 }
 
@@ -112,6 +118,7 @@ impl Reservation {
         Self {
             order_id,
             lines,
+            unverified: false,
             status: Status::Held,
             held_until: now.saturating_add(HOLD_PERIOD).unwrap_or(now),
             correlation_id,
@@ -180,6 +187,7 @@ impl Reservation {
         let mut reservation = self.changed(status, now);
         reservation.seen.insert(dedup_key.to_owned());
         Some(Transition {
+            frees_share: self.frees_share(status),
             reservation,
             restock,
             events,
@@ -201,6 +209,7 @@ impl Reservation {
         Some(Transition {
             reservation,
             restock: true,
+            frees_share: self.frees_share(Status::Released),
             events: vec![StockEvent::Released(released)],
         })
     }
@@ -211,6 +220,7 @@ impl Reservation {
         is_expired.then(|| Transition {
             reservation: self.changed(Status::Expired, now),
             restock: true,
+            frees_share: self.frees_share(Status::Expired),
             events: vec![StockEvent::Expired(ReservationExpired {
                 order_id: self.order_id,
             })],
@@ -230,6 +240,7 @@ impl Reservation {
                 ..Self::hold(order_id, Vec::new(), event.correlation_id.clone(), now)
             },
             restock: false,
+            frees_share: false,
             events: vec![StockEvent::CommitRejected(rejected)],
         }
     }
@@ -237,6 +248,10 @@ impl Reservation {
     /// Whether its goods are out of the available stock.
     pub const fn has_goods(&self) -> bool {
         matches!(self.status, Status::Held | Status::Sold)
+    }
+
+    fn frees_share(&self, next: Status) -> bool {
+        self.unverified && self.status == Status::Held && next != Status::Held
     }
 
     fn is_overdue(&self, now: Timestamp) -> bool {

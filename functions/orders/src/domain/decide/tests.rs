@@ -21,11 +21,7 @@ fn stamp(time: Timestamp) -> Stamp {
     Stamp {
         id: testkit::new_id(),
         time,
-        cause: Cause {
-            correlation_id: "correlation".into(),
-            causation_id: "request".into(),
-            actor: Actor::Anonymous,
-        },
+        cause: Cause::new("correlation", "request", Actor::Anonymous),
     }
 }
 

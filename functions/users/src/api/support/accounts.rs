@@ -5,6 +5,9 @@ use runtime::http::{ApiError, Caller};
 
 use crate::{domain::User, store::Store};
 
+/// The network of a request whose address is not known.
+pub(in crate::api) const NO_NETWORK: &str = "unknown";
+
 /// A user.
 ///
 /// # Errors

@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// 401, the same for an unknown address, a wrong password, a locked address and an
-/// account that may not be used.
+/// 401, the same for an unknown address, a wrong password, a locked device or network and
+/// an account that may not be used.
 pub(in crate::api) fn invalid_credentials() -> ApiError {
     unauthorized(
         "invalid_credentials",
@@ -85,16 +85,19 @@ pub(in crate::api) fn mfa_not_enrolled() -> ApiError {
 }
 
 /// 422, the same for a code that is wrong, one that was used before, and any while
-/// the address is locked.
+/// the session is locked.
 pub(in crate::api) fn wrong_code() -> ApiError {
     let detail = "is wrong or was used before; after too many wrong codes, wait 15 minutes";
     FieldErrors::at("/code", detail).into()
 }
 
+/// The code of [`invalid_mail_token`].
+pub(in crate::api) const INVALID_TOKEN: &str = "invalid_token";
+
 /// 422, whatever is wrong with the token of an e-mail.
 pub(in crate::api) fn invalid_mail_token() -> ApiError {
     let detail = "the token is invalid or has expired; request a new e-mail";
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_token", detail)
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, INVALID_TOKEN, detail)
         .with_errors(FieldErrors::at("/token", "is invalid or has expired").0)
 }
 

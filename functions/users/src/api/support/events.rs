@@ -1,6 +1,8 @@
 //! The data of events that several handlers announce.
 
-use contracts::events::{Preferences, UserMfaDisabled, UserPasswordChanged, UserUpdated};
+use contracts::events::{
+    Preferences, UserEmailVerified, UserMfaDisabled, UserPasswordChanged, UserUpdated,
+};
 
 use crate::domain::User;
 
@@ -30,6 +32,13 @@ pub(in crate::api) fn mfa_disabled(user: &User) -> UserMfaDisabled {
 
 pub(in crate::api) fn password_changed(user: &User) -> UserPasswordChanged {
     UserPasswordChanged {
+        user_id: user.id,
+        email: user.email.as_str().to_owned(),
+    }
+}
+
+pub(in crate::api) fn email_verified(user: &User) -> UserEmailVerified {
+    UserEmailVerified {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
     }

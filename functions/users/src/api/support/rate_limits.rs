@@ -1,6 +1,6 @@
 //! Rate limits, and their headers (draft-ietf-httpapi-ratelimit-headers).
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use dynamo::{Quota, RateLimit};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,6 +11,17 @@ use crate::{app::App, store::Store};
 
 /// The window in which the requests of a client to public endpoints are counted.
 const IP_WINDOW: SignedDuration = SignedDuration::from_mins(15);
+/// Refreshes of one session: a client needs one when its access token has expired,
+/// which is two in this window. More than that, and not much more, lets several
+/// open tabs and restarts pass.
+pub(in crate::api) const REFRESHES: RateLimit = RateLimit {
+    name: "refresh",
+    requests: 30,
+    window: SignedDuration::from_mins(15),
+};
+/// Under which the requests of clients without an address count together. Only a
+/// misconfigured edge leaves it out, and that must not lift the limit.
+const NETWORK_UNKNOWN: &str = "unknown";
 /// E-mails that anybody may request for one address: more than somebody who waits
 /// for one needs, and too few to annoy somebody who does not.
 pub(in crate::api) const MAILS: RateLimit = RateLimit {
@@ -26,7 +37,7 @@ pub(in crate::api) const MAILS: RateLimit = RateLimit {
 /// 429 `too_many_requests`.
 pub(in crate::api) async fn limit_by_ip<C: Send + Sync>(
     app: Arc<App<C>>,
-    SourceIp(ip): SourceIp,
+    client: SourceIp,
 ) -> Result<HeaderMap, ApiError> {
     let limit = RateLimit {
         name: "auth",
@@ -34,7 +45,23 @@ pub(in crate::api) async fn limit_by_ip<C: Send + Sync>(
         window: IP_WINDOW,
     };
     let detail = "too many requests from your address; try again later";
-    enforce(&app.store, &limit, &network(ip), app.host.now(), detail).await
+    let network = client.network();
+    let key = network.as_deref().unwrap_or(NETWORK_UNKNOWN);
+    enforce(&app.store, &limit, key, app.host.now(), detail).await
+}
+
+/// Rejects credentials that nobody has, and counts the request for the client's
+/// network. Endpoints that can tell such credentials apart do this instead of the
+/// guard, so that whoever shares an address with an attacker stays signed in.
+pub(in crate::api) async fn reject_by_ip<C: Send + Sync>(
+    app: Arc<App<C>>,
+    client: SourceIp,
+    rejection: ApiError,
+) -> ApiError {
+    match limit_by_ip(app, client).await {
+        Ok(headers) => rejection.with_headers(headers),
+        Err(limited) => limited,
+    }
 }
 
 /// Counts a request, and returns the headers that describe the limit.
@@ -67,19 +94,6 @@ pub(in crate::api) fn with_headers(
     }
 }
 
-/// Whose requests count together: an IPv4 address, or a /64 of IPv6, which is the
-/// least that one customer of a network gets.
-fn network(ip: Option<IpAddr>) -> String {
-    match ip.map(|ip| ip.to_canonical()) {
-        None => "unknown".into(),
-        Some(IpAddr::V4(ip)) => ip.to_string(),
-        Some(IpAddr::V6(ip)) => {
-            let [a, b, c, d, ..] = ip.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
 fn headers(limit: &RateLimit, quota: Quota) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut number = |name, value: u32| {
@@ -93,18 +107,4 @@ fn headers(limit: &RateLimit, quota: Quota) -> HeaderMap {
         headers.insert(HeaderName::from_static("ratelimit-policy"), policy);
     }
     headers
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ipv6_network_counts_as_one_and_a_mapped_address_as_ipv4() {
-        let of = |ip: &str| network(Some(ip.parse().unwrap()));
-        assert_eq!(of("2001:db8:1:2::7"), of("2001:db8:1:2:ffff::9"));
-        assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
-        assert_eq!(of("::ffff:203.0.113.7"), of("203.0.113.7"));
-        assert_ne!(of("203.0.113.7"), of("203.0.113.8"));
-    }
 }

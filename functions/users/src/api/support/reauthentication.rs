@@ -56,7 +56,7 @@ pub(in crate::api) async fn require(
     match shown.password {
         None if is_fresh => Ok(()),
         None => Err(reauthentication_required()),
-        password => current_password::require(store, user, password, now).await,
+        password => current_password::require(store, caller, user, password, now).await,
     }
 }
 
@@ -76,7 +76,7 @@ pub(in crate::api) async fn require_factor(
     match otp {
         None if is_fresh => Ok(()),
         None => Err(reauthentication_required()),
-        Some(otp) => use_code(store, factors, user, &otp, now).await,
+        Some(otp) => use_code(store, factors, caller, (user, &otp), now).await,
     }
 }
 
@@ -101,13 +101,13 @@ async fn is_fresh(
 async fn use_code(
     store: &Store,
     factors: &SecondFactors,
-    user: &User,
-    otp: &Otp,
+    caller: &Principal,
+    (user, otp): (&User, &Otp),
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let wrong = || FieldErrors::at("/otp", "is wrong or was used before");
     let email = user.email.as_str();
-    let attempt = store.begin_attempt(email, now).await?;
+    let attempt = store.begin_attempt(email, caller.session_id, now).await?;
     let factor = store.second_factor(user.id).await?;
     let factor = factor.filter(SecondFactor::is_confirmed);
     let factor = factor.ok_or_else(wrong)?;
@@ -118,6 +118,6 @@ async fn use_code(
     if !store.use_code(user.id, &factor, &verified).await? {
         return Err(wrong().into());
     }
-    store.clear_attempt(email, attempt).await?;
+    store.clear_attempt(attempt).await?;
     Ok(())
 }

@@ -108,6 +108,9 @@ pub(in crate::api) struct SignedInView<'a> {
     /// The lifetime of `token`, in seconds.
     expires_in: i64,
     token_type: &'static str,
+    /// By which the device is known at the next login; refreshing gives none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
 }
 
 impl<'a> SignedInView<'a> {
@@ -118,7 +121,14 @@ impl<'a> SignedInView<'a> {
             refresh_token: refresh.reveal(),
             expires_in: ACCESS_LIFETIME.as_secs(),
             token_type: "Bearer",
+            device_token: None,
         }
+    }
+
+    #[must_use]
+    pub(in crate::api) fn with_device_token(mut self, token: String) -> Self {
+        self.device_token = Some(token);
+        self
     }
 }
 
@@ -128,6 +138,8 @@ impl<'a> SignedInView<'a> {
 pub(in crate::api) struct ProofView {
     sessions_ended: &'static str,
     mfa_disabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
 }
 
 impl ProofView {
@@ -135,6 +147,7 @@ impl ProofView {
     pub(in crate::api) const NOTHING: Self = Self {
         sessions_ended: "none",
         mfa_disabled: false,
+        device_token: None,
     };
 
     /// `session_id` is the session that goes on.
@@ -142,7 +155,14 @@ impl ProofView {
         Self {
             sessions_ended: session_id.map_or("all", |_| "others"),
             mfa_disabled: proven.disables_mfa,
+            device_token: None,
         }
+    }
+
+    #[must_use]
+    pub(in crate::api) fn with_device_token(mut self, token: String) -> Self {
+        self.device_token = Some(token);
+        self
     }
 }
 
@@ -187,6 +207,23 @@ pub(in crate::api) struct EventView {
     correlation_id: String,
     causation_id: String,
     actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_correlation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip: Option<IpAddr>,
+}
+
+impl EventView {
+    /// An event as admins see it: also where a machine client acted from.
+    pub(in crate::api) fn for_admins(event: Envelope) -> Self {
+        let source_ip = event.sourceip;
+        Self {
+            source_ip,
+            ..Self::from(event)
+        }
+    }
 }
 
 impl From<Envelope> for EventView {
@@ -199,6 +236,9 @@ impl From<Envelope> for EventView {
             correlation_id: event.correlationid,
             causation_id: event.causationid,
             actor: event.actor,
+            client_request_id: event.clientrequestid,
+            client_correlation_id: event.clientcorrelationid,
+            source_ip: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    device::DeviceTokens,
     keys::{Key, KeyError},
     provider,
 };
@@ -50,11 +51,12 @@ pub enum TokenError {
 #[error("the token cannot be signed")]
 pub struct SignError(#[source] jsonwebtoken::errors::Error);
 
-/// Issues and verifies access tokens.
+/// Issues and verifies access tokens, and the device tokens of the same secret.
 pub struct AccessTokens {
     issuer: String,
     current: Key,
     previous: Option<Key>,
+    pub(super) devices: DeviceTokens,
     validation: Validation,
 }
 
@@ -80,6 +82,7 @@ impl AccessTokens {
                 .previous
                 .as_deref()
                 .and_then(|old| Key::derive(old).ok()),
+            devices: DeviceTokens::new(secret),
             validation,
         })
     }

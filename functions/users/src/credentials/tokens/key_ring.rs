@@ -8,13 +8,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kernel::{Principal, SignedDuration, Timestamp};
-use runtime::{BoxFuture, Environment, Error, log};
+use kernel::{Principal, SignedDuration, Timestamp, UserId};
+use runtime::{BoxFuture, Environment, Error, Random, log};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{AccessTokens, Claims, SignError, TokenError};
-use crate::credentials::{Credentials, secret};
+use super::{AccessTokens, Claims, DeviceToken, SignError, TokenError};
+use crate::{
+    credentials::{Credentials, secret},
+    domain::{PasswordHash, User},
+};
 
 /// The issuer of the tokens, unless `TOKEN_ISSUER` is set.
 const ISSUER_DEFAULT: &str = "emporium";
@@ -23,7 +26,7 @@ const RELOAD_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 
 type Reload = Box<dyn Fn() -> BoxFuture<Result<AccessTokens, Error>> + Send + Sync>;
 
-/// Issues and verifies access tokens with the current keys.
+/// Issues and verifies access and device tokens with the current keys.
 pub struct KeyRing {
     tokens: Mutex<Arc<AccessTokens>>,
     reloaded_at: Mutex<Option<Timestamp>>,
@@ -92,6 +95,25 @@ impl KeyRing {
         self.tokens().verify(token, now)
     }
 
+    /// A token for the device from which somebody has just shown all that the account
+    /// has: a new one, or the one that it was `known` as.
+    pub fn issue_device(
+        &self,
+        account: (UserId, &PasswordHash),
+        known: Option<Uuid>,
+        random: &Random,
+        now: Timestamp,
+    ) -> String {
+        self.tokens().devices.issue(account, known, random, now)
+    }
+
+    /// Whether a device has logged in to the account before, with the password that it
+    /// still has. A token that a newer key has signed is not recognised: that costs its
+    /// device no more than its privilege, and the next login gives another.
+    pub fn recognises(&self, token: &DeviceToken, user: Option<&User>, now: Timestamp) -> bool {
+        self.tokens().devices.recognises(token, user, now)
+    }
+
     fn tokens(&self) -> Arc<AccessTokens> {
         let tokens = self.tokens.lock();
         tokens.unwrap_or_else(PoisonError::into_inner).clone()
@@ -152,6 +174,7 @@ mod tests {
             session_id: testkit::new_id(),
             role: Role::User,
             withheld: None,
+            unverified: false,
         };
         tokens.issue(&principal, testkit::new_id(), now).unwrap()
     }

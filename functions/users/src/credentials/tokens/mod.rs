@@ -1,7 +1,9 @@
 //! Tokens: access tokens ([`AccessTokens`]), the refresh tokens that renew them
-//! ([`RefreshToken`]), and the tokens in the links of e-mails ([`MailToken`]).
+//! ([`RefreshToken`]), those by which a device is known again ([`DeviceToken`]), and the
+//! tokens in the links of e-mails ([`MailToken`]).
 
 mod access;
+mod device;
 mod key_ring;
 mod keys;
 mod mail;
@@ -12,6 +14,7 @@ mod refresh;
 mod forgeries;
 
 pub use access::{ACCESS_LIFETIME, AccessTokens, Claims, SignError, TokenError};
+pub use device::{DEVICE_LIFETIME, DeviceToken};
 pub use key_ring::KeyRing;
 pub use keys::KeyError;
 pub use mail::MailToken;

@@ -44,6 +44,7 @@ fn principal(role: Role) -> Principal {
         session_id: testkit::new_id(),
         role,
         withheld: None,
+        unverified: false,
     }
 }
 
