@@ -116,6 +116,13 @@ deploy-built: $(VENV)/ready ## deploy the binaries that are in target/lambda/, a
 	@test -n "$(ENV)" || { echo 'usage: make deploy ENV=dev' >&2; exit 1; }
 	$(VENV)/bin/python tools/deploy.py $(ENV) $(if $(filter file environment,$(origin ARCH)),,Architecture=$(ARCH)) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
 
+# ---- The shop under faults ------------------------------------------------------
+
+.PHONY: simulate
+simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one and tells its story
+	@tools/need-cc.sh
+	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) cargo run --quiet --release --package simulator
+
 # ---- Figures -----------------------------------------------------------------
 
 .PHONY: cost cost-gate

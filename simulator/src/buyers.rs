@@ -123,11 +123,7 @@ pub async fn register(world: &Arc<World>) {
             status: "active".into(),
             preferences: None,
         };
-        let cause = Cause {
-            correlation_id: "simulated".into(),
-            causation_id: "simulated".into(),
-            actor: Actor::Function("simulator"),
-        };
+        let cause = Cause::new("simulated", "simulated", Actor::Function("simulator"));
         let event = Envelope::new(&updated, host.stamp(world.now(), &cause));
         let event = serde_json::to_string(&event).unwrap_or_default();
         world.publish(&topic, &event);
@@ -222,7 +218,13 @@ impl Buyer {
     async fn order(&self, intent: Intent) {
         tokio::time::sleep(intent.starts).await;
         let client = client(&self.world, "place-order")
-            .as_user(self.user_id, Role::User)
+            .as_user(self.user_id, Role::User);
+        // Half of the customers have not proven their address.
+        let client = match self.number % 2 {
+            0 => client.as_unverified(),
+            _ => client,
+        };
+        let client = client
             .from_ip(&format!("203.0.113.{}", self.number))
             .with_header("idempotency-key", &intent.key);
         let mut waits = intent.waits.into_iter();

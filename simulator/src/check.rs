@@ -159,7 +159,15 @@ fn goods(world: &World, products: &[Product], parts: &BTreeMap<String, Parts>) -
         let mut found = items
             .iter()
             .filter(|item| text(item, "id") == product.id && item.get("stock").is_some());
-        let left = found.next().and_then(|item| item["stock"].as_u64());
+        let item = found.next();
+        let left = item.and_then(|item| item["stock"].as_u64());
+        let unverified = item.and_then(|item| item["held_unverified"].as_i64());
+        if unverified.is_some_and(|held| held != 0) {
+            wrong.push(format!(
+                "product {}: {unverified:?} are counted as held by unverified customers, and nothing is held",
+                product.id
+            ));
+        }
         let sold = sold.get(&product.id).copied().unwrap_or_default();
         if left.is_none_or(|left| left + sold != product.stock) {
             wrong.push(format!(
