@@ -19,6 +19,8 @@ use crate::{dice::Dice, world::World};
 
 /// The time in which orders are placed.
 const SHOPPING_MILLIS: u64 = 240_000;
+/// How long a rush lasts.
+const RUSH_MILLIS: u64 = 50;
 /// How long a customer waits for an answer: as long as API Gateway.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a customer tries again.
@@ -138,10 +140,14 @@ fn user_id(number: u64) -> UserId {
 /// Sends customers to the shop, and waits until all have gone.
 pub async fn shop(world: &Arc<World>, dice: &Dice, products: &[Product], told: &Arc<Told>) {
     let count = 4 + dice.below(BUYERS_MAX - 3);
+    // Customers come in rushes: many read the same shelf at the same time.
+    let rushes: Vec<u64> = (0..=dice.below(4))
+        .map(|_| dice.below(SHOPPING_MILLIS))
+        .collect();
     let buyers: Vec<_> = (0..count)
         .map(|number| {
             let orders: Vec<Intent> = (0..=dice.below(2))
-                .map(|_| Intent::draw(dice, products))
+                .map(|_| Intent::draw(dice, products, &rushes))
                 .collect();
             let buyer = Buyer {
                 world: world.clone(),
@@ -174,7 +180,7 @@ struct Intent {
 }
 
 impl Intent {
-    fn draw(dice: &Dice, products: &[Product]) -> Self {
+    fn draw(dice: &Dice, products: &[Product], rushes: &[u64]) -> Self {
         let mut items = Vec::new();
         for product in products {
             if items.is_empty() || dice.happens(400) {
@@ -201,7 +207,9 @@ impl Intent {
         Self {
             key: Uuid::from_u128(u128::from(dice.below(u64::MAX)) | 1 << 64).to_string(),
             body,
-            starts: Duration::from_millis(dice.below(SHOPPING_MILLIS)),
+            starts: Duration::from_millis(
+                rushes[dice.index(rushes.len())] + dice.below(RUSH_MILLIS),
+            ),
             waits: waits.map(Duration::from_millis).collect(),
         }
     }
@@ -217,8 +225,7 @@ struct Buyer {
 impl Buyer {
     async fn order(&self, intent: Intent) {
         tokio::time::sleep(intent.starts).await;
-        let client = client(&self.world, "place-order")
-            .as_user(self.user_id, Role::User);
+        let client = client(&self.world, "place-order").as_user(self.user_id, Role::User);
         // Half of the customers have not proven their address.
         let client = match self.number % 2 {
             0 => client.as_unverified(),

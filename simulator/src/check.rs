@@ -215,7 +215,11 @@ fn money(world: &World, parts: &BTreeMap<String, Parts>) -> Vec<String> {
             (Standing::Captured, true) | (Standing::Voided, false) => {}
             _ => wrong.push(format!(
                 "payment {payment} of {amount:?} is {standing:?}, its order {}",
-                if is_sold { "confirmed" } else { "not confirmed" }
+                if is_sold {
+                    "confirmed"
+                } else {
+                    "not confirmed"
+                }
             )),
         }
     }

@@ -28,6 +28,8 @@ pub struct Rates {
     pub delays: u32,
     /// The payment provider does not answer.
     pub provider: u32,
+    /// A stream gives up a batch.
+    pub given_up: u32,
 }
 
 impl Rates {
@@ -40,6 +42,7 @@ impl Rates {
         duplicates: 0,
         delays: 0,
         provider: 0,
+        given_up: 0,
     };
 
     /// A run's rates: some runs are calm, some storms of one kind, some of all.
@@ -60,6 +63,7 @@ impl Rates {
             duplicates: rate(200),
             delays: rate(200),
             provider: rate(200),
+            given_up: rate(50),
         }
     }
 }
@@ -150,6 +154,15 @@ impl Faults {
         fault
     }
 
+    /// Whether a stream gives up its next batch, as it does when records grow too old.
+    pub fn gives_up(&self) -> bool {
+        let gives_up = self.draw(self.rates.given_up);
+        if gives_up {
+            self.count("stream batch given up");
+        }
+        gives_up
+    }
+
     /// What happens to the next call of the payment provider.
     pub fn of_provider(&self) -> Fault {
         let fault = if self.draw(self.rates.provider) {
@@ -183,7 +196,12 @@ impl Faults {
         let mut deliveries = vec![self.transit()];
         if self.draw(self.rates.duplicates) {
             self.count("message delivered twice");
-            deliveries.push(self.transit());
+            let again = match self.dice.happens(500) {
+                // At once, so that both are worked on at the same time.
+                true => deliveries[0] + self.latency(),
+                false => self.transit(),
+            };
+            deliveries.push(again);
         }
         deliveries
     }

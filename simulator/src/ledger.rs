@@ -12,13 +12,17 @@ use kernel::{Money, PaymentId};
 use payments::{
     domain::ProviderReference,
     provider::{
-        AuthorizationOutcome, AuthorizationRequest, CaptureOutcome, OperationKey, PaymentProvider,
-        ProviderError,
+        AuthorizationOutcome, AuthorizationRequest, CaptureOutcome, Operation, OperationKey,
+        PaymentProvider, ProviderError,
     },
 };
 use runtime::BoxFuture;
 
-use crate::{dice::Dice, faults::{Fault, Faults}};
+use crate::{
+    dice::Dice,
+    faults::{Fault, Faults},
+    sabotage::Sabotage,
+};
 
 /// How late an operation may land after its caller has given up.
 const LATE_MILLIS_MAX: u64 = 1_500_000;
@@ -58,15 +62,17 @@ pub struct Ledger {
     books: Arc<Mutex<Books>>,
     faults: Arc<Faults>,
     dice: Arc<Dice>,
+    sabotage: Sabotage,
 }
 
 impl Ledger {
     /// Empty books.
-    pub fn new(faults: Arc<Faults>, dice: Dice) -> Self {
+    pub fn new(faults: Arc<Faults>, dice: Dice, sabotage: Sabotage) -> Self {
         Self {
             books: Arc::default(),
             faults,
             dice: Arc::new(dice),
+            sabotage,
         }
     }
 
@@ -187,6 +193,9 @@ impl PaymentProvider for Ledger {
         _: ProviderReference,
     ) -> BoxFuture<Result<(), ProviderError>> {
         let ledger = self.clone();
+        if ledger.sabotage == Sabotage::Release && key.operation == Operation::Release {
+            return Box::pin(std::future::ready(Ok(())));
+        }
         Box::pin(async move {
             let answer = ledger.call(key, move |books| {
                 if let Some((standing @ Standing::Authorized, _)) =

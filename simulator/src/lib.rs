@@ -7,11 +7,7 @@
 //!
 //! What the simulation does not have: `users`, whose functions no order waits for (a
 //! caller is signed in by the event), and whatever [`cloud`] does not know of AWS.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a simulation that cannot go on stops"
-)]
+#![expect(clippy::expect_used, reason = "a simulation that cannot go on stops")]
 
 pub mod buyers;
 pub mod check;
@@ -20,6 +16,7 @@ pub mod dice;
 pub mod faults;
 pub mod functions;
 pub mod ledger;
+pub mod sabotage;
 pub mod story;
 pub mod triggers;
 pub mod world;
@@ -29,6 +26,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use dice::Dice;
 use faults::Rates;
 use local::template::Template;
+use sabotage::Sabotage;
 use world::World;
 
 /// Purposes of dice, beside those of the world.
@@ -37,6 +35,28 @@ const RATES: u64 = 11;
 /// How long after the last fault everything must have come to rest: longer than goods are
 /// held, and than a message is tried.
 const REST: Duration = Duration::from_secs(45 * 60);
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// From which all chance follows.
+    pub seed: u64,
+    /// Whether the story is kept.
+    pub told: bool,
+    /// The safeguard that is taken away.
+    pub sabotage: Sabotage,
+}
+
+impl Run {
+    /// A seed, with all safeguards, and without its story.
+    pub const fn of(seed: u64) -> Self {
+        Self {
+            seed,
+            told: false,
+            sabotage: Sabotage::None,
+        }
+    }
+}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -59,22 +79,23 @@ pub struct Outcome {
 ///
 /// # Panics
 /// When the template cannot be deployed, or a function panics.
-pub fn run(template: &Template, seed: u64, told: bool) -> Outcome {
-    fastrand::seed(seed);
+pub fn run(template: &Template, run: &Run) -> Outcome {
+    fastrand::seed(run.seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
-    let outcome = runtime.block_on(simulate(template, seed, told));
+    let outcome = runtime.block_on(simulate(template, run));
     runtime.shutdown_background();
     outcome
 }
 
-async fn simulate(template: &Template, seed: u64, told: bool) -> Outcome {
+async fn simulate(template: &Template, run: &Run) -> Outcome {
+    let seed = run.seed;
     let dice = Dice::new(seed, BUYERS);
     let rates = Rates::of(&Dice::new(seed, RATES));
-    let world = World::deploy(template, seed, rates, told);
+    let world = World::deploy(template, run, rates);
     let world = Arc::new(world.expect("the template deploys"));
     world.tell(format_args!("seed {seed}: {rates:?}"));
     world.faults.pause(true);

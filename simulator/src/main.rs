@@ -13,10 +13,12 @@ use std::{
 
 use local::template::Template;
 use runtime::Environment;
-use simulator::{Outcome, run};
+use simulator::{Outcome, Run, run, sabotage::Sabotage};
 
 /// Seeds of a run that is not told how many.
 const SEEDS_DEFAULT: u64 = 200;
+/// Seeds within which a missing safeguard has to be noticed.
+const BITES_WITHIN: u64 = 100;
 /// Violations after which no more are looked for.
 const FOUND_MAX: usize = 5;
 
@@ -57,11 +59,15 @@ fn say(line: &str) {
 
 /// Runs a seed twice, and tells its story.
 fn one(template: &Template, seed: u64) -> ExitCode {
-    let outcome = run(template, seed, true);
+    let told = Run {
+        told: true,
+        ..Run::of(seed)
+    };
+    let outcome = run(template, &told);
     for line in &outcome.story {
         say(line);
     }
-    if run(template, seed, false).fingerprint != outcome.fingerprint {
+    if run(template, &Run::of(seed)).fingerprint != outcome.fingerprint {
         say("the seed did not replay: two runs differ");
         return ExitCode::FAILURE;
     }
@@ -82,7 +88,7 @@ fn many(template: &Arc<Template>, from: u64, seeds: u64) -> ExitCode {
                     && seed < from + seeds
                     && found.lock().is_ok_and(|found| found.len() < FOUND_MAX)
                 {
-                    let outcome = run(template, seed, false);
+                    let outcome = run(template, &Run::of(seed));
                     if let Ok(mut totals) = totals.lock() {
                         for (fault, count) in &outcome.injected {
                             *totals.0.entry(*fault).or_insert(0) += count;
@@ -113,8 +119,37 @@ fn many(template: &Arc<Template>, from: u64, seeds: u64) -> ExitCode {
         }
     }
     say(&format!("{seeds} seeds, {} with a violation", found.len()));
-    match found.is_empty() {
+    match found.is_empty() && bites(template) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+/// Takes each safeguard away in turn; whether a check noticed each time.
+fn bites(template: &Arc<Template>) -> bool {
+    let mut all = true;
+    for (safeguard, sabotage) in Sabotage::ALL {
+        let found = (1..=BITES_WITHIN).find_map(|seed| {
+            let sabotaged = Run {
+                sabotage,
+                ..Run::of(seed)
+            };
+            let violations = run(template, &sabotaged).violations;
+            Some((seed, violations.first()?.clone()))
+        });
+        match found {
+            Some((seed, violation)) => {
+                say(&format!(
+                    "without \"{safeguard}\", seed {seed} fails: {violation}"
+                ));
+            }
+            None => {
+                say(&format!(
+                    "without \"{safeguard}\", {BITES_WITHIN} seeds pass: nothing checks it"
+                ));
+                all = false;
+            }
+        }
+    }
+    all
 }

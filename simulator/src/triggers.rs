@@ -26,6 +26,7 @@ pub fn start(world: &Arc<World>, simulated: impl Fn(&str) -> bool) {
                 Event::Http(_) => {}
                 Event::Queue(event) => drop(tokio::spawn(queue(world, name, event))),
                 Event::Stream(event) => drop(tokio::spawn(stream(world, name, *event))),
+                Event::Schedule(_) if !world.sabotage.runs(&name) => {}
                 Event::Schedule(event) => drop(tokio::spawn(schedule(world, name, event))),
             }
         }
@@ -127,6 +128,10 @@ async fn stream(world: Arc<World>, function: String, event: StreamEvent) {
 
 /// Delivers a batch until it has succeeded or is given up.
 async fn relay(world: &Arc<World>, function: &str, event: &StreamEvent, batch: &[Value]) {
+    if world.faults.gives_up() {
+        world.tell(format_args!("{function}: {} records given up", batch.len()));
+        return;
+    }
     let mut batch = batch.to_vec();
     for attempt in 0..=event.retries_max.unwrap_or(u32::MAX) {
         let payload = json!({ "Records": batch }).to_string();
@@ -145,8 +150,10 @@ async fn relay(world: &Arc<World>, function: &str, event: &StreamEvent, batch: &
         let wait = BACK_OFF * 2_u32.pow(attempt.min(10));
         tokio::time::sleep(wait.min(BACK_OFF_MAX)).await;
     }
-    world.faults.count("stream batch given up");
-    world.tell(format_args!("{function}: {} records given up", batch.len()));
+    world.tell(format_args!(
+        "{function}: {} records never published",
+        batch.len()
+    ));
 }
 
 async fn schedule(world: Arc<World>, function: String, event: ScheduleEvent) {

@@ -15,11 +15,13 @@ use runtime::{Clock, Host};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    Run,
     cloud::{Database, Queues},
     dice::Dice,
     faults::{Faults, Rates},
     functions::{Failure, Functions},
     ledger::Ledger,
+    sabotage::Sabotage,
     story::Story,
 };
 
@@ -41,6 +43,8 @@ pub struct World {
     pub faults: Arc<Faults>,
     /// What comes first.
     pub order: Dice,
+    /// The safeguard that is taken away.
+    pub sabotage: Sabotage,
     /// What has happened.
     pub story: Story,
     /// DynamoDB.
@@ -64,12 +68,12 @@ impl World {
     ///
     /// # Errors
     /// The reason why the template cannot be deployed.
-    pub fn deploy(
-        template: &Template,
-        seed: u64,
-        rates: Rates,
-        told: bool,
-    ) -> Result<Self, String> {
+    pub fn deploy(template: &Template, run: &Run, rates: Rates) -> Result<Self, String> {
+        let Run {
+            seed,
+            told,
+            sabotage,
+        } = *run;
         let begun = Instant::now();
         let clock = Clock::new(move || {
             let elapsed = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -79,7 +83,7 @@ impl World {
         let database =
             Database::create(&template.tables, clock.clone()).map_err(|error| error.to_string())?;
         let faults = Arc::new(Faults::new(rates, Dice::new(seed, purpose::FAULTS)));
-        let ledger = Ledger::new(faults.clone(), Dice::new(seed, purpose::LEDGER));
+        let ledger = Ledger::new(faults.clone(), Dice::new(seed, purpose::LEDGER), sabotage);
         let mut code = local::registry::functions();
         let provider = ledger.clone();
         let paying = process_payments::function_with(move |_| Ok(Arc::new(provider.clone())));
@@ -87,6 +91,7 @@ impl World {
         code.push(paying);
         Ok(Self {
             faults,
+            sabotage,
             ledger,
             order: Dice::new(seed, purpose::ORDER),
             story: Story::new(told),

@@ -87,7 +87,8 @@ impl Transport {
 async fn answer(world: &Arc<World>, call: &Call) -> Reply {
     match call.service {
         Service::DynamoDb => {
-            let lock = match world.database.enter(&call.operation, &call.json()) {
+            let request = world.sabotage.weaken(call.json());
+            let lock = match world.database.enter(&call.operation, &request) {
                 Ok(lock) => lock,
                 Err(conflict) => {
                     world.faults.count("transaction conflict");
@@ -97,7 +98,7 @@ async fn answer(world: &Arc<World>, call: &Call) -> Reply {
             if lock.is_some() {
                 tokio::time::sleep(world.faults.latency()).await;
             }
-            let reply = world.database.answer(&call.operation, &call.body);
+            let reply = world.database.answer(&call.operation, &request.to_string());
             drop(lock);
             reply
         }
