@@ -12,6 +12,6 @@ pub use external_event::ExternalEvent;
 pub use hold::{
     DECLINE_PERIOD, Dimension, Entry, HoldRecord, HoldRefusal, Holder, RefusalReason, holders,
 };
-pub use order::{InvalidOrderError, Order, Reservation, Status, line_total};
+pub use order::{InvalidOrderError, Order, Reservation, Status};
 pub use place_order::{PaymentMethod, PlaceOrder};
 pub use transition::Transition;
