@@ -197,6 +197,7 @@ impl Checkout {
             user_id: buyer.user_id,
             method: &input.payment_method,
             ip,
+            is_verified: !buyer.unverified,
         };
         let (order_id, now) = (claim.subject.into(), self.host.now());
         let random = self.host.random();
