@@ -245,10 +245,11 @@ fn reserve(state: &mut State, call: &ReserveStock, is_older: bool) -> StockReser
         unit_price: state.products[&line.product_id].price,
     });
     let lines: Vec<OrderLine> = lines.collect();
-    if call.knows_invalid_total && !is_older {
-        if let Err(error) = order_total(&lines) {
-            return StockReservation::InvalidTotal { error };
-        }
+    if call.knows_invalid_total
+        && !is_older
+        && let Err(error) = order_total(&lines)
+    {
+        return StockReservation::InvalidTotal { error };
     }
     for line in &lines {
         let product = state.products.get_mut(&line.product_id).unwrap();
