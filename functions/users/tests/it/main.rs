@@ -23,6 +23,7 @@ mod guessing;
 mod log_in;
 mod log_out;
 mod lost_replies;
+mod mail_limits;
 mod mail_requests;
 mod mfa;
 mod mfa_admins;
