@@ -30,6 +30,7 @@ mod mfa_admins;
 mod mfa_fixture;
 mod mfa_log_in;
 mod mfa_reset;
+mod notice_limits;
 mod proof_of_mailbox;
 mod quoted_addresses;
 mod rate_limits;

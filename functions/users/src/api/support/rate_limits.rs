@@ -22,6 +22,14 @@ pub(in crate::api) const REFRESHES: RateLimit = RateLimit {
 /// Under which the requests of clients without an address count together. Only a
 /// misconfigured edge leaves it out, and that must not lift the limit.
 const NETWORK_UNKNOWN: &str = "unknown";
+/// Times that a user may enable or disable the second factor: each sends a notice.
+pub(in crate::api) const FACTOR_CHANGES: RateLimit = RateLimit {
+    name: "factor-changes",
+    requests: 10,
+    window: SignedDuration::from_hours(1),
+};
+pub(in crate::api) const TOO_MANY_FACTOR_CHANGES: &str =
+    "too many changes of the second factor; try again later";
 /// E-mails that reset a password. Each leads to a usable link: an email that used up the
 /// allowance was sent in this window, and its token outlives the window.
 pub(in crate::api) const RESET_MAILS: MailLimit = MailLimit {
