@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use contracts::{Envelope, events::UserDeactivated};
-use dynamo::Attempts;
+use dynamo::{Attempts, RateLimit};
 use kernel::{
-    Timestamp,
+    Cause, SignedDuration, Timestamp,
     input::{FieldErrors, FromInput, Value},
 };
 use runtime::{
@@ -14,14 +14,26 @@ use runtime::{
 };
 use serde::Serialize;
 
-use super::support::{accounts::find_user, current_password, events::user_updated};
-use crate::{app::App, domain::Password, store::UpdateUserError};
+use super::support::{accounts::find_user, current_password, events::user_updated, rate_limits};
+use crate::{
+    app::App,
+    domain::{Password, User},
+    store::UpdateUserError,
+};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
 ];
+
+/// Closings of one account, which logging in reopens: each sends notices. Only requests with
+/// the right password count.
+const CLOSINGS: RateLimit = RateLimit {
+    name: "closings",
+    requests: 5,
+    window: SignedDuration::from_hours(24),
+};
 
 pub fn function() -> Function {
     Endpoint::new("close-account", Access::SignedIn, GRANTS)
@@ -52,17 +64,30 @@ struct ClosedView {
 /// reopens it. After that the user is erased in every service.
 ///
 /// # Errors
-/// 422 when the password is wrong; 409 `last_admin` when no active admin would be
-/// left; 409 `user_changed` when all attempts met conflicts.
+/// 422 when the password is wrong; 429 for the sixth closing in a day; 409 `last_admin`
+/// when no active admin would be left; 409 `user_changed` when all attempts met conflicts.
 async fn close_account(
     State(app): State<Arc<App>>,
     caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(input): Json<CloseAccount>,
 ) -> Result<Reply, ApiError> {
-    let mut user = find_user(&app.store, caller.user_id).await?;
+    let user = find_user(&app.store, caller.user_id).await?;
     let now = app.host.now();
     current_password::require(&app.store, &caller, &user, Some(input.current), now).await?;
+    let detail = "the account was closed too often; try again tomorrow";
+    let key = user.id.to_string();
+    let headers = rate_limits::enforce(&app.store, &CLOSINGS, &key, now, detail).await?;
+    let reply = close(&app, user, now, &cause).await;
+    rate_limits::with_headers(reply, headers)
+}
+
+async fn close(
+    app: &App,
+    mut user: User,
+    now: Timestamp,
+    cause: &Cause,
+) -> Result<Reply, ApiError> {
     let epoch = user.session_epoch;
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {
@@ -76,8 +101,8 @@ async fn close_account(
             erase_at: closed.erase_at,
         };
         let events = [
-            Envelope::new(&user_updated(&closed), app.host.stamp(now, &cause)),
-            Envelope::new(&deactivated, app.host.stamp(now, &cause)),
+            Envelope::new(&user_updated(&closed), app.host.stamp(now, cause)),
+            Envelope::new(&deactivated, app.host.stamp(now, cause)),
         ];
         match app
             .store
@@ -91,7 +116,7 @@ async fn close_account(
             Err(UpdateUserError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
-        user = find_user(&app.store, caller.user_id).await?;
+        user = find_user(&app.store, user.id).await?;
     }
     Err(UpdateUserError::Conflict.into())
 }

@@ -19,7 +19,7 @@ use runtime::{
 };
 
 use super::support::{
-    rate_limits::{MAILS, limit_by_ip},
+    rate_limits::{REGISTRATION_MAILS, Recipient, limit_by_ip},
     sessions,
     timing::pad_to_interval,
 };
@@ -178,7 +178,8 @@ async fn register_privately(
 ) -> Result<(), ApiError> {
     let email = new.user.email.as_str();
     // An account that is created is worth its e-mail, and there is only one.
-    let quota = app.store.count_request(&MAILS, email, now).await?;
+    let counted = (email, Recipient::Eligible);
+    let is_admitted = REGISTRATION_MAILS.admits(&app.store, counted, now).await?;
     let mut owner = app.store.user_by_email(email).await?;
     if owner.is_none() {
         match app.store.register(&new.to_store(), None).await {
@@ -189,7 +190,7 @@ async fn register_privately(
         }
         owner = app.store.user_by_email(email).await?;
     }
-    let told = owner.filter(|owner| quota.allowed && owner.may_sign_in(now));
+    let told = owner.filter(|owner| is_admitted && owner.may_sign_in(now));
     let attempted = told.map(|owner| {
         let attempted = UserRegistrationAttempted {
             user_id: owner.id,
