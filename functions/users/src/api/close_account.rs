@@ -14,13 +14,21 @@ use runtime::{
 };
 use serde::Serialize;
 
-use super::support::{accounts::find_user, current_password, events::user_updated};
-use crate::{app::App, domain::Password, store::UpdateUserError};
+use super::support::{
+    accounts::find_user, current_password, events::user_updated, reauthentication,
+};
+use crate::{
+    app::App,
+    credentials::second_factors::SecondFactors,
+    domain::{Otp, Password},
+    store::UpdateUserError,
+};
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
 pub fn function() -> Function {
@@ -32,13 +40,20 @@ pub fn function() -> Function {
 #[derive(Debug)]
 struct CloseAccount {
     current: Password,
+    otp: Option<Otp>,
 }
 
 impl FromInput for CloseAccount {
     fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let current = fields.required_with("currentPassword", Password::attempt);
-        fields.finish(|| Some(Self { current: current? }))
+        let otp = fields.optional("otp");
+        fields.finish(|| {
+            Some(Self {
+                current: current?,
+                otp,
+            })
+        })
     }
 }
 
@@ -49,13 +64,14 @@ struct ClosedView {
 }
 
 /// Closes the account: every session ends, and an e-mail says until when logging in
-/// reopens it. After that the user is erased in every service.
+/// reopens it. After that the user is erased in every service. Where there is a second
+/// factor, it takes a code too, unless the session was begun with one a short while ago.
 ///
 /// # Errors
-/// 422 when the password is wrong; 409 `last_admin` when no active admin would be
+/// 422 when the password or the code is wrong; 403 `reauthentication_required`; 409 `last_admin` when no active admin would be
 /// left; 409 `user_changed` when all attempts met conflicts.
 async fn close_account(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<App<SecondFactors>>>,
     caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(input): Json<CloseAccount>,
@@ -63,6 +79,8 @@ async fn close_account(
     let mut user = find_user(&app.store, caller.user_id).await?;
     let now = app.host.now();
     current_password::require(&app.store, &caller, &user, Some(input.current), now).await?;
+    let factor = (&user, input.otp);
+    reauthentication::require_factor(&app.store, &app.credentials, &caller, factor, now).await?;
     let epoch = user.session_epoch;
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {
