@@ -71,7 +71,7 @@ impl Store {
     /// do not extend the lock.
     ///
     /// A locked network adds nothing to the failures of all unknown devices, or it could
-    /// lock them alone. The write is then refused by its condition, so that it takes the
+    /// lock them alone in one go; by guessing again after each lock, it can. The write is then refused by its condition, so that it takes the
     /// same calls.
     pub async fn record_failure(&self, guess: Guess<'_>, now: Timestamp) -> Result<(), StoreError> {
         let id = self.new_failure_id();
