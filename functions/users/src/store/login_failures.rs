@@ -109,6 +109,30 @@ impl Store {
         Ok(recorded.then_some(PendingAttempt { key, id }))
     }
 
+    /// The same for somebody without a session, who counts as an unknown device: in their
+    /// network and in all networks together. `None` while either is locked.
+    pub async fn begin_guess(
+        &self,
+        email: &str,
+        network: &str,
+        now: Timestamp,
+    ) -> Result<Option<[PendingAttempt; 2]>, StoreError> {
+        let source = &Source::Network(network.to_owned());
+        let source_key = source_failures_key(Guess { email, source });
+        let address_key = address_failures_key(email);
+        let id = self.new_failure_id();
+        if !self.count(&source_key, &SOURCE_LIMIT, &id, now).await?
+            || !self.count(&address_key, &ADDRESS_LIMIT, &id, now).await?
+        {
+            return Ok(None);
+        }
+        let pending = |key| PendingAttempt {
+            key,
+            id: id.clone(),
+        };
+        Ok(Some([source_key, address_key].map(pending)))
+    }
+
     /// Clears an attempt that succeeded.
     ///
     /// # Errors
