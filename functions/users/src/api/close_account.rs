@@ -14,10 +14,13 @@ use runtime::{
 };
 use serde::Serialize;
 
-use super::support::{accounts::find_user, current_password, events::user_updated, rate_limits};
+use super::support::{
+    accounts::find_user, current_password, events::user_updated, rate_limits, reauthentication,
+};
 use crate::{
     app::App,
-    domain::{Password, User},
+    credentials::second_factors::SecondFactors,
+    domain::{Otp, Password, User},
     store::UpdateUserError,
 };
 
@@ -25,6 +28,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 
 /// Closings of one account, which logging in reopens: each sends notices. Only requests with
@@ -44,13 +48,20 @@ pub fn function() -> Function {
 #[derive(Debug)]
 struct CloseAccount {
     current: Password,
+    otp: Option<Otp>,
 }
 
 impl FromInput for CloseAccount {
     fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let current = fields.required_with("currentPassword", Password::attempt);
-        fields.finish(|| Some(Self { current: current? }))
+        let otp = fields.optional("otp");
+        fields.finish(|| {
+            Some(Self {
+                current: current?,
+                otp,
+            })
+        })
     }
 }
 
@@ -61,13 +72,15 @@ struct ClosedView {
 }
 
 /// Closes the account: every session ends, and an e-mail says until when logging in
-/// reopens it. After that the user is erased in every service.
+/// reopens it. After that the user is erased in every service. Where there is a second
+/// factor, it takes a code too, unless the session was begun with one a short while ago.
 ///
 /// # Errors
-/// 422 when the password is wrong; 429 for the sixth closing in a day; 409 `last_admin`
-/// when no active admin would be left; 409 `user_changed` when all attempts met conflicts.
+/// 422 when the password or the code is wrong; 403 `reauthentication_required`; 429 for the
+/// sixth closing in a day; 409 `last_admin` when no active admin would be left; 409
+/// `user_changed` when all attempts met conflicts.
 async fn close_account(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<App<SecondFactors>>>,
     caller: SignedIn,
     RequestCause(cause): RequestCause,
     Json(input): Json<CloseAccount>,
@@ -75,6 +88,8 @@ async fn close_account(
     let user = find_user(&app.store, caller.user_id).await?;
     let now = app.host.now();
     current_password::require(&app.store, &caller, &user, Some(input.current), now).await?;
+    let factor = (&user, input.otp);
+    reauthentication::require_factor(&app.store, &app.credentials, &caller, factor, now).await?;
     let detail = "the account was closed too often; try again tomorrow";
     let key = user.id.to_string();
     let headers = rate_limits::enforce(&app.store, &CLOSINGS, &key, now, detail).await?;
@@ -83,7 +98,7 @@ async fn close_account(
 }
 
 async fn close(
-    app: &App,
+    app: &App<SecondFactors>,
     mut user: User,
     now: Timestamp,
     cause: &Cause,
