@@ -6,7 +6,7 @@ use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use kernel::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{NOTIFICATION_PREFIX, Store, contact_key, verified_key};
+use super::{NOTIFICATION_PREFIX, Store, UNLISTED_PREFIX, contact_key, verified_key};
 use crate::domain::{Contact, ContactState};
 
 #[derive(Serialize, Deserialize)]
@@ -132,20 +132,23 @@ impl Store {
             Err(CommitError::Store(error)) => return Err(error),
         }
         self.table.delete_many(vec![verified_key(user_id)]).await?;
-        for _ in 0..ERASE_PAGES_MAX {
-            let page: Vec<NotificationKey> = self
-                .table
-                .list(&pk, NOTIFICATION_PREFIX, ERASE_PAGE)
-                .await?;
-            if page.is_empty() {
-                return Ok(());
+        let mut pages = 0..ERASE_PAGES_MAX;
+        for prefix in [UNLISTED_PREFIX, NOTIFICATION_PREFIX] {
+            loop {
+                let page: Vec<NotificationKey> = self.table.list(&pk, prefix, ERASE_PAGE).await?;
+                if page.is_empty() {
+                    break;
+                }
+                if pages.next().is_none() {
+                    return Err(StoreError::Contended {
+                        operation: "erase a user",
+                        attempts: ERASE_PAGES_MAX,
+                    });
+                }
+                let keys = page.into_iter().map(|key| Key::new(key.pk, key.sk));
+                self.table.delete_many(keys.collect()).await?;
             }
-            let keys = page.into_iter().map(|key| Key::new(key.pk, key.sk));
-            self.table.delete_many(keys.collect()).await?;
         }
-        Err(StoreError::Contended {
-            operation: "erase a user",
-            attempts: ERASE_PAGES_MAX,
-        })
+        Ok(())
     }
 }
