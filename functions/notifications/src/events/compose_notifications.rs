@@ -107,6 +107,7 @@ async fn enqueue(
         notification_id: notification.id,
         user_id: notification.user_id,
         channel: notification.channel,
+        unlisted: notification.unlisted.then_some(true),
     };
     let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));
     let queued = Envelope::new(&queued, stamp);

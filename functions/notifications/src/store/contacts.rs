@@ -6,7 +6,10 @@ use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use kernel::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{NOTIFICATION_PREFIX, Store, VERIFIED_PREFIX, contact_key, partition, verified_key};
+use super::{
+    NOTIFICATION_PREFIX, Store, UNLISTED_PREFIX, VERIFIED_PREFIX, contact_key, partition,
+    verified_key,
+};
 use crate::domain::{Contact, ContactState};
 
 #[derive(Serialize, Deserialize)]
@@ -131,23 +134,24 @@ impl Store {
             Ok(()) | Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error),
         }
-        self.delete_all(user_id, VERIFIED_PREFIX).await?;
-        self.delete_all(user_id, NOTIFICATION_PREFIX).await
-    }
-
-    async fn delete_all(&self, user_id: UserId, prefix: &str) -> Result<(), StoreError> {
         let pk = partition(user_id);
-        for _ in 0..ERASE_PAGES_MAX {
-            let page: Vec<ItemKey> = self.table.list(&pk, prefix, ERASE_PAGE).await?;
-            if page.is_empty() {
-                return Ok(());
+        let mut pages = 0..ERASE_PAGES_MAX;
+        for prefix in [VERIFIED_PREFIX, UNLISTED_PREFIX, NOTIFICATION_PREFIX] {
+            loop {
+                let page: Vec<ItemKey> = self.table.list(&pk, prefix, ERASE_PAGE).await?;
+                if page.is_empty() {
+                    break;
+                }
+                if pages.next().is_none() {
+                    return Err(StoreError::Contended {
+                        operation: "erase a user",
+                        attempts: ERASE_PAGES_MAX,
+                    });
+                }
+                let keys = page.into_iter().map(|key| Key::new(key.pk, key.sk));
+                self.table.delete_many(keys.collect()).await?;
             }
-            let keys = page.into_iter().map(|key| Key::new(key.pk, key.sk));
-            self.table.delete_many(keys.collect()).await?;
         }
-        Err(StoreError::Contended {
-            operation: "erase a user",
-            attempts: ERASE_PAGES_MAX,
-        })
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //! | `CONTACT` | the user's contact data |
 //! | `VERIFIED#<hash>` | an address that the user has verified, as a hash |
 //! | `NOTIFICATION#<id>` | a notification; ids are UUIDv7, so they sort by time |
+//! | `UNLISTED#<id>` | a notification that the user's lists and exports leave out |
 //! | `EVENT#<event id>` | an event of the outbox |
 //!
 //! The emails that count towards a limit are in `LIMIT#<name>#<hash>`.
@@ -28,6 +29,9 @@ pub const SCHEMA: TableSchema = TableSchema { indexes: &[] };
 
 const NOTIFICATION_PREFIX: &str = "NOTIFICATION#";
 const VERIFIED_PREFIX: &str = "VERIFIED#";
+/// Apart from the others, so that neither the pages of a list nor the time that it takes
+/// tell that there are any.
+const UNLISTED_PREFIX: &str = "UNLISTED#";
 
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -57,4 +61,8 @@ fn verified_key(user_id: UserId, email: &str) -> Key {
 
 fn notification_key(user_id: UserId, id: NotificationId) -> Key {
     Key::new(partition(user_id), format!("{NOTIFICATION_PREFIX}{id}"))
+}
+
+fn unlisted_key(user_id: UserId, id: NotificationId) -> Key {
+    Key::new(partition(user_id), format!("{UNLISTED_PREFIX}{id}"))
 }

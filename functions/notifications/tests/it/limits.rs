@@ -79,6 +79,7 @@ fn requests(user_id: UserId, address: &str) -> Vec<Envelope> {
         user_id,
         email: email(),
         sealed_token: sealed_token(),
+        replaces_current: None,
     };
     let reset = UserPasswordResetRequested {
         user_id,

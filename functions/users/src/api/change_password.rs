@@ -82,9 +82,9 @@ async fn change_password(
 ) -> Result<Reply, ApiError> {
     let user = find_user(&app.store, caller.user_id).await?;
     let is_same = input.new.as_bytes() == input.current.as_bytes();
-    let new = input
-        .new
-        .require_strong_at("/newPassword", &user.known_words())?;
+    let mut known_words = user.known_words();
+    known_words.push(&app.settings.shop_name);
+    let new = input.new.require_strong_at("/newPassword", &known_words)?;
     let now = app.host.now();
     current_password::require(&app.store, &caller, &user, Some(input.current), now).await?;
     let factor = (&user, input.otp);

@@ -50,6 +50,7 @@ async fn resend_verification(
             user_id: user.id,
             email: user.email.as_str().to_owned(),
             sealed_token,
+            replaces_current: None,
         },
     };
     mail.send(&app, &input, &cause).await

@@ -144,6 +144,7 @@ async fn request_verification(
         user_id: user.id,
         email: email.as_str().to_owned(),
         sealed_token: sealed_token.map_err(ApiError::internal)?,
+        replaces_current: Some(true),
     };
     let requested = Envelope::new(&requested, app.host.stamp(now, cause));
     let record = MailTokenRecord::verify_new_email(user, email.clone(), now);

@@ -59,6 +59,7 @@ async fn a_weak_or_unchanged_new_password_is_rejected() {
         "password123",
         "short",
         "Lovelace1815",
+        "Emporium2026!",
         PASSWORD,
         &"x".repeat(129),
     ] {

@@ -11,6 +11,7 @@
 mod addresses;
 mod admin;
 mod authorize;
+mod change_email_privately;
 mod change_password;
 mod close_account;
 mod erase_accounts;
