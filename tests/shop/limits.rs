@@ -122,3 +122,39 @@ async fn an_unverified_account_orders_a_quarter_of_a_shelf_and_all_of_it_once_ve
     assert_eq!(internal.stock_of(&lamp).await, 0);
     shop.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_cannot_be_placed_leaves_its_goods_to_the_next_buyer() {
+    let shop = Shop::start(default_options())
+        .await
+        .expect("the shop starts");
+    let client = client_at(shop.url());
+    let internal = client.as_internal(shop.internal_key().expect("a key"));
+    let dollars = internal.create_product("10.00", 4).await;
+    let dear = internal.create_product("900000000.00", 4).await;
+    let mut euros = internal.get(&format!("/api/products/{dollars}"), 200).await;
+    let euros = euros.body["data"].take();
+    let euros = json!({
+        "name": "Lamp", "price": 10, "currency": "EUR", "stock": 4,
+        "categoryId": euros["categoryId"],
+    });
+    let euros = internal.post("/api/products", &euros, 201).await.id();
+    let person = register_at(&client).await;
+    verify(&person).await.expect("the shop's mail can be read");
+    let buyer = person.client.with_key(&new_key());
+    let mixed = order_of(&[(&dollars, 4), (&euros, 4)], "pm_card_visa");
+    let too_much = order_of(&[(&dear, 4)], "pm_card_visa");
+    for (order, field) in [(mixed, "/items/1/productId"), (too_much, "/items")] {
+        let refused = buyer.post("/api/orders", &order, 422).await;
+        assert_eq!(refused.fields(), [field]);
+    }
+    for product in [&dollars, &euros, &dear] {
+        assert_eq!(internal.stock_of(product).await, 4);
+    }
+    let next = register_at(&client).await;
+    verify(&next).await.expect("the shop's mail can be read");
+    let order = order_of(&[(&dollars, 4)], "pm_card_visa");
+    let next = next.client.with_key(&new_key());
+    next.post("/api/orders", &order, 201).await;
+    shop.stop().await;
+}

@@ -154,7 +154,7 @@ class Clockwork:
 
         def messages_are_gone() -> bool:
             messages = [i for i in self.items("notifications") if i["pk"]["S"] == f"USER#{user}"]
-            return not any(i["sk"]["S"].startswith("NOTIFICATION#") for i in messages)
+            return not any(i["sk"]["S"].startswith(("NOTIFICATION#", "UNLISTED#")) for i in messages)
 
         self.until("erasing an account", is_gone)
         self.until("anonymising orders", orders_are_anonymised)

@@ -8,7 +8,10 @@ use kernel::{NotificationId, OrderId, PaymentId, ProductId, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::events::{OrderLine, Quantity};
+use crate::{
+    OrderTotalError,
+    events::{OrderLine, Quantity},
+};
 
 /// The request and the reply of a function that other services call.
 pub trait Call: Serialize + DeserializeOwned + Send + 'static {
@@ -32,6 +35,10 @@ pub struct ReserveStock {
     /// it, nor would they understand the refusal: their calls are not limited.
     #[serde(default)]
     pub unverified: bool,
+    /// Whether the caller understands [`StockReservation::InvalidTotal`]. Older
+    /// callers do not send it: they get the goods and refuse the order themselves.
+    #[serde(default)]
+    pub knows_invalid_total: bool,
     /// The id of the chain of requests and events that this belongs to.
     pub correlation_id: String,
 }
@@ -61,6 +68,12 @@ pub enum StockReservation {
     Limited {
         /// The lines that exceed the share, with what is left of it.
         excesses: Vec<Shortage>,
+    },
+    /// Nothing is reserved: the goods are available, but no order can have them
+    /// together. The reply to calls with `knows_invalid_total` only.
+    InvalidTotal {
+        /// Why not.
+        error: OrderTotalError,
     },
     /// An earlier reservation with this id has ended, or was for other goods.
     Gone,

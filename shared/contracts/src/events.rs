@@ -124,6 +124,11 @@ events! {
             /// The token that verifies it, sealed so that only the notifications
             /// service can read it.
             sealed_token: String,
+            /// Whether the address is to replace that of the account. The user must
+            /// not learn whether the e-mail was sent: it is not if somebody else
+            /// has the address. Absent from events published before this was recorded.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            replaces_current: Option<bool>,
         }
         /// A user verified an address.
         UserEmailVerified = "user.email_verified" about user_id {
@@ -131,6 +136,11 @@ events! {
             user_id: UserId,
             /// The address.
             email: String,
+            /// Whether it is proven that whoever has the credentials of the account
+            /// owns the address; otherwise they may be two people. Absent from events
+            /// published before this was recorded.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            proven: Option<bool>,
         }
         /// An account's address changed; the new one is in the `user.updated` of
         /// the same transaction.
@@ -358,6 +368,10 @@ events! {
             user_id: UserId,
             /// How it is delivered.
             channel: Channel,
+            /// Whether it is left out of what the recipient's account can list and
+            /// export. Absent means no.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            unlisted: Option<bool>,
         }
     }
 }

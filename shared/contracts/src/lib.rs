@@ -10,5 +10,7 @@
 pub mod calls;
 mod envelope;
 pub mod events;
+mod order_total;
 
 pub use envelope::{Envelope, EventData, ReadEventError, Stamp};
+pub use order_total::{OrderTotalError, order_total};

@@ -6,13 +6,20 @@
 //! reservation, and a function that dies leaves a complete one or none. A
 //! reservation whose order never follows expires.
 //!
+//! Lines that no order can have together, because of their prices, are refused
+//! before anything is taken: the goods would be held for an order that cannot
+//! follow.
+//!
 //! Buyers who have not proven their address hold no more than a share of each
 //! product together: the same transaction counts what they hold, under a
 //! condition on that number.
 
 use std::sync::Arc;
 
-use contracts::calls::{ReserveStock, StockReservation};
+use contracts::{
+    calls::{ReserveStock, StockReservation},
+    order_total,
+};
 use dynamo::{Attempts, CommitError, StoreError};
 use runtime::{Environment, Function, Grant, Host, call, grant};
 
@@ -85,6 +92,14 @@ async fn reserve_stock(
                 return Ok(repeated.unwrap_or(StockReservation::Refused { shortages }));
             }
         };
+        // Only the lines that are read here can be reserved: the transaction
+        // requires their prices.
+        if call.knows_invalid_total
+            && let Err(error) = order_total(&lines)
+        {
+            let repeated = repeated_reply(app, &call).await?;
+            return Ok(repeated.unwrap_or(StockReservation::InvalidTotal { error }));
+        }
         let is_limited = call.unverified && app.unverified_share.is_limited();
         let shares: Vec<ShareCondition> = if is_limited {
             match app.unverified_share.admit(&lines, &products) {

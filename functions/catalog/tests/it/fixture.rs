@@ -123,9 +123,17 @@ impl TestCatalog {
             order_id,
             lines: quantities(lines),
             unverified,
+            knows_invalid_total: true,
             correlation_id: "test-correlation".into(),
         };
-        testkit::call(&self.function("reserve-stock").await, &call).await
+        self.call_reserve(&call).await
+    }
+
+    pub(crate) async fn call_reserve(
+        &self,
+        call: &ReserveStock,
+    ) -> Result<StockReservation, Error> {
+        testkit::call(&self.function("reserve-stock").await, call).await
     }
 
     /// Reserves goods for a new order.

@@ -62,6 +62,19 @@ pub enum Message {
     },
 }
 
+/// What a message is for; its limits depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// It answers a form that anybody may fill in with any address.
+    Request,
+    /// A change of the account.
+    Notice,
+    /// An order that was paid for.
+    Confirmation,
+    /// An order that came to nothing.
+    Failure,
+}
+
 /// An order line, as an email shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
@@ -207,20 +220,26 @@ impl Message {
         }
     }
 
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::VerifyEmail { .. }
+            | Self::RegistrationAttempted { .. }
+            | Self::ResetPassword { .. } => MessageKind::Request,
+            Self::PasswordChanged { .. }
+            | Self::EmailChanged { .. }
+            | Self::MfaEnabled { .. }
+            | Self::MfaDisabled { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountReopened => MessageKind::Notice,
+            Self::OrderConfirmed { .. } => MessageKind::Confirmation,
+            Self::PaymentFailed { .. } | Self::OrderCancelled { .. } => MessageKind::Failure,
+        }
+    }
+
     /// Whether it is about the account itself, and is sent regardless of the
     /// user's preferences.
     pub const fn is_account_notice(&self) -> bool {
-        !matches!(
-            self,
-            Self::OrderConfirmed { .. } | Self::PaymentFailed { .. } | Self::OrderCancelled { .. }
-        )
-    }
-
-    pub const fn is_failed_order(&self) -> bool {
-        matches!(
-            self,
-            Self::PaymentFailed { .. } | Self::OrderCancelled { .. }
-        )
+        matches!(self.kind(), MessageKind::Request | MessageKind::Notice)
     }
 
     pub fn subject(&self, shop: &str) -> String {

@@ -17,6 +17,9 @@ pub struct Notification {
     pub correlation_id: String,
     /// When the event happened.
     pub created_at: Timestamp,
+    /// Whether the user's own lists and exports leave it out, because it would reveal
+    /// something about somebody else.
+    pub unlisted: bool,
 }
 
 impl Notification {
@@ -28,6 +31,7 @@ impl Notification {
             message,
             correlation_id: event.correlationid.clone(),
             created_at: event.time,
+            unlisted: false,
         }
     }
 }

@@ -40,12 +40,7 @@ impl Reaction {
         } else if event.is::<UserUpdated>() {
             event.read().map(|data| save_contact(event, data))
         } else if event.is::<UserEmailVerified>() {
-            event
-                .read()
-                .map(|data: UserEmailVerified| Self::SaveVerified {
-                    user_id: data.user_id,
-                    email: data.email,
-                })
+            event.read().map(email_verified)
         } else if event.is::<UserVerificationRequested>() {
             event.read().map(|data| verify(event, data))
         } else if event.is::<UserRegistrationAttempted>() {
@@ -105,12 +100,29 @@ fn save_contact(event: &Envelope, data: UserUpdated) -> Reaction {
     })
 }
 
+/// Somebody who did not ask for the link may follow it, while a stranger has the
+/// password: that says nothing about what the account's owner types.
+fn email_verified(data: UserEmailVerified) -> Reaction {
+    if data.proven == Some(false) {
+        return Reaction::Ignore;
+    }
+    Reaction::SaveVerified {
+        user_id: data.user_id,
+        email: data.email,
+    }
+}
+
+/// A new address gets no e-mail if it is somebody else's, so a list that showed the
+/// e-mail would reveal who has an account.
 fn verify(event: &Envelope, data: UserVerificationRequested) -> Reaction {
     let message = Message::VerifyEmail {
         email: data.email,
         sealed_token: data.sealed_token,
     };
-    Reaction::NotifyAddress(Notification::email(event, data.user_id, message))
+    Reaction::NotifyAddress(Notification {
+        unlisted: data.replaces_current == Some(true),
+        ..Notification::email(event, data.user_id, message)
+    })
 }
 
 fn registration_attempted(event: &Envelope, data: UserRegistrationAttempted) -> Reaction {

@@ -20,7 +20,6 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "NotificationsTable"),
     grant("dynamodb:PutItem", "NotificationsTable"),
     grant("dynamodb:Query", "NotificationsTable"),
-    grant("dynamodb:UpdateItem", "NotificationsTable"),
 ];
 
 pub fn function() -> Function {
@@ -84,7 +83,8 @@ async fn known_contact(
 }
 
 /// Enqueues a notification, or records it without sending it if its address has
-/// got too many. An event that is repeated counts again but changes nothing.
+/// received too many. A repeated event counts once, also if an earlier attempt
+/// ended between counting and enqueueing.
 async fn send(
     app: &App,
     notification: &Notification,
@@ -107,6 +107,7 @@ async fn enqueue(
         notification_id: notification.id,
         user_id: notification.user_id,
         channel: notification.channel,
+        unlisted: notification.unlisted.then_some(true),
     };
     let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));
     let queued = Envelope::new(&queued, stamp);

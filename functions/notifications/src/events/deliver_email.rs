@@ -70,9 +70,8 @@ async fn deliver_email(delivery: Arc<EmailDelivery>, event: Envelope) -> Result<
         return Ok(());
     }
     let queued: NotificationQueued = event.read()?;
-    let (user_id, id) = (queued.user_id, queued.notification_id);
     match queued.channel {
-        Channel::Email => delivery.deliver(user_id, id).await?,
+        Channel::Email => delivery.deliver(&queued).await?,
     }
     Ok(())
 }
@@ -107,15 +106,13 @@ impl EmailDelivery {
     }
 
     /// Delivers a queued notification; does nothing once it has been delivered.
-    async fn deliver(
-        &self,
-        user_id: UserId,
-        notification_id: NotificationId,
-    ) -> Result<(), DeliverEmailError> {
+    async fn deliver(&self, queued: &NotificationQueued) -> Result<(), DeliverEmailError> {
+        let (user_id, notification_id) = (queued.user_id, queued.notification_id);
         let now = self.host.now();
         let claim = Claim {
             user_id,
             notification_id,
+            unlisted: queued.unlisted == Some(true),
             id: self.host.random().uuid(),
             now,
             until: now.saturating_add(CLAIM_LIFETIME).unwrap_or(now),

@@ -1,12 +1,15 @@
 //! Users' contact data, and its erasure.
 
 use contracts::events::Preferences;
-use dynamo::{CommitError, Expression, Key, StoreError, hash_key};
+use dynamo::{CommitError, Expression, Key, StoreError};
 use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use kernel::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{NOTIFICATION_PREFIX, Store, contact_key, verified_key};
+use super::{
+    NOTIFICATION_PREFIX, Store, UNLISTED_PREFIX, VERIFIED_PREFIX, contact_key, partition,
+    verified_key,
+};
 use crate::domain::{Contact, ContactState};
 
 #[derive(Serialize, Deserialize)]
@@ -29,18 +32,17 @@ struct ContactItem {
 struct VerifiedItem {
     pk: String,
     sk: String,
-    email_hash: String,
 }
 
 #[derive(Deserialize)]
-struct NotificationKey {
+struct ItemKey {
     pk: String,
     sk: String,
 }
 
-/// Notifications that are deleted together.
+/// Items that are deleted together.
 const ERASE_PAGE: usize = 100;
-/// Pages of one call, at some 30 ms each: 10,000 notifications within the
+/// Pages of one call, at some 30 ms each: 10,000 items within the
 /// function's ten seconds.
 const ERASE_PAGES_MAX: u32 = 100;
 
@@ -86,16 +88,17 @@ impl Store {
         })
     }
 
-    /// Records that a user has proven to own an address.
+    /// Records that a user has proven to own an address. Earlier ones stay
+    /// recorded: the warning that an account has left an address goes there, in
+    /// any order with the event about the new one.
     pub async fn save_verified(&self, user_id: UserId, email: &str) -> Result<(), StoreError> {
         if self.contact(user_id).await? == ContactState::Erased {
             return Ok(());
         }
-        let key = verified_key(user_id);
+        let key = verified_key(user_id, email);
         let item = VerifiedItem {
             pk: key.pk,
             sk: key.sk,
-            email_hash: hash_key(email),
         };
         match self.table.put(&item, Expression::default()).await {
             Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
@@ -105,8 +108,9 @@ impl Store {
 
     /// Whether a user has proven to own an address.
     pub async fn is_verified(&self, user_id: UserId, email: &str) -> Result<bool, StoreError> {
-        let item: Option<VerifiedItem> = self.table.get(verified_key(user_id)).await?;
-        Ok(item.is_some_and(|item| item.email_hash == hash_key(email)))
+        let key = verified_key(user_id, email);
+        let item: Option<VerifiedItem> = self.table.get(key).await?;
+        Ok(item.is_some())
     }
 
     /// Erases a user's contact data and notifications. Idempotent, and safe to
@@ -117,7 +121,6 @@ impl Store {
     /// deletes; another call continues.
     pub async fn erase(&self, user_id: UserId, now: Timestamp) -> Result<(), StoreError> {
         let key = contact_key(user_id);
-        let pk = key.pk.clone();
         let erased = ContactItem {
             pk: key.pk,
             sk: key.sk,
@@ -131,21 +134,24 @@ impl Store {
             Ok(()) | Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error),
         }
-        self.table.delete_many(vec![verified_key(user_id)]).await?;
-        for _ in 0..ERASE_PAGES_MAX {
-            let page: Vec<NotificationKey> = self
-                .table
-                .list(&pk, NOTIFICATION_PREFIX, ERASE_PAGE)
-                .await?;
-            if page.is_empty() {
-                return Ok(());
+        let pk = partition(user_id);
+        let mut pages = 0..ERASE_PAGES_MAX;
+        for prefix in [VERIFIED_PREFIX, UNLISTED_PREFIX, NOTIFICATION_PREFIX] {
+            loop {
+                let page: Vec<ItemKey> = self.table.list(&pk, prefix, ERASE_PAGE).await?;
+                if page.is_empty() {
+                    break;
+                }
+                if pages.next().is_none() {
+                    return Err(StoreError::Contended {
+                        operation: "erase a user",
+                        attempts: ERASE_PAGES_MAX,
+                    });
+                }
+                let keys = page.into_iter().map(|key| Key::new(key.pk, key.sk));
+                self.table.delete_many(keys.collect()).await?;
             }
-            let keys = page.into_iter().map(|key| Key::new(key.pk, key.sk));
-            self.table.delete_many(keys.collect()).await?;
         }
-        Err(StoreError::Contended {
-            operation: "erase a user",
-            attempts: ERASE_PAGES_MAX,
-        })
+        Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! The transitions of a notification while it is delivered. Each is one
 //! conditional write that is safe to repeat.
 
-use dynamo::{CommitError, ConditionFailed, Expression, StoreError};
+use dynamo::{CommitError, ConditionFailed, Expression, Key, StoreError};
 use kernel::{NotificationId, Timestamp, UserId};
 use serde::{Deserialize, de::IgnoredAny};
 use uuid::Uuid;
 
-use super::{Store, notification_key};
+use super::{Store, notification_key, unlisted_key};
 use crate::domain::{Message, Status};
 
 /// One attempt to deliver a notification. Only the attempt that holds the claim
@@ -15,11 +15,22 @@ use crate::domain::{Message, Status};
 pub struct Claim {
     pub user_id: UserId,
     pub notification_id: NotificationId,
+    pub unlisted: bool,
     /// Unique to the attempt.
     pub id: Uuid,
     pub now: Timestamp,
     /// When another attempt may take over.
     pub until: Timestamp,
+}
+
+impl Claim {
+    fn key(&self) -> Key {
+        if self.unlisted {
+            unlisted_key(self.user_id, self.notification_id)
+        } else {
+            notification_key(self.user_id, self.notification_id)
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +86,11 @@ impl Store {
         .value(":claim", claim.id)
         .value(":until", claim.until.as_millisecond())
         .value(":now", claim.now.as_millisecond());
-        let key = notification_key(claim.user_id, claim.notification_id);
-        match self.table.update::<ClaimedItem>(key, expression).await {
+        match self
+            .table
+            .update::<ClaimedItem>(claim.key(), expression)
+            .await
+        {
             Ok(claimed) => Ok(ClaimOutcome::Granted {
                 message: claimed.message,
                 correlation_id: claimed.correlation_id,
@@ -120,8 +134,11 @@ impl Store {
             .only_when("claim_id = :claim")
             .name("#status", "status")
             .value(":claim", claim.id);
-        let key = notification_key(claim.user_id, claim.notification_id);
-        match self.table.update::<IgnoredAny>(key, expression).await {
+        match self
+            .table
+            .update::<IgnoredAny>(claim.key(), expression)
+            .await
+        {
             Ok(_) => Ok(true),
             Err(CommitError::ConditionFailed(_)) => Ok(false),
             Err(CommitError::Store(error)) => Err(error),

@@ -4,17 +4,21 @@
 //! | sk | item |
 //! |---|---|
 //! | `CONTACT` | the user's contact data |
-//! | `VERIFIED` | the hash of the address that the user verified last |
+//! | `VERIFIED#<hash>` | an address that the user has verified, as a hash |
 //! | `NOTIFICATION#<id>` | a notification; ids are UUIDv7, so they sort by time |
+//! | `UNLISTED#<id>` | a notification that the user's lists and exports leave out |
 //! | `EVENT#<event id>` | an event of the outbox |
+//!
+//! The emails that count towards a limit are in `LIMIT#<name>#<hash>`.
 
 mod contacts;
 mod deliveries;
 mod listing;
+mod mail_counts;
 mod notifications;
 
-use dynamo::{Key, Quota, RateLimit, StoreError, Table, TableSchema};
-use kernel::{NotificationId, Timestamp, UserId};
+use dynamo::{Key, Table, TableSchema, hash_key};
+use kernel::{NotificationId, UserId};
 use runtime::{Environment, Error};
 
 pub use deliveries::{Claim, ClaimOutcome, DeliveryOutcome};
@@ -24,6 +28,10 @@ pub use notifications::EnqueueOutcome;
 pub const SCHEMA: TableSchema = TableSchema { indexes: &[] };
 
 const NOTIFICATION_PREFIX: &str = "NOTIFICATION#";
+const VERIFIED_PREFIX: &str = "VERIFIED#";
+/// Apart from the others, so that neither the pages of a list nor the time that it takes
+/// tell that there are any.
+const UNLISTED_PREFIX: &str = "UNLISTED#";
 
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -36,15 +44,6 @@ impl Store {
         let table = Table::open(environment).await?;
         Ok(Self { table })
     }
-
-    pub async fn count_request(
-        &self,
-        limit: &RateLimit,
-        key: &str,
-        now: Timestamp,
-    ) -> Result<Quota, StoreError> {
-        self.table.count_request(limit, key, now).await
-    }
 }
 
 fn partition(user_id: UserId) -> String {
@@ -55,10 +54,15 @@ fn contact_key(user_id: UserId) -> Key {
     Key::new(partition(user_id), "CONTACT")
 }
 
-fn verified_key(user_id: UserId) -> Key {
-    Key::new(partition(user_id), "VERIFIED")
+fn verified_key(user_id: UserId, email: &str) -> Key {
+    let hash = hash_key(email);
+    Key::new(partition(user_id), format!("{VERIFIED_PREFIX}{hash}"))
 }
 
 fn notification_key(user_id: UserId, id: NotificationId) -> Key {
     Key::new(partition(user_id), format!("{NOTIFICATION_PREFIX}{id}"))
+}
+
+fn unlisted_key(user_id: UserId, id: NotificationId) -> Key {
+    Key::new(partition(user_id), format!("{UNLISTED_PREFIX}{id}"))
 }

@@ -6,7 +6,7 @@ use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use kernel::Timestamp;
 use serde::Serialize;
 
-use super::{Store, notification_key};
+use super::{Store, notification_key, unlisted_key};
 use crate::domain::{Message, Notification, Status};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,11 @@ struct NotificationItem<'a> {
 
 impl<'a> NotificationItem<'a> {
     fn new(notification: &'a Notification, status: Status) -> Self {
-        let key = notification_key(notification.user_id, notification.id);
+        let key = if notification.unlisted {
+            unlisted_key(notification.user_id, notification.id)
+        } else {
+            notification_key(notification.user_id, notification.id)
+        };
         Self {
             pk: key.pk,
             sk: key.sk,

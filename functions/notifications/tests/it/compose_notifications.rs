@@ -88,6 +88,7 @@ async fn account_emails_go_to_the_address_of_their_event_even_for_an_unknown_acc
                 user_id,
                 email: email(),
                 sealed_token: sealed_token(),
+                replaces_current: None,
             },
             at(1),
         ),

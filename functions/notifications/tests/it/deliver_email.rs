@@ -20,6 +20,7 @@ async fn with_queued_notification() -> (TestNotifications, Claim) {
     let claim = Claim {
         user_id,
         notification_id: NotificationId::from(*order.id.as_uuid()),
+        unlisted: false,
         id: Uuid::from_u128(1),
         now: at(0),
         until: at(30),

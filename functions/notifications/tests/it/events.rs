@@ -40,7 +40,13 @@ pub(crate) fn registered_as(user_id: UserId, name: &str, email: &str, time: Time
 
 pub(crate) fn verified(user_id: UserId, email: &str) -> Envelope {
     let email = email.into();
-    event(&UserEmailVerified { user_id, email }, at(5))
+    let proven = Some(true);
+    let data = UserEmailVerified {
+        user_id,
+        email,
+        proven,
+    };
+    event(&data, at(5))
 }
 
 pub(crate) fn updated(user_id: UserId, email: &str, time: Timestamp) -> Envelope {

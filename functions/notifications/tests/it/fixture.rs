@@ -178,6 +178,7 @@ impl TestNotifications {
             notification_id,
             user_id,
             channel: contracts::events::Channel::Email,
+            unlisted: None,
         })
     }
 

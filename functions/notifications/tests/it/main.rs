@@ -19,3 +19,4 @@ mod rendering;
 mod samples;
 mod ses;
 mod strangers;
+mod unlisted;

@@ -7,9 +7,9 @@ use contracts::{
     Envelope, EventData,
     events::{
         CancellationReason, OrderCancelled, OrderConfirmed, OrderLine, OrderPaymentFailed,
-        Preferences, UserDeactivated, UserEmailChanged, UserMfaDisabled, UserMfaEnabled,
-        UserPasswordChanged, UserPasswordResetRequested, UserReactivated, UserRegistered,
-        UserRegistrationAttempted, UserUpdated, UserVerificationRequested,
+        Preferences, UserDeactivated, UserEmailChanged, UserEmailVerified, UserMfaDisabled,
+        UserMfaEnabled, UserPasswordChanged, UserPasswordResetRequested, UserReactivated,
+        UserRegistered, UserRegistrationAttempted, UserUpdated, UserVerificationRequested,
     },
 };
 use kernel::UserId;
@@ -49,6 +49,7 @@ fn events_of(user_id: UserId, email: &str) -> Vec<Envelope> {
                 user_id,
                 email: email(),
                 sealed_token: sealed(),
+                replaces_current: None,
             },
             2,
         ),
@@ -221,4 +222,41 @@ async fn a_verified_address_is_greeted_by_name_and_another_of_the_account_is_not
     };
     assert!(greetings("ada@example.com").await);
     assert!(!greetings("other@example.com").await);
+}
+
+#[tokio::test]
+async fn a_link_followed_outside_a_session_verifies_nothing_for_a_stranger() {
+    let notifications = TestNotifications::new().await;
+    // `None` is an event from before this was recorded.
+    for (proven, expected) in [(Some(false), false), (Some(true), true), (None, true)] {
+        let user_id = new_id();
+        let email = format!("{proven:?}@example.com");
+        notifications.compose(&account_of(user_id, &email)).await;
+        let data = UserEmailVerified {
+            user_id,
+            email: email.clone(),
+            proven,
+        };
+        notifications.compose(&[event(&data, 5)]).await;
+        let is_verified = notifications.store.is_verified(user_id, &email).await;
+        assert_eq!(is_verified.unwrap(), expected, "{proven:?}");
+    }
+    // An address that was proven stays verified.
+    let (user_id, email) = (new_id(), "ada@example.com");
+    for proven in [Some(true), Some(false)] {
+        let email = email.to_owned();
+        let data = UserEmailVerified {
+            user_id,
+            email,
+            proven,
+        };
+        notifications.compose(&[event(&data, 5)]).await;
+    }
+    assert!(
+        notifications
+            .store
+            .is_verified(user_id, email)
+            .await
+            .unwrap()
+    );
 }

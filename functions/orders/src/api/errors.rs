@@ -1,6 +1,6 @@
 //! The service's errors as HTTP replies.
 
-use contracts::{calls::Shortage, events::Quantity};
+use contracts::{OrderTotalError, calls::Shortage, events::Quantity};
 use dynamo::idempotency::ClaimError;
 use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
@@ -25,7 +25,11 @@ impl From<PlaceOrderError> for ApiError {
                  reserved; nothing was ordered or charged, so send the request again",
             ),
             PlaceOrderError::Limited(error) => limited(error),
-            PlaceOrderError::Invalid(error) => invalid_order(error),
+            PlaceOrderError::InvalidTotal(error)
+            | PlaceOrderError::Invalid(InvalidOrderError::Total(error)) => invalid_total(error),
+            PlaceOrderError::Invalid(error @ InvalidOrderError::ReservationMismatch) => {
+                Self::internal(error)
+            }
             PlaceOrderError::Claim(ClaimError::Reused) => Self::idempotency_key_reused(),
             PlaceOrderError::Claim(ClaimError::InProgress) | PlaceOrderError::ClaimLost => {
                 Self::idempotency_in_progress()
@@ -77,16 +81,15 @@ const fn explain(refusal: &HoldRefusal) -> &'static str {
     }
 }
 
-fn invalid_order(error: InvalidOrderError) -> ApiError {
+fn invalid_total(error: OrderTotalError) -> ApiError {
     match error {
-        InvalidOrderError::MixedCurrencies { line } => ApiError::validation(FieldErrors::at(
+        OrderTotalError::MixedCurrencies { line } => ApiError::validation(FieldErrors::at(
             format!("/items/{line}/productId"),
             "must be priced in the currency of the first item",
         )),
-        InvalidOrderError::TotalTooLarge => {
+        OrderTotalError::TooLarge => {
             ApiError::validation(FieldErrors::at("/items", "exceed the maximum order total"))
         }
-        InvalidOrderError::ReservationMismatch => ApiError::internal(error),
     }
 }
 

@@ -6,7 +6,7 @@ use kernel::{OrderId, SignedDuration, Timestamp, UserId};
 use runtime::{Environment, Error, Random, http::SourceIp};
 
 use crate::{
-    domain::{Entry, HoldRefusal, PaymentMethod, holders},
+    domain::{Entry, HoldRecord, HoldRefusal, PaymentMethod, Standing, holders, refusal},
     metrics,
     store::{Hold, HolderKey, OpenOutcome, OrderStore},
 };
@@ -28,6 +28,8 @@ pub(super) struct Placement<'a> {
     pub(super) user_id: UserId,
     pub(super) method: &'a PaymentMethod,
     pub(super) ip: SourceIp,
+    /// Whether the buyer has proven the account's address.
+    pub(super) is_verified: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,9 @@ impl OrderLimits {
 
     /// Counts an open order before its goods are reserved, for all whom it
     /// counts for or for none.
+    ///
+    /// An entry of an earlier attempt at the order is replaced only when the order
+    /// is admitted: its goods may be reserved, and are counted by nothing else.
     pub(super) async fn open(
         &self,
         orders: &OrderStore,
@@ -89,17 +94,38 @@ impl OrderLimits {
         };
         let each = hold.holders.iter();
         let each = each.map(|holder| self.open_for(orders, holder, &hold.entry, now, random));
-        let refused = join_all(each).await.into_iter().find_map(Result::err);
-        let Some(refused) = refused else {
-            return Ok(hold);
+        let standings: Result<Vec<Standing>, _> = join_all(each).await.into_iter().collect();
+        let admitted = standings
+            .map_err(LimitError::from)
+            .and_then(|standings| self.admit(placement, standings, now));
+        let standings = match admitted {
+            Ok(standings) => standings,
+            Err(error) => {
+                close(orders, &hold).await?;
+                return Err(error);
+            }
         };
-        close(orders, &hold).await?;
-        if let LimitError::Hold(refusal) = &refused {
-            metrics::record_refused(refusal.label());
-        }
-        Err(refused)
+        replace_earlier(orders, &hold, &standings).await?;
+        Ok(hold)
     }
 
+    fn admit(
+        &self,
+        placement: &Placement<'_>,
+        standings: Vec<Standing>,
+        now: Timestamp,
+    ) -> Result<Vec<Standing>, LimitError> {
+        let most = self.open_per_person;
+        match refusal(&standings, placement.is_verified, most, now) {
+            None => Ok(standings),
+            Some(refusal) => {
+                metrics::record_refused(refusal.label());
+                Err(LimitError::Hold(refusal))
+            }
+        }
+    }
+
+    /// Counts an open order for a holder, if there is room.
     async fn open_for(
         &self,
         orders: &OrderStore,
@@ -107,36 +133,50 @@ impl OrderLimits {
         entry: &str,
         now: Timestamp,
         random: &Random,
-    ) -> Result<(), LimitError> {
+    ) -> Result<Standing, StoreError> {
         let dimension = holder.dimension;
-        let policy = dimension.policy(self.open_per_person);
+        let open_max = dimension.policy(self.open_per_person).open_max;
+        let standing = |record, is_full| Standing {
+            dimension,
+            record,
+            is_full,
+        };
+        let mut latest = HoldRecord::default();
         let mut attempts = Attempts::new(random);
         while attempts.next().await {
-            let opened = orders
-                .open_hold(holder, entry, policy.open_max, now)
-                .await?;
-            let record = match opened {
-                OpenOutcome::Opened(record) => {
-                    let superseded = record.superseded(entry);
-                    if !superseded.is_empty() {
-                        orders.close_holds(holder, superseded).await?;
-                    }
-                    let refusal = record.refusal(dimension, &policy, now);
-                    return refusal.map_or(Ok(()), |refusal| Err(LimitError::Hold(refusal)));
-                }
+            let earlier = latest.superseded(entry).pop();
+            let opened = orders.open_hold(holder, entry, earlier.as_deref(), open_max, now);
+            latest = match opened.await? {
+                OpenOutcome::Opened(record) => return Ok(standing(record, false)),
                 OpenOutcome::Full(record) => record,
             };
-            let mut uncounted = record.expired(now);
-            uncounted.extend(record.superseded(entry));
-            if uncounted.is_empty() {
-                let refusal = record.refusal(dimension, &policy, now);
-                let full = HoldRefusal::too_many_open(dimension);
-                return Err(LimitError::Hold(refusal.unwrap_or(full)));
+            let expired = latest.expired(now);
+            if !expired.is_empty() {
+                orders.close_holds(holder, expired).await?;
+            } else if latest.superseded(entry).is_empty() {
+                break;
             }
-            orders.close_holds(holder, uncounted).await?;
         }
-        Err(LimitError::Hold(HoldRefusal::too_many_open(dimension)))
+        Ok(standing(latest, true))
     }
+}
+
+/// Removes the entries of earlier attempts at the order: it counts once.
+async fn replace_earlier(
+    orders: &OrderStore,
+    hold: &Hold,
+    standings: &[Standing],
+) -> Result<(), StoreError> {
+    let each = hold.holders.iter().zip(standings);
+    let each = each.map(|(holder, standing)| async {
+        let earlier = standing.record.superseded(&hold.entry);
+        // Where there was no room for the new entry, the earlier one has to do.
+        if earlier.is_empty() || standing.is_full {
+            return Ok(());
+        }
+        orders.close_holds(holder, earlier).await
+    });
+    join_all(each).await.into_iter().collect()
 }
 
 /// Counts an order no longer: it reserved nothing.

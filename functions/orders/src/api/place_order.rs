@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use contracts::{
+    OrderTotalError,
     calls::{Call, ReserveStock, Shortage, StockReservation},
     events::Quantity,
 };
@@ -80,6 +81,9 @@ pub(super) enum PlaceOrderError {
     ReservationExpired,
     #[error(transparent)]
     Limited(#[from] LimitError),
+    /// Catalog refused to reserve goods that no order can have together.
+    #[error(transparent)]
+    InvalidTotal(OrderTotalError),
     #[error(transparent)]
     Invalid(#[from] InvalidOrderError),
     #[error(transparent)]
@@ -101,6 +105,7 @@ impl PlaceOrderError {
         match self {
             Self::InsufficientStock { .. }
             | Self::UnverifiedLimit { .. }
+            | Self::InvalidTotal(_)
             | Self::ReservationExpired => true,
             Self::Limited(_)
             | Self::Invalid(_)
@@ -192,6 +197,7 @@ impl Checkout {
             user_id: buyer.user_id,
             method: &input.payment_method,
             ip,
+            is_verified: !buyer.unverified,
         };
         let (order_id, now) = (claim.subject.into(), self.host.now());
         let random = self.host.random();
@@ -247,6 +253,7 @@ impl Checkout {
             order_id,
             lines: input.items.clone(),
             unverified: buyer.unverified,
+            knows_invalid_total: true,
             correlation_id: cause.correlation_id.clone(),
         };
         match self.catalog.call(&call).await? {
@@ -266,6 +273,7 @@ impl Checkout {
                     excesses,
                 })
             }
+            StockReservation::InvalidTotal { error } => Err(PlaceOrderError::InvalidTotal(error)),
             StockReservation::Gone => Err(PlaceOrderError::ReservationExpired),
         }
     }

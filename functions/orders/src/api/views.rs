@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    domain::{Status, line_total},
+    domain::Status,
     store::{HistoryEntry, StoredOrder},
 };
 
@@ -84,7 +84,7 @@ impl<'a> TryFrom<&'a OrderLine> for LineView<'a> {
             name: &line.name,
             quantity: line.quantity,
             unit_price: line.unit_price.amount(),
-            total_price: line_total(line)?.amount(),
+            total_price: line.total()?.amount(),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Limits on goods held without being paid: how many orders may be open at a
 //! time, and how long to wait after declined payments. Both are counted by
 //! person, by payment method and by address, because each is cheap to change
-//! without the others.
+//! without the others. An address is shared, so what others did there stops only
+//! those who have given no sign of being somebody else, see [`refusal`].
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,10 @@ use super::PaymentMethod;
 /// After this time an unfinished order no longer counts. Goods are reserved for
 /// fifteen minutes, and the event that ends the order takes a little longer.
 const OPEN_PERIOD: SignedDuration = SignedDuration::from_mins(20);
-/// Declined payments count for this long.
+/// Declined payments of a person or payment method count for this long.
 pub const DECLINE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+/// Those of an address: whoever caused them may not be there any more.
+const ADDRESS_DECLINE_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 /// The first delay; it doubles with each further decline.
 const DELAY_FIRST: SignedDuration = SignedDuration::from_mins(1);
 /// Most open orders end within seconds, so it is worth trying again soon.
@@ -50,6 +53,8 @@ pub struct Holder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldPolicy {
     pub open_max: u32,
+    /// How long declines count.
+    decline_period: SignedDuration,
     /// Declines up to which there is no delay.
     declines_free: u32,
     delay_max: SignedDuration,
@@ -60,6 +65,15 @@ pub struct HoldPolicy {
 pub struct HoldRecord {
     pub open: BTreeSet<String>,
     pub declined: BTreeSet<String>,
+}
+
+/// What a record says when an order is counted in it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub dimension: Dimension,
+    pub record: HoldRecord,
+    /// Whether there was no room for the order.
+    pub is_full: bool,
 }
 
 /// An order and a time. As text in a set, so that writing it twice is writing it
@@ -99,6 +113,7 @@ impl Dimension {
         match self {
             Self::Person | Self::PaymentMethod => HoldPolicy {
                 open_max: at_most(open_per_person, OPEN_MAX),
+                decline_period: DECLINE_PERIOD,
                 declines_free: 4,
                 delay_max: SignedDuration::from_hours(1),
             },
@@ -109,6 +124,7 @@ impl Dimension {
                     open_per_person.saturating_mul(PERSONS_PER_ADDRESS),
                     OPEN_MAX,
                 ),
+                decline_period: ADDRESS_DECLINE_PERIOD,
                 declines_free: 19,
                 delay_max: SignedDuration::from_mins(15),
             },
@@ -209,11 +225,17 @@ impl HoldRecord {
         entries.into_iter().cloned().collect()
     }
 
+    /// The times of the declined payments that count, if they do for `period`.
+    fn declines(&self, period: SignedDuration, now: Timestamp) -> Vec<i64> {
+        let since = now.saturating_sub(period);
+        let since = since.unwrap_or(Timestamp::MIN).as_millisecond();
+        let times = self.declined.iter().map(|entry| time_of(entry));
+        times.filter(|at| *at > since).collect()
+    }
+
     /// How long to wait because of declined payments; `None` if not at all.
     fn delay(&self, policy: &HoldPolicy, now: Timestamp) -> Option<SignedDuration> {
-        let since = counts_since(now);
-        let times = self.declined.iter().map(|entry| time_of(entry));
-        let times: Vec<i64> = times.filter(|at| *at > since).collect();
+        let times = self.declines(policy.decline_period, now);
         let last = times.iter().max()?;
         let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
         let doublings = count.checked_sub(policy.declines_free + 1)?;
@@ -222,31 +244,48 @@ impl HoldRecord {
         let left = last.saturating_add(delay) - now.as_millisecond();
         (left > 0).then(|| SignedDuration::from_millis(left))
     }
+}
 
-    /// Whether declined payments keep the holder from opening another order.
-    pub fn refusal(
-        &self,
-        dimension: Dimension,
-        policy: &HoldPolicy,
-        now: Timestamp,
-    ) -> Option<HoldRefusal> {
-        Some(HoldRefusal {
-            reason: RefusalReason::DeclinedPayments,
+impl Standing {
+    /// Whether the holder may not open the order: because of declined payments,
+    /// or of too many open orders.
+    fn refusal(&self, open_per_person: u32, now: Timestamp) -> Option<HoldRefusal> {
+        let dimension = self.dimension;
+        let refusal = |reason, retry_after| HoldRefusal {
+            reason,
             dimension,
-            retry_after: self.delay(policy, now)?,
-        })
+            retry_after,
+        };
+        let delay = self.record.delay(&dimension.policy(open_per_person), now);
+        let declined = delay.map(|delay| refusal(RefusalReason::DeclinedPayments, delay));
+        let is_full = self.is_full;
+        declined.or_else(|| is_full.then(|| refusal(RefusalReason::OpenOrders, RETRY_AFTER_OPEN)))
     }
 }
 
-impl HoldRefusal {
-    pub const fn too_many_open(dimension: Dimension) -> Self {
-        Self {
-            reason: RefusalReason::OpenOrders,
-            dimension,
-            retry_after: RETRY_AFTER_OPEN,
-        }
-    }
+/// Why an order may not be opened, given how all stand whom it counts for.
+///
+/// One person could otherwise close an office or a carrier's address to everybody
+/// in it: a buyer who has proven the account's address and has no declined
+/// payment is not refused because of others at the address.
+pub fn refusal(
+    standings: &[Standing],
+    is_verified: bool,
+    open_per_person: u32,
+    now: Timestamp,
+) -> Option<HoldRefusal> {
+    let mut persons = standings.iter();
+    let person = persons.find(|standing| standing.dimension == Dimension::Person);
+    let has_declines =
+        person.is_none_or(|person| !person.record.declines(DECLINE_PERIOD, now).is_empty());
+    let answers_for_address = !is_verified || has_declines;
+    let mut counted = standings
+        .iter()
+        .filter(|standing| answers_for_address || standing.dimension != Dimension::Address);
+    counted.find_map(|standing| standing.refusal(open_per_person, now))
+}
 
+impl HoldRefusal {
     /// The value of the metric's label.
     pub const fn label(&self) -> &'static str {
         use Dimension::{Address, PaymentMethod, Person};
@@ -266,83 +305,5 @@ impl HoldRefusal {
     }
 }
 
-fn counts_since(now: Timestamp) -> i64 {
-    let since = now.saturating_sub(DECLINE_PERIOD);
-    since.unwrap_or(Timestamp::MIN).as_millisecond()
-}
-
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-    fn after(seconds: i64) -> Timestamp {
-        NOW + SignedDuration::from_secs(seconds)
-    }
-
-    fn declines(count: u32) -> HoldRecord {
-        let decline = |n: u32| {
-            let order_id = Uuid::from_u128(n.into()).into();
-            Entry::at(order_id, after(i64::from(n))).to_string()
-        };
-        HoldRecord {
-            declined: (0..count).map(decline).collect(),
-            ..HoldRecord::default()
-        }
-    }
-
-    #[test]
-    fn removing_surplus_declines_changes_no_delay() {
-        for dimension in [
-            Dimension::Person,
-            Dimension::PaymentMethod,
-            Dimension::Address,
-        ] {
-            let policy = dimension.policy(20);
-            for count in [61, 100, 5_000] {
-                let mut record = declines(count);
-                let now = after(i64::from(count));
-                let before = record.delay(&policy, now);
-                for entry in record.surplus_declines() {
-                    record.declined.remove(&entry);
-                }
-                assert_eq!(record.declined.len(), DECLINES_KEPT);
-                assert_eq!(record.delay(&policy, now), before, "{dimension:?}");
-                assert_eq!(before.map(|delay| delay.as_secs()), {
-                    Some(policy.delay_max.as_secs() - 1)
-                });
-            }
-        }
-        assert!(declines(60).surplus_declines().is_empty());
-    }
-
-    #[test]
-    fn only_entries_of_the_same_order_are_superseded() {
-        let entry = |order: u128, seconds| {
-            Entry::open(Uuid::from_u128(order).into(), after(seconds)).to_string()
-        };
-        let record = HoldRecord {
-            open: [entry(1, 0), entry(1, 5), entry(2, 0)].into(),
-            ..HoldRecord::default()
-        };
-        assert_eq!(record.superseded(&entry(1, 5)), [entry(1, 0)]);
-        assert_eq!(record.superseded(&entry(3, 5)), [""; 0]);
-    }
-
-    #[test]
-    fn no_setting_lets_a_record_outgrow_its_item() {
-        for dimension in [
-            Dimension::Person,
-            Dimension::PaymentMethod,
-            Dimension::Address,
-        ] {
-            let policy = dimension.policy(u32::MAX);
-            let entry = Entry::open(Uuid::max().into(), Timestamp::MAX).to_string();
-            let most = usize::try_from(policy.open_max).unwrap();
-            assert!((most + DECLINES_MAX) * entry.len() < 300_000);
-        }
-    }
-}
+mod tests;

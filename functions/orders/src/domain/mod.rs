@@ -10,8 +10,9 @@ mod transition;
 pub use decide::{Decision, decide};
 pub use external_event::ExternalEvent;
 pub use hold::{
-    DECLINE_PERIOD, Dimension, Entry, HoldRecord, HoldRefusal, Holder, RefusalReason, holders,
+    DECLINE_PERIOD, Dimension, Entry, HoldRecord, HoldRefusal, Holder, RefusalReason, Standing,
+    holders, refusal,
 };
-pub use order::{InvalidOrderError, Order, Reservation, Status, line_total};
+pub use order::{InvalidOrderError, Order, Reservation, Status};
 pub use place_order::{PaymentMethod, PlaceOrder};
 pub use transition::Transition;

@@ -1,10 +1,11 @@
 //! The order: how it is placed, and the state that its events add up to.
 
 use contracts::{
-    Envelope, ReadEventError, Stamp,
+    Envelope, OrderTotalError, ReadEventError, Stamp,
     events::{OrderLine, OrderPlaced, Quantity},
+    order_total,
 };
-use kernel::{Money, MoneyError, OrderId, PaymentId, Timestamp, UserId};
+use kernel::{Money, OrderId, PaymentId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{PlaceOrder, Transition, transition::cancellation_code};
@@ -67,11 +68,10 @@ pub struct Reservation {
 /// Why reserved goods cannot become an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOrderError {
-    /// `line` counts from 0.
-    #[error("line {line} is not priced in the currency of the first line")]
-    MixedCurrencies { line: usize },
-    #[error("the total exceeds the maximum amount")]
-    TotalTooLarge,
+    /// Only of goods that an older version of catalog reserved: a newer one
+    /// refuses them.
+    #[error(transparent)]
+    Total(#[from] OrderTotalError),
     /// A defect of catalog.
     #[error("the reserved goods are not the requested ones")]
     ReservationMismatch,
@@ -89,12 +89,13 @@ impl Order {
         if !are_reserved(&request.items, &reservation.lines) {
             return Err(InvalidOrderError::ReservationMismatch);
         }
+        let total = order_total(&reservation.lines)?;
         let placed = OrderPlaced {
             order_id: reservation.order_id,
             user_id,
             payment_id,
             payment_method: request.payment_method.as_str().to_owned(),
-            total: total(&reservation.lines)?,
+            total: total.ok_or(InvalidOrderError::ReservationMismatch)?,
             lines: reservation.lines,
             held_until: reservation.held_until,
         };
@@ -157,30 +158,11 @@ impl Order {
     }
 }
 
-/// Never fails for a line of an order that was placed.
-pub fn line_total(line: &OrderLine) -> Result<Money, MoneyError> {
-    line.unit_price.checked_mul(line.quantity)
-}
-
 fn are_reserved(requested: &[Quantity], reserved: &[OrderLine]) -> bool {
     requested.len() == reserved.len()
         && requested.iter().zip(reserved).all(|(item, line)| {
             (item.product_id, item.quantity) == (line.product_id, line.quantity)
         })
-}
-
-fn total(lines: &[OrderLine]) -> Result<Money, InvalidOrderError> {
-    let first = lines.first();
-    let first = first.ok_or(InvalidOrderError::ReservationMismatch)?;
-    let mut total = Money::zero(first.unit_price.currency());
-    for (index, line) in lines.iter().enumerate() {
-        let sum = line_total(line).and_then(|amount| total.checked_add(amount));
-        total = sum.map_err(|error| match error {
-            MoneyError::CurrencyMismatch => InvalidOrderError::MixedCurrencies { line: index },
-            _ => InvalidOrderError::TotalTooLarge,
-        })?;
-    }
-    Ok(total)
 }
 
 #[cfg(test)]
@@ -265,10 +247,10 @@ mod tests {
         let mixed = vec![line(1, Currency::USD, 1), line(1, Currency::EUR, 1)];
         assert_eq!(
             place(mixed),
-            Err(InvalidOrderError::MixedCurrencies { line: 1 })
+            Err(OrderTotalError::MixedCurrencies { line: 1 }.into())
         );
         let large = vec![line(100_000_000_000, Currency::USD, 1_000)];
-        assert_eq!(place(large), Err(InvalidOrderError::TotalTooLarge));
+        assert_eq!(place(large), Err(OrderTotalError::TooLarge.into()));
         assert_eq!(place(vec![]), Err(InvalidOrderError::ReservationMismatch));
     }
 
@@ -299,7 +281,7 @@ mod tests {
             match place(lines) {
                 Ok(order) => prop_assert_eq!(i128::from(order.total.minor()), exact),
                 Err(error) => {
-                    prop_assert_eq!(error, InvalidOrderError::TotalTooLarge);
+                    prop_assert_eq!(error, OrderTotalError::TooLarge.into());
                     prop_assert!(exact > 100_000_000_000);
                 }
             }

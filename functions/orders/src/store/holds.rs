@@ -71,21 +71,23 @@ impl HolderKey {
 }
 
 impl OrderStore {
-    /// Counts an open order, if there are fewer than `most`.
+    /// Counts an open order, if there are fewer than `most`, or if `earlier` is
+    /// among them: an entry of the same order, which is to be removed afterwards.
     pub async fn open_hold(
         &self,
         holder: &HolderKey,
         entry: &str,
+        earlier: Option<&str>,
         most: u32,
         now: Timestamp,
     ) -> Result<OpenOutcome, StoreError> {
         let open = Expression::update("SET expires_at = :expires ADD #open :entry")
             .only_when(
-                "attribute_not_exists(#open) OR size(#open) < :most OR contains(#open, :this)",
+                "attribute_not_exists(#open) OR size(#open) < :most OR contains(#open, :same)",
             )
             .name("#open", "open")
             .string_set(":entry", vec![entry.to_owned()])
-            .value(":this", entry)
+            .value(":same", earlier.unwrap_or(entry))
             .value(":most", most)
             .value(":expires", expires_at(now));
         match self.table.update::<HoldItem>(holder.key(), open).await {

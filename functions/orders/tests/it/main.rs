@@ -21,4 +21,5 @@ mod place_order;
 mod place_order_idempotency;
 mod relay_order_events;
 mod samples;
+mod shared_addresses;
 mod stub_catalog;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// An order of one piece with a payment method, under a new key.
-async fn try_order(
+pub(crate) async fn try_order(
     orders: &TestOrders,
     client: &Client,
     payment_method: &str,
@@ -27,7 +27,7 @@ async fn try_order(
 }
 
 /// Places an order and has its payment declined.
-async fn decline(orders: &TestOrders, client: &Client, payment_method: &str) {
+pub(crate) async fn decline(orders: &TestOrders, client: &Client, payment_method: &str) {
     let reply = try_order(orders, client, payment_method, CREATED).await;
     let order = orders.find(order_id(&reply)).await.order;
     let events = ExternalEvents::new(orders, &order);
@@ -37,12 +37,12 @@ async fn decline(orders: &TestOrders, client: &Client, payment_method: &str) {
     assert_eq!(ended.status, Status::PaymentFailed);
 }
 
-fn retry_after(reply: &Reply) -> i64 {
+pub(crate) fn retry_after(reply: &Reply) -> i64 {
     assert_eq!(reply.body["code"], "too_many_requests", "{}", reply.body);
     reply.header("retry-after").unwrap().parse().unwrap()
 }
 
-fn wait(orders: &TestOrders, seconds: i64) {
+pub(crate) fn wait(orders: &TestOrders, seconds: i64) {
     let clock = orders.table.clock();
     clock.advance(SignedDuration::from_secs(seconds));
 }
@@ -184,10 +184,10 @@ async fn a_test_card_counts_for_each_person_apart() {
 async fn an_address_with_many_declined_payments_waits_and_others_do_not() {
     let orders = TestOrders::new().await;
     for _ in 0..20 {
-        let client = orders.client_of(new_id());
+        let client = orders.client_of(new_id()).as_unverified();
         decline(&orders, &client, "pm_card_chargeDeclined").await;
     }
-    let client = orders.client_of(new_id());
+    let client = orders.client_of(new_id()).as_unverified();
     let reply = try_order(&orders, &client, "pm_card_visa", TOO_MANY_REQUESTS).await;
     assert_eq!(retry_after(&reply), 60);
     let elsewhere = client.from_ip("198.51.100.77");
@@ -200,11 +200,14 @@ async fn an_address_with_many_declined_payments_waits_and_others_do_not() {
 async fn an_address_that_holds_goods_under_many_accounts_is_limited() {
     let orders = TestOrders::with(&[("OPEN_ORDERS_PER_PERSON", "2")]).await;
     for _ in 0..20 {
-        let client = orders.client_of(new_id());
+        let client = orders.client_of(new_id()).as_unverified();
         try_order(&orders, &client, "pm_card_visa", CREATED).await;
     }
-    let client = orders.client_of(new_id());
+    let client = orders.client_of(new_id()).as_unverified();
+    let metrics = RecordedMetrics::begin();
     try_order(&orders, &client, "pm_card_visa", TOO_MANY_REQUESTS).await;
+    let refused = "OrdersRefused[Limit=open_address]";
+    assert_eq!(metrics.take().get(refused), Some(&1.0));
     let elsewhere = client.from_ip("198.51.100.77");
     try_order(&orders, &elsewhere, "pm_card_visa", CREATED).await;
 }

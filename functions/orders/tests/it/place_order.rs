@@ -216,12 +216,39 @@ async fn an_order_in_two_currencies_is_rejected() {
         let reply = client.post(PATH, &body, UNPROCESSABLE_ENTITY).await;
         assert_eq!(reply.invalid_fields(), ["/items/1/productId"]);
     }
+    // The goods are left to the next buyer, and the key to another body.
+    assert!(orders.has_no_orders_or_keys().await);
+    assert!(orders.catalog.reservations().is_empty());
+    let other = orders.customer(new_id(), "other");
+    other
+        .post(PATH, &order_body(&[(dollars, 1)]), CREATED)
+        .await;
+    client.post(PATH, &order_body(&[(euros, 1)]), CREATED).await;
+}
+
+/// While a deployment runs. Its goods stay reserved, and the order counts as open.
+#[tokio::test]
+async fn an_invalid_order_whose_goods_an_older_catalog_reserves_is_rejected() {
+    let orders = TestOrders::with(&[("OPEN_ORDERS_PER_PERSON", "1")]).await;
+    let dollars = orders.catalog.add_product(100, 2);
+    let euros = orders.catalog.add_product_in(Currency::EUR, 100, 1);
+    let user = new_id();
+    let client = orders.customer(user, "key");
+    let body = order_body(&[(dollars, 1), (euros, 1)]);
+    orders.catalog.fail(Fault::Older, 1);
+    for _ in 0..2 {
+        let reply = client.post(PATH, &body, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), ["/items/1/productId"]);
+    }
     assert!(orders.snapshots().await.is_empty());
     assert_eq!(
         orders.catalog.reservations().len(),
         1,
         "the retry reserves nothing more"
     );
+    let client = orders.customer(user, "other");
+    let body = order_body(&[(dollars, 1)]);
+    client.post(PATH, &body, TOO_MANY_REQUESTS).await;
 }
 
 #[tokio::test]
@@ -236,6 +263,25 @@ async fn a_total_over_the_maximum_is_rejected() {
         reply.body["errors"],
         json!([{"field": "/items", "message": "exceed the maximum order total"}])
     );
+    assert_eq!(orders.catalog.stock(expensive), 2);
+    assert!(orders.has_no_orders_or_keys().await);
+}
+
+#[tokio::test]
+async fn orders_that_cannot_be_placed_do_not_count_as_open() {
+    let orders = TestOrders::with(&[("OPEN_ORDERS_PER_PERSON", "1")]).await;
+    let dollars = orders.catalog.add_product(100, 1);
+    let euros = orders.catalog.add_product_in(Currency::EUR, 100, 1);
+    let client = orders.client_of(new_id());
+    for key in ["a", "b"] {
+        let client = client.with_header("idempotency-key", key);
+        let body = order_body(&[(dollars, 1), (euros, 1)]);
+        client.post(PATH, &body, UNPROCESSABLE_ENTITY).await;
+    }
+    let client = client.with_header("idempotency-key", "c");
+    client
+        .post(PATH, &order_body(&[(dollars, 1)]), CREATED)
+        .await;
 }
 
 #[tokio::test]

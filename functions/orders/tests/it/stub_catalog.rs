@@ -9,6 +9,7 @@ use std::{
 use contracts::{
     calls::{ReserveStock, Shortage, StockReservation},
     events::OrderLine,
+    order_total,
 };
 use kernel::{Currency, Money, OrderId, ProductId, Timestamp};
 use tokio::{
@@ -31,6 +32,8 @@ pub(crate) enum Fault {
     SilentAfterRun,
     /// The reserved goods are not the requested ones.
     WrongGoods,
+    /// It is of a version that does not check what an order comes to.
+    Older,
     /// The reply violates the contract.
     InvalidReply,
 }
@@ -164,7 +167,7 @@ impl StubCatalog {
                 r#"{"errorType":"panic","errorMessage":"secret detail"}"#,
             ),
             Some(Fault::InvalidReply) => reply("200 OK", "", r#"{"outcome":"maybe"}"#),
-            Some(Fault::WrongGoods) | None => reply("200 OK", "", &body),
+            Some(Fault::WrongGoods | Fault::Older) | None => reply("200 OK", "", &body),
         };
         stream.write_all(reply.as_bytes()).await.unwrap();
     }
@@ -184,7 +187,7 @@ impl StubCatalog {
         ) {
             return (fault, String::new());
         }
-        let mut reservation = reserve(&mut state, call);
+        let mut reservation = reserve(&mut state, call, fault == Some(Fault::Older));
         if let (Some(Fault::WrongGoods), StockReservation::Held { lines, .. }) =
             (fault, &mut reservation)
         {
@@ -194,7 +197,7 @@ impl StubCatalog {
     }
 }
 
-fn reserve(state: &mut State, call: &ReserveStock) -> StockReservation {
+fn reserve(state: &mut State, call: &ReserveStock, is_older: bool) -> StockReservation {
     let held = |lines| StockReservation::Held {
         lines,
         held_until: "2026-01-05T12:15:00Z".parse::<Timestamp>().unwrap(),
@@ -235,16 +238,22 @@ fn reserve(state: &mut State, call: &ReserveStock) -> StockReservation {
             return StockReservation::Limited { excesses };
         }
     }
-    let mut lines = Vec::new();
-    for line in &call.lines {
+    let lines = call.lines.iter().map(|line| OrderLine {
+        product_id: line.product_id,
+        name: "Lamp".into(),
+        quantity: line.quantity,
+        unit_price: state.products[&line.product_id].price,
+    });
+    let lines: Vec<OrderLine> = lines.collect();
+    if call.knows_invalid_total
+        && !is_older
+        && let Err(error) = order_total(&lines)
+    {
+        return StockReservation::InvalidTotal { error };
+    }
+    for line in &lines {
         let product = state.products.get_mut(&line.product_id).unwrap();
         product.stock -= line.quantity;
-        lines.push(OrderLine {
-            product_id: line.product_id,
-            name: "Lamp".into(),
-            quantity: line.quantity,
-            unit_price: product.price,
-        });
     }
     state.reservations.insert(call.order_id, lines.clone());
     held(lines)

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use contracts::Envelope;
-use kernel::input::{FieldErrors, FromInput, Value};
+use dynamo::RateLimit;
+use kernel::{
+    SignedDuration,
+    input::{FieldErrors, FromInput, Value},
+};
 use runtime::{
     Function, Grant, grant,
     http::{Access, ApiError, Endpoint, Json, Reply, RequestCause, SignedIn, State},
 };
 
 use super::support::{
-    accounts::find_user, current_password, events::password_changed, reauthentication,
+    accounts::find_user, current_password, events::password_changed, rate_limits, reauthentication,
 };
 use crate::{
     app::App,
@@ -25,6 +29,14 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:DeleteItem", "UsersTable"),
     grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
+
+/// Changes of the password of one user: each hashes, and sends a notice. Only requests with
+/// the right password count.
+const PASSWORD_CHANGES: RateLimit = RateLimit {
+    name: "password-changes",
+    requests: 5,
+    window: SignedDuration::from_hours(1),
+};
 
 pub fn function() -> Function {
     Endpoint::new("change-password", Access::SignedIn, GRANTS)
@@ -60,7 +72,7 @@ impl FromInput for ChangePassword {
 ///
 /// # Errors
 /// 422 when the current password or the code is wrong, or the new password
-/// unacceptable; 403 `reauthentication_required`; 409
+/// unacceptable; 403 `reauthentication_required`; 429 for the sixth change in an hour; 409
 /// `user_changed` when the account was changed concurrently.
 async fn change_password(
     State(app): State<Arc<App<SecondFactors>>>,
@@ -70,9 +82,9 @@ async fn change_password(
 ) -> Result<Reply, ApiError> {
     let user = find_user(&app.store, caller.user_id).await?;
     let is_same = input.new.as_bytes() == input.current.as_bytes();
-    let new = input
-        .new
-        .require_strong_at("/newPassword", &user.known_words())?;
+    let mut known_words = user.known_words();
+    known_words.push(&app.settings.shop_name);
+    let new = input.new.require_strong_at("/newPassword", &known_words)?;
     let now = app.host.now();
     current_password::require(&app.store, &caller, &user, Some(input.current), now).await?;
     let factor = (&user, input.otp);
@@ -81,10 +93,16 @@ async fn change_password(
         let detail = "must differ from the current password";
         return Err(FieldErrors::at("/newPassword", detail).into());
     }
-    let changed = user.with_password(passwords::hash(new, app.host.random()).await?);
+    let detail = "too many changes of the password; try again later";
+    let key = user.id.to_string();
+    let headers = rate_limits::enforce(&app.store, &PASSWORD_CHANGES, &key, now, detail).await?;
+    let password_hash = passwords::hash(new, app.host.random()).await?;
+    let changed = user.with_password(password_hash);
     let event = Envelope::new(&password_changed(&user), app.host.stamp(now, &cause));
-    app.store
+    let stored = app
+        .store
         .change_password(caller.session_id, &user, &changed, &event)
-        .await?;
-    Ok(Reply::done("the password is changed"))
+        .await;
+    let reply = stored.map(|()| Reply::done("the password is changed"));
+    rate_limits::with_headers(reply.map_err(ApiError::from), headers)
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::support::{
     accounts::find_user,
     errors::{email_unverified, mfa_not_enrolled, wrong_code},
+    rate_limits::{self, FACTOR_CHANGES, TOO_MANY_FACTOR_CHANGES},
 };
 use crate::{
     app::App,
@@ -66,7 +67,8 @@ struct RecoveryCodesView {
 /// is locked.
 ///
 /// # Errors
-/// 422 for a wrong code; 409 `mfa_not_enrolled` when no enrolment is pending,
+/// 422 for a wrong code; 429 for the eleventh change in an hour; 409
+/// `mfa_not_enrolled` when no enrolment is pending,
 /// `mfa_enabled` when a factor is enabled, `user_changed` when another enrolment was
 /// begun concurrently; 403 `email_unverified` as in enrolling; 401 when the session has ended.
 async fn confirm_mfa(
@@ -99,6 +101,9 @@ async fn confirm_mfa(
             return Err(wrong_code());
         }
     };
+    let key = user.id.to_string();
+    let detail = TOO_MANY_FACTOR_CHANGES;
+    let headers = rate_limits::enforce(&app.store, &FACTOR_CHANGES, &key, now, detail).await?;
     let codes = app.credentials.recovery_codes();
     let enabled = UserMfaEnabled {
         user_id: user.id,
@@ -113,10 +118,12 @@ async fn confirm_mfa(
         now,
         enabled: &Envelope::new(&enabled, app.host.stamp(now, &cause)),
     };
-    app.store.confirm_factor(confirmation).await?;
+    let confirmed = app.store.confirm_factor(confirmation).await;
+    confirmed.map_err(|error| ApiError::from(error).with_headers(headers.clone()))?;
     let recovery_codes = codes.iter().map(RecoveryCode::reveal).collect();
-    Ok(Reply::ok(
+    let reply = Reply::ok(
         "logging in now requires a code; keep these recovery codes, each works once",
         &RecoveryCodesView { recovery_codes },
-    ))
+    );
+    Ok(reply.with_headers(headers))
 }

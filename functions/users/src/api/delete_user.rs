@@ -7,15 +7,17 @@ use dynamo::Attempts;
 use kernel::UserId;
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Caller, Endpoint, Id, Reply, RequestCause, State},
+    http::{Access, ApiError, Caller, Endpoint, Id, Json, Reply, RequestCause, State},
 };
 
 use super::support::{
     accounts::{find_user, keeps_last_admin},
     events::user_updated,
+    reauthentication::{self, Reauthentication},
 };
 use crate::{
     app::App,
+    credentials::second_factors::SecondFactors,
     domain::{Status, UserChange},
     store::UpdateUserError,
 };
@@ -24,6 +26,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "UsersTable"),
     grant("dynamodb:PutItem", "UsersTable"),
     grant("dynamodb:UpdateItem", "UsersTable"),
+    grant("secretsmanager:GetSecretValue", "MfaSecret"),
 ];
 const CLOSED: &str = "the account is closed";
 
@@ -35,17 +38,21 @@ pub fn function() -> Function {
 
 /// Closes an account: its sessions end, and nobody can log in until an admin sets the
 /// status to `active` again. The data stays. Repeating the request changes and
-/// announces nothing.
+/// announces nothing. An admin is asked again for what their own account has.
 ///
 /// # Errors
-/// 404; 409 `last_admin` when no active admin would be left, unless the caller has the
+/// 404; 403 `reauthentication_required` and what else [`reauthentication::require`]
+/// refuses; 409 `last_admin` when no active admin would be left, unless the caller has the
 /// internal key; 409 `user_changed` when all attempts met conflicts.
 async fn delete_user(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<App<SecondFactors>>>,
     Id(id): Id<UserId>,
     caller: Caller,
     RequestCause(cause): RequestCause,
+    input: Option<Json<Reauthentication>>,
 ) -> Result<Reply, ApiError> {
+    let shown = input.map(|Json(shown)| shown).unwrap_or_default();
+    reauthentication::require_of_admin(&app, &caller, shown).await?;
     let change = UserChange {
         role: None,
         status: Some(Status::Inactive),

@@ -14,6 +14,7 @@ use super::support::{
     accounts::find_user,
     errors::{mfa_not_enrolled, wrong_code},
     events::mfa_disabled,
+    rate_limits::{self, FACTOR_CHANGES, TOO_MANY_FACTOR_CHANGES},
 };
 use crate::{
     app::App,
@@ -55,7 +56,8 @@ impl FromInput for DisableMfa {
 /// guesses than at login.
 ///
 /// # Errors
-/// 422 for a wrong code, and for any while the session is locked; 409
+/// 422 for a wrong code, and for any while the session is locked; 429 for the
+/// eleventh change in an hour; 409
 /// `mfa_not_enrolled` when no second factor is enabled.
 async fn disable_mfa(
     State(app): State<Arc<App<SecondFactors>>>,
@@ -63,6 +65,7 @@ async fn disable_mfa(
     RequestCause(cause): RequestCause,
     Json(input): Json<DisableMfa>,
 ) -> Result<Reply, ApiError> {
+    let mut counted = None;
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {
         let user = find_user(&app.store, caller.user_id).await?;
@@ -79,6 +82,14 @@ async fn disable_mfa(
             app.store.record_failure(guess, now).await?;
             return Err(wrong_code());
         };
+        let headers = match counted.take() {
+            Some(headers) => headers,
+            None => {
+                let key = user.id.to_string();
+                let detail = TOO_MANY_FACTOR_CHANGES;
+                rate_limits::enforce(&app.store, &FACTOR_CHANGES, &key, now, detail).await?
+            }
+        };
         let disabled = Envelope::new(&mfa_disabled(&user), app.host.stamp(now, &cause));
         let used = (&factor, &verified);
         let outcome = app
@@ -86,9 +97,12 @@ async fn disable_mfa(
             .remove_factor(&user, caller.session_id, used, &disabled, now)
             .await;
         match outcome {
-            Ok(()) => return Ok(Reply::done("logging in requires only the password")),
-            Err(RemoveFactorError::Changed) => {}
-            Err(error) => return Err(error.into()),
+            Ok(()) => {
+                let reply = Reply::done("logging in requires only the password");
+                return Ok(reply.with_headers(headers));
+            }
+            Err(RemoveFactorError::Changed) => counted = Some(headers),
+            Err(error) => return Err(ApiError::from(error).with_headers(headers)),
         }
     }
     Err(RemoveFactorError::Changed.into())

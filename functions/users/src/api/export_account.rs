@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use contracts::calls::{Call, ExportNotifications, ExportOrders, ExportPayments};
+use contracts::{
+    Envelope,
+    calls::{Call, ExportNotifications, ExportOrders, ExportPayments},
+    events::UserVerificationRequested,
+};
 use dynamo::RateLimit;
 use http::{HeaderValue, header};
 use kernel::{Limit, Principal, SignedDuration, Timestamp, UserId};
@@ -22,7 +26,7 @@ use super::support::{
 };
 use crate::{
     app::App,
-    domain::{AddressEntry, Session},
+    domain::{AddressEntry, Session, User},
 };
 
 const GRANTS: &[Grant] = &[
@@ -100,7 +104,8 @@ struct ExportView<'a> {
 
 /// Returns the account, addresses, sessions and history, the orders with their history,
 /// the payments and the notifications, as one JSON document. It is complete or an
-/// error: a missing part would look like missing data. Hashes and tokens are left out.
+/// error: a missing part would look like missing data. Hashes and tokens are left out, and requests to
+/// verify an address that is not the account's.
 ///
 /// # Errors
 /// 429 for the eleventh export in a day; 503, naming the service, when one does not
@@ -131,15 +136,14 @@ async fn export(
         user_id: caller.user_id,
         correlation_id,
     };
-    let (account, book, history) = tokio::try_join!(
-        async { Ok(store.account(caller.user_id).await?) },
-        async { Ok(store.addresses(caller.user_id).await?) },
-        parts.history(),
+    let (account, book) = tokio::try_join!(
+        store.account(caller.user_id),
+        store.addresses(caller.user_id),
     )?;
     let (user, sessions): (_, Vec<Session>) = account;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
-    let ((orders, payments), (contact, notifications)) =
-        tokio::try_join!(parts.orders(), parts.notifications())?;
+    let (history, (orders, payments), (contact, notifications)) =
+        tokio::try_join!(parts.history(&user), parts.orders(), parts.notifications())?;
     let view = |session| SessionView::new(session, caller.session_id);
     let export = ExportView {
         exported_at: now,
@@ -165,12 +169,13 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    async fn history(&self) -> Result<Vec<EventView>, ApiError> {
+    async fn history(&self, user: &User) -> Result<Vec<EventView>, ApiError> {
         let store = &self.exporter.app.store;
         let (mut entries, mut size, mut after) = (Vec::new(), Size::default(), None);
         loop {
             let (events, next) = store.history(self.user_id, Limit::MOST, after).await?;
-            let page: Vec<EventView> = events.into_iter().map(EventView::from).collect();
+            let shown = events.into_iter().filter(|event| is_shown(event, user));
+            let page: Vec<EventView> = shown.map(EventView::from).collect();
             size.add(&page)?;
             entries.extend(page);
             after = next;
@@ -229,6 +234,12 @@ impl Parts<'_> {
             }
         }
     }
+}
+
+/// Requests to verify an address other than the account's are not shown: there is none
+/// for an address that somebody else has, so they would reveal who has an account.
+fn is_shown(event: &Envelope, user: &User) -> bool {
+    !event.is::<UserVerificationRequested>() || event.data["email"] == user.email.as_str()
 }
 
 /// The size of a part, which ends the reading of one that is too large.

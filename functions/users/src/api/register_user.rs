@@ -19,7 +19,7 @@ use runtime::{
 };
 
 use super::support::{
-    rate_limits::{MAILS, limit_by_ip},
+    rate_limits::{REGISTRATION_MAILS, Recipient, limit_by_ip},
     sessions,
     timing::pad_to_interval,
 };
@@ -108,7 +108,8 @@ async fn register_user(
     Json(input): Json<RegisterUser>,
 ) -> Result<Reply, ApiError> {
     let stopwatch = Stopwatch::start();
-    let password_hash = passwords::hash(input.password.clone(), app.host.random()).await?;
+    let password = without_shop_name(&app.settings.shop_name, &input)?;
+    let password_hash = passwords::hash(password, app.host.random()).await?;
     let now = app.host.now();
     let new = new_account(&app, input, password_hash, &cause, now)?;
     if app.settings.registration == Registration::Private {
@@ -129,6 +130,18 @@ async fn register_user(
     let location = format!("/api/users/{}", user.id);
     let view = view.with_device_token(device);
     Ok(Reply::created("account created", &location, &view))
+}
+
+/// The password, if it is strong for somebody who knows the shop as well. Parsing does not
+/// know the shop; a password is judged again only if it mentions it.
+fn without_shop_name(shop_name: &str, input: &RegisterUser) -> Result<Password, FieldErrors> {
+    let password = input.password.clone();
+    if !password.mentions(shop_name) {
+        return Ok(password);
+    }
+    let mut known_words = known_words(Some(&input.email), Some(&input.name));
+    known_words.push(shop_name);
+    password.require_strong_at("/password", &known_words)
 }
 
 fn new_account(
@@ -178,7 +191,8 @@ async fn register_privately(
 ) -> Result<(), ApiError> {
     let email = new.user.email.as_str();
     // An account that is created is worth its e-mail, and there is only one.
-    let quota = app.store.count_request(&MAILS, email, now).await?;
+    let counted = (email, Recipient::Eligible);
+    let is_admitted = REGISTRATION_MAILS.admits(&app.store, counted, now).await?;
     let mut owner = app.store.user_by_email(email).await?;
     if owner.is_none() {
         match app.store.register(&new.to_store(), None).await {
@@ -189,7 +203,7 @@ async fn register_privately(
         }
         owner = app.store.user_by_email(email).await?;
     }
-    let told = owner.filter(|owner| quota.allowed && owner.may_sign_in(now));
+    let told = owner.filter(|owner| is_admitted && owner.may_sign_in(now));
     let attempted = told.map(|owner| {
         let attempted = UserRegistrationAttempted {
             user_id: owner.id,

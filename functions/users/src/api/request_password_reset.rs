@@ -9,7 +9,7 @@ use runtime::{
 };
 
 use super::support::{
-    rate_limits::limit_by_ip,
+    rate_limits::{RESET_MAILS, limit_by_ip},
     token_mail::{MailRequest, TokenMail},
 };
 use crate::{
@@ -44,6 +44,7 @@ async fn request_password_reset(
 ) -> Result<Reply, ApiError> {
     let mail = TokenMail {
         purpose: TokenPurpose::Reset,
+        limit: RESET_MAILS,
         is_eligible: User::may_sign_in,
         record: MailTokenRecord::reset_password,
         requested: |user, sealed_token| UserPasswordResetRequested {

@@ -9,7 +9,7 @@ use runtime::{
 };
 
 use super::support::{
-    rate_limits::limit_by_ip,
+    rate_limits::{VERIFICATION_MAILS, limit_by_ip},
     token_mail::{MailRequest, TokenMail},
 };
 use crate::{
@@ -43,12 +43,14 @@ async fn resend_verification(
 ) -> Result<Reply, ApiError> {
     let mail = TokenMail {
         purpose: TokenPurpose::Verification,
+        limit: VERIFICATION_MAILS,
         is_eligible: |user, _| user.is_active() && !user.owner_proven(),
         record: MailTokenRecord::verify_current_email,
         requested: |user, sealed_token| UserVerificationRequested {
             user_id: user.id,
             email: user.email.as_str().to_owned(),
             sealed_token,
+            replaces_current: None,
         },
     };
     mail.send(&app, &input, &cause).await

@@ -56,12 +56,8 @@ async fn reset_mfa(
             "disable your own second factor with a code: POST /api/auth/mfa/disable",
         ));
     }
-    if let Caller::User(principal) = &caller {
-        let admin = find_user(&app.store, principal.user_id).await?;
-        let shown = (&admin, input.map(|Json(shown)| shown).unwrap_or_default());
-        let now = app.host.now();
-        reauthentication::require(&app.store, &app.credentials, principal, shown, now).await?;
-    }
+    let shown = input.map(|Json(shown)| shown).unwrap_or_default();
+    reauthentication::require_of_admin(&app, &caller, shown).await?;
     let mut attempts = Attempts::new(app.host.random());
     while attempts.next().await {
         let user = find_user(&app.store, id).await?;

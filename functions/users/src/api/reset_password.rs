@@ -98,7 +98,9 @@ async fn reset_password(
             Some(hash) => hash,
             None => {
                 let password = input.password.clone();
-                let password = password.require_strong_at("/password", &user.known_words())?;
+                let mut known_words = user.known_words();
+                known_words.push(&app.settings.shop_name);
+                let password = password.require_strong_at("/password", &known_words)?;
                 passwords::hash(password, app.host.random()).await?
             }
         };

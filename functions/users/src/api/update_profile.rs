@@ -18,7 +18,7 @@ use super::support::{
     accounts::find_user,
     current_password,
     events::user_updated,
-    rate_limits::{self, MAILS},
+    rate_limits::{self, NEW_ADDRESS_MAILS, Recipient},
     reauthentication,
     timing::pad_to_interval,
     views::UserView,
@@ -135,7 +135,8 @@ async fn request_verification(
     now: Timestamp,
     cause: &Cause,
 ) -> Result<(), ApiError> {
-    let quota = app.store.count_request(&MAILS, email.as_str(), now).await?;
+    let counted = (email.as_str(), Recipient::Eligible);
+    let is_admitted = NEW_ADDRESS_MAILS.admits(&app.store, counted, now).await?;
     let token = MailToken::generate(app.host.random());
     let (mail_key, _) = &app.credentials;
     let sealed_token = mail_key.seal(token.reveal());
@@ -143,11 +144,12 @@ async fn request_verification(
         user_id: user.id,
         email: email.as_str().to_owned(),
         sealed_token: sealed_token.map_err(ApiError::internal)?,
+        replaces_current: Some(true),
     };
     let requested = Envelope::new(&requested, app.host.stamp(now, cause));
     let record = MailTokenRecord::verify_new_email(user, email.clone(), now);
     let is_taken = app.store.user_by_email(email.as_str()).await?.is_some();
-    if is_taken || !quota.allowed {
+    if is_taken || !is_admitted {
         app.store.store_decoy(&record, &requested, now).await?;
     } else {
         let purpose = TokenPurpose::Verification;

@@ -15,6 +15,8 @@ use runtime::{
 };
 
 use super::support::{
+    accounts::NO_NETWORK,
+    current_password,
     errors::{INVALID_TOKEN, invalid_mail_token},
     events::{email_verified, mfa_disabled, user_updated},
     rate_limits::reject_by_ip,
@@ -25,7 +27,7 @@ use super::support::{
 use crate::{
     app::App,
     credentials::tokens::{KeyRing, MailToken},
-    domain::{Email, TokenPurpose, User, Verification},
+    domain::{Email, Password, TokenPurpose, User, Verification},
     store::UseTokenError,
 };
 
@@ -46,13 +48,20 @@ pub fn function() -> Function {
 #[derive(Debug)]
 struct VerifyEmail {
     token: Option<MailToken>,
+    password: Option<Password>,
 }
 
 impl FromInput for VerifyEmail {
     fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
         let token = token_field(&mut fields);
-        fields.finish(|| Some(Self { token: token? }))
+        let password = fields.optional_with("currentPassword", Password::attempt);
+        fields.finish(|| {
+            Some(Self {
+                token: token?,
+                password,
+            })
+        })
     }
 }
 
@@ -61,7 +70,8 @@ impl FromInput for VerifyEmail {
 ///
 /// Whoever registered the address may not be the one who reads the mailbox. So every
 /// session ends, except that of the access token in `Authorization`, if one is sent:
-/// having both the link and the session shows that it is one person.
+/// having both the link and the session shows that it is one person. So does having the
+/// link and the password, which is asked of nobody; then every session ends.
 ///
 /// Only tokens that are rejected count for the address, so that others there cannot
 /// keep anybody from proving a mailbox.
@@ -69,7 +79,8 @@ impl FromInput for VerifyEmail {
 /// # Errors
 /// 429 for too many rejected tokens from one address; 422 `invalid_token` for a token that is
 /// unknown, used, expired, or older than a change of the account; 409 `email_taken`
-/// when another account has the new address by now.
+/// when another account has the new address by now; 422 at `/currentPassword` for a wrong
+/// password, which counts as at login. The token stays valid.
 async fn verify_email(
     State(app): State<Arc<App<KeyRing>>>,
     client: SourceIp,
@@ -77,7 +88,7 @@ async fn verify_email(
     headers: HeaderMap,
     Json(input): Json<VerifyEmail>,
 ) -> Result<Reply, ApiError> {
-    match verify(&app, &cause, &headers, input).await {
+    match verify(&app, &cause, (&headers, client), input).await {
         Err(rejection) if rejection.code() == INVALID_TOKEN => {
             Err(reject_by_ip(app, client, rejection).await)
         }
@@ -88,7 +99,7 @@ async fn verify_email(
 async fn verify(
     app: &App<KeyRing>,
     cause: &Cause,
-    headers: &HeaderMap,
+    (headers, client): (&HeaderMap, SourceIp),
     input: VerifyEmail,
 ) -> Result<Reply, ApiError> {
     let purpose = TokenPurpose::Verification;
@@ -102,7 +113,17 @@ async fn verify(
         let user = app.store.user(record.user_id).await?;
         let user = user.ok_or_else(invalid_mail_token)?;
         let session_id = session_of(app, headers, &user, now).await?;
-        let verification = user.verify_email(&record, session_id.is_some());
+        if user.verify_email(&record, false).is_none() {
+            return Err(invalid_mail_token());
+        }
+        if let Some(password) = input.password.clone() {
+            let network = client.network();
+            let network = network.as_deref().unwrap_or(NO_NETWORK);
+            current_password::require_from_network(&app.store, network, &user, password, now)
+                .await?;
+        }
+        let has_credentials = session_id.is_some() || input.password.is_some();
+        let verification = user.verify_email(&record, has_credentials);
         let (proven, mut events) = match verification.ok_or_else(invalid_mail_token)? {
             Verification::AlreadyVerified => {
                 match app.store.use_mail_token(purpose, &hash, now).await {

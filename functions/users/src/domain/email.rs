@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// What fits into an SMTP path (RFC 5321, section 4.5.3.1.3).
 pub const EMAIL_LENGTH_MAX: usize = 254;
+/// Of a label in a host name (RFC 1035, section 2.3.4).
+const LABEL_LENGTH_MAX: usize = 63;
 
 /// A trimmed address in lower case. `Debug` does not show it, to keep it out of logs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,19 +46,42 @@ impl FromInput for Email {
     /// documents nothing about it. Existing accounts are not affected: signing in
     /// and asking for an email only normalise an address.
     fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
-        let text = value.trimmed(1..=EMAIL_LENGTH_MAX)?.to_lowercase();
+        // ASCII is judged before the case is changed: `K` (Kelvin) becomes an ASCII `k`.
+        let text = value.trimmed(1..=EMAIL_LENGTH_MAX)?;
         let options = Options::default()
             .with_required_tld()
             .without_domain_literal()
             .without_display_text();
-        let is_quoted = text.starts_with('"');
-        if text.is_ascii() && !is_quoted && EmailAddress::parse_with_options(&text, options).is_ok()
-        {
-            Ok(Self(text))
+        let is_valid = text.is_ascii()
+            && !text.starts_with('"')
+            && EmailAddress::parse_with_options(&text, options).is_ok()
+            && text.rsplit('@').next().is_some_and(is_public_host);
+        if is_valid {
+            Ok(Self(text.to_ascii_lowercase()))
         } else {
             Err(FieldErrors::new("must be an e-mail address"))
         }
     }
+}
+
+/// Whether this is a host name (RFC 1123, section 2.1) with a top-level domain, which is
+/// never numeric (RFC 3696, section 2). The grammar of addresses alone accepts domains
+/// that cannot be resolved and would be markup elsewhere, such as `example.com?subject=x`.
+fn is_public_host(domain: &str) -> bool {
+    let is_numeric = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    match domain.rsplit_once('.') {
+        Some((_, top_level)) => domain.split('.').all(is_label) && !is_numeric(top_level),
+        None => false,
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=LABEL_LENGTH_MAX).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -109,6 +134,41 @@ mod tests {
         ];
         for text in refused {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn domains_that_are_not_host_names_are_refused() {
+        let long = format!("ada@{}.com", "a".repeat(64));
+        let refused = [
+            "ada@example.com?subject=x",
+            "ada@example.com&cc=eve",
+            "ada@exam_ple.com",
+            "ada@exam'ple.com",
+            "ada@example.c+m",
+            "ada@1.2.3.4",
+            "ada@example.123",
+            "ada@-example.com",
+            "ada@example-.com",
+            "ada@example.-com",
+            "ada@example.com-",
+            "ada@example.com.",
+            "ada@.example.com",
+            &long,
+            // Kelvin signs, whose lower case is an ASCII letter.
+            "ada@\u{212a}elvin.com",
+            "\u{212a}elvin@example.com",
+        ];
+        for text in refused {
+            assert_eq!(read(text), None, "{text}");
+        }
+        for text in [
+            "ada@1-2.example.co",
+            "ada@9.example.c0m",
+            "ada@xn--exmple-cua.xn--p1ai",
+            "ada@a.b",
+        ] {
+            assert_eq!(read(text).as_deref(), Some(text));
         }
     }
 

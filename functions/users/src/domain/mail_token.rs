@@ -98,12 +98,16 @@ impl User {
     /// were ended: whoever asked for the new address may be the reason why they
     /// were.
     ///
-    /// Every session ends, except the one that the link was followed in:
-    /// `in_session` tells whether there was one. Without it, somebody else may have
-    /// the credentials. A factor enrolled by somebody who had not proven the
+    /// Every session ends, except the one that the link was followed in.
+    /// `has_credentials` tells whether there was one, or the password was sent. Without
+    /// either, somebody else may have the credentials. A factor enrolled by somebody who had not proven the
     /// mailbox is dropped. That of an account which changes its address stays, as
     /// the change took a code of it; the next reset drops it.
-    pub fn verify_email(&self, record: &MailTokenRecord, in_session: bool) -> Option<Verification> {
+    pub fn verify_email(
+        &self,
+        record: &MailTokenRecord,
+        has_credentials: bool,
+    ) -> Option<Verification> {
         let open = matches!(self.status, Status::Active | Status::Pending);
         if record.user_id != self.id || !open {
             return None;
@@ -111,17 +115,17 @@ impl User {
         let verified = Self {
             email: record.email.clone(),
             email_verified: true,
-            credentials_unproven: !in_session,
+            credentials_unproven: !has_credentials,
             session_epoch: self.session_epoch + 1,
             version: self.version + 1,
             ..self.clone()
         };
-        let proves_nothing_new = self.email_verified && (self.owner_proven() || !in_session);
+        let proves_nothing_new = self.email_verified && (self.owner_proven() || !has_credentials);
         match &record.replaces {
             None if self.email != record.email => None,
             None if proves_nothing_new => Some(Verification::AlreadyVerified),
             None => {
-                let proven = self.proven(verified, !in_session);
+                let proven = self.proven(verified, !has_credentials);
                 Some(Verification::Verified(Box::new(proven)))
             }
             Some(previous) if *previous == self.email && record.epoch == self.session_epoch => {

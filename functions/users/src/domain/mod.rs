@@ -8,6 +8,7 @@ mod identity;
 mod login_failures;
 mod mail_token;
 mod password;
+mod password_strength;
 mod person;
 mod profile;
 mod registration;

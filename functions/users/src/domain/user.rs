@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::fmt::serde::timestamp::millisecond::optional as millisecond;
 use kernel::{
     Role, Timestamp, UserId,
-    input::{FieldErrors, FromInput, Value},
+    input::{FieldErrors, Fields, FromInput, Value},
 };
 use serde::{Deserialize, Serialize};
 
@@ -223,16 +223,20 @@ pub fn parse_role(value: Value<'_>) -> Result<Role, FieldErrors> {
         .ok_or_else(|| FieldErrors::new("must be user, moderator or admin"))
 }
 
-impl FromInput for UserChange {
-    fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
-        let mut fields = value.fields()?;
+impl UserChange {
+    /// The fields `role` and `status` of a body.
+    pub fn fields(fields: &mut Fields<'_>) -> (Option<Role>, Option<Status>) {
         let role = fields.optional_with("role", parse_role);
-        let status = fields.optional("status");
-        let change = fields.finish(|| Some(Self { role, status }))?;
-        if change.role.is_none() && change.status.is_none() {
+        (role, fields.optional("status"))
+    }
+
+    /// # Errors
+    /// When neither the role nor the status is to change.
+    pub fn require_any(self) -> Result<Self, FieldErrors> {
+        if self.role.is_none() && self.status.is_none() {
             return Err(FieldErrors::new("must have role or status"));
         }
-        Ok(change)
+        Ok(self)
     }
 }
 

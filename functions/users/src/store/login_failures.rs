@@ -71,7 +71,7 @@ impl Store {
     /// do not extend the lock.
     ///
     /// A locked network adds nothing to the failures of all unknown devices, or it could
-    /// lock them alone. The write is then refused by its condition, so that it takes the
+    /// lock them alone in one go; by guessing again after each lock, it can. The write is then refused by its condition, so that it takes the
     /// same calls.
     pub async fn record_failure(&self, guess: Guess<'_>, now: Timestamp) -> Result<(), StoreError> {
         let id = self.new_failure_id();
@@ -107,6 +107,30 @@ impl Store {
         let id = self.new_failure_id();
         let recorded = self.count(&key, &SOURCE_LIMIT, &id, now).await?;
         Ok(recorded.then_some(PendingAttempt { key, id }))
+    }
+
+    /// The same for somebody without a session, who counts as an unknown device: in their
+    /// network and in all networks together. `None` while either is locked.
+    pub async fn begin_guess(
+        &self,
+        email: &str,
+        network: &str,
+        now: Timestamp,
+    ) -> Result<Option<[PendingAttempt; 2]>, StoreError> {
+        let source = &Source::Network(network.to_owned());
+        let source_key = source_failures_key(Guess { email, source });
+        let address_key = address_failures_key(email);
+        let id = self.new_failure_id();
+        if !self.count(&source_key, &SOURCE_LIMIT, &id, now).await?
+            || !self.count(&address_key, &ADDRESS_LIMIT, &id, now).await?
+        {
+            return Ok(None);
+        }
+        let pending = |key| PendingAttempt {
+            key,
+            id: id.clone(),
+        };
+        Ok(Some([source_key, address_key].map(pending)))
     }
 
     /// Clears an attempt that succeeded.

@@ -15,6 +15,9 @@ use crate::domain::{Guess, SOURCE_LIMIT, SecondFactor, Source, User, VerifiedFac
 
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolFactorError {
+    /// Since the read, too many failures were recorded.
+    #[error("the session was locked concurrently")]
+    Locked,
     #[error("the account has a second factor")]
     AlreadyEnabled,
     /// Since the read, another enrolment was begun or the account changed.
@@ -78,7 +81,8 @@ impl Store {
 
     /// Enables a pending factor: from then on logging in requires it. The session of
     /// the request, which must go on, does not count as begun with it. Of two concurrent
-    /// confirmations, one succeeds, and only its recovery codes are valid.
+    /// confirmations, one succeeds, and only its recovery codes are valid. A session that was
+    /// locked since its failures were read confirms nothing.
     pub async fn confirm_factor(&self, new: Confirmation<'_>) -> Result<(), EnrolFactorError> {
         let user = new.user;
         let factor = Expression::update(
@@ -96,12 +100,17 @@ impl Store {
             .value(":yes", true)
             .value(":epoch", user.session_epoch);
         let session = Expression::when("epoch = :epoch").value(":epoch", user.session_epoch);
+        let failures = source_failures_key(Guess {
+            email: user.email.as_str(),
+            source: &Source::Session(new.session_id),
+        });
         let transaction = self
             .table
             .transaction()
             .update("factor", factor_key(user.id), factor)
             .update("user", user_key(user.id), account)
-            .check("session", session_key(user.id, new.session_id), session);
+            .check("session", session_key(user.id, new.session_id), session)
+            .check("failures", failures, not_locked(&SOURCE_LIMIT, new.now));
         let transaction = announce(transaction, user, std::slice::from_ref(new.enabled));
         match transaction.commit().await {
             Ok(()) => Ok(()),
@@ -109,6 +118,9 @@ impl Store {
             // The event exists already: the reply to this transaction was lost, and
             // the recovery codes that the client gets are the stored ones.
             Err(CommitError::ConditionFailed(failed)) if failed.includes("event") => Ok(()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("failures") => {
+                Err(EnrolFactorError::Locked)
+            }
             Err(CommitError::ConditionFailed(failed)) if failed.includes("factor") => {
                 let found: Option<SecondFactor> = failed.item("factor")?;
                 Err(match found.is_some_and(|found| found.is_confirmed()) {

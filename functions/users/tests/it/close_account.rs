@@ -98,7 +98,10 @@ async fn closing_ends_every_session_and_logging_in_reopens_the_account() {
 async fn reopening_requires_the_second_factor() {
     let users = TestUsers::new().await;
     let ada = users.register_with_mfa("ada@example.com").await;
-    users.close_account(&ada.person, PASSWORD, OK).await;
+    let code = users.code(&ada.secret, 0);
+    let body = json!({"currentPassword": PASSWORD, "otp": code});
+    users.client_of(&ada.person).post(PATH, &body, OK).await;
+    users.advance(SignedDuration::from_secs(30));
     let alone = json!({"email": "ada@example.com", "password": PASSWORD});
     let reply = users
         .client()

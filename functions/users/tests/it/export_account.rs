@@ -20,7 +20,7 @@ const PATH: &str = "/api/users/export";
 /// A stub of Lambda with the export functions of the other services: `export-orders`
 /// and `export-notifications` reply in two pages.
 #[derive(Clone, Default)]
-struct StubExports {
+pub(crate) struct StubExports {
     /// Each call, with the name of its function.
     calls: Arc<Mutex<Vec<(String, Value)>>>,
     /// The function that fails.
@@ -71,6 +71,11 @@ async fn reply(
 impl TestUsers {
     /// Users whose `export-account` calls a stub.
     async fn exporting(stub: &StubExports) -> Self {
+        Self::exporting_with(stub, &[]).await
+    }
+
+    /// The same with further variables of the environment.
+    pub(crate) async fn exporting_with(stub: &StubExports, variables: &[(&str, &str)]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let path = "/2015-03-31/functions/{name}/invocations";
@@ -78,13 +83,13 @@ impl TestUsers {
             .route(path, post(reply))
             .with_state(stub.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self::with(&[
-            ("AWS_ENDPOINT_URL_LAMBDA", &url),
+        let exports = [
+            ("AWS_ENDPOINT_URL_LAMBDA", url.as_str()),
             ("EXPORT_ORDERS_FUNCTION", "export-orders"),
             ("EXPORT_PAYMENTS_FUNCTION", "export-payments"),
             ("EXPORT_NOTIFICATIONS_FUNCTION", "export-notifications"),
-        ])
-        .await
+        ];
+        Self::with(&[&exports, variables].concat()).await
     }
 }
 

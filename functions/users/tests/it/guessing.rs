@@ -379,3 +379,19 @@ async fn every_failed_login_makes_the_same_calls_whatever_is_locked() {
     let locked = locked.login_failures(guess("locked@example.com")).await;
     assert!(locked.unwrap().is_locked(users.clock().now()));
 }
+
+#[tokio::test]
+async fn one_network_locks_unknown_devices_only_by_guessing_for_45_minutes() {
+    let users = TestUsers::new().await;
+    let (_, device) = users.register_device(ADA).await;
+    for counted in [5, 10, 15, 20] {
+        users.lock_network(ADA, &network(0)).await;
+        users.lock_network(ADA, &network(0)).await;
+        assert_eq!(users.failures().await, counted);
+        users.advance(LOCKOUT);
+    }
+    users.advance(-LOCKOUT);
+    users.log_in(ADA, PASSWORD, UNAUTHORIZED).await;
+    let known = with_device(ADA, PASSWORD, &device);
+    users.log_in_from(OWNER, &known, OK).await;
+}

@@ -321,3 +321,40 @@ async fn a_removal_decided_before_the_lock_is_rejected() {
         "{rejected:?}"
     );
 }
+
+/// As the right one of many parallel guesses is: all of them read before any is recorded.
+#[tokio::test]
+async fn a_confirmation_decided_before_the_lock_is_rejected() {
+    use users::{
+        domain::{Guess, Source},
+        store::{Confirmation, EnrolFactorError},
+    };
+    let users = TestUsers::new().await;
+    let ada = users.register("ada@example.com").await;
+    users.enroll_mfa(&ada).await;
+    let store = users.store();
+    let now = users.clock().now();
+    let user = users.user(ada.id).await;
+    let factor = users.factor(&user).await;
+    let source = &Source::Session(ada.session_id());
+    let email = "ada@example.com";
+    for _ in 0..5 {
+        let guess = Guess { email, source };
+        store.record_failure(guess, now).await.unwrap();
+    }
+    let confirmation = Confirmation {
+        user: &user,
+        factor: &factor,
+        time_step: 1,
+        recovery_hashes: vec!["hash".into()],
+        session_id: ada.session_id(),
+        now,
+        enabled: &users.mfa_disabled(&user),
+    };
+    let rejected = store.confirm_factor(confirmation).await;
+    assert!(
+        matches!(rejected, Err(EnrolFactorError::Locked)),
+        "{rejected:?}"
+    );
+    assert!(!users.mfa_enabled(&ada).await);
+}

@@ -1,6 +1,7 @@
 //! What somebody set up in an account before its mailbox was proven does not outlive
 //! the proof (Sudhodanan and Paverd, "Pre-hijacked accounts", USENIX Security 2022).
 
+use contracts::events::UserEmailVerified;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{Reply, status::*};
@@ -207,6 +208,11 @@ async fn a_caller_is_unverified_until_one_person_has_shown_credentials_and_mailb
     users.reset_password(&token, NEW_PASSWORD, OK).await;
     let victim = Person::of(&users.log_in(VICTIM, NEW_PASSWORD, OK).await);
     assert_eq!(unverified(&victim).await, "false");
+    // The event tells the two apart.
+    let events = users.table.events().await.into_iter();
+    let verified = events.filter(|event| event.is::<UserEmailVerified>());
+    let proven: Vec<Value> = verified.map(|event| event.data["proven"].clone()).collect();
+    assert_eq!(proven, [true, false, true]);
 }
 
 /// Factors that were enabled before unverified accounts were refused.

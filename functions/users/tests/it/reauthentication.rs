@@ -14,6 +14,7 @@ const ADA: &str = "ada@example.com";
 const ENROLL: &str = "/api/auth/mfa/enroll";
 const PROFILE: &str = "/api/users/profile";
 const CHANGE_PASSWORD: &str = "/api/users/password";
+const CLOSE: &str = "/api/users/close";
 /// What was shown at the beginning of a session no longer counts.
 const LATER: SignedDuration = SignedDuration::from_mins(5);
 
@@ -88,10 +89,15 @@ async fn a_stolen_token_of_an_admin_does_not_become_an_admins_by_enrolling() {
 }
 
 #[tokio::test]
-async fn changing_password_or_address_takes_a_code_where_there_is_a_factor() {
+async fn changing_password_or_address_and_closing_take_a_code_where_there_is_a_factor() {
     let password = json!({"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD});
     let email = json!({"currentPassword": PASSWORD, "email": "new@example.com"});
-    for (path, body) in [(CHANGE_PASSWORD, password), (PROFILE, email)] {
+    let closing = json!({ "currentPassword": PASSWORD });
+    for (method, path, body) in [
+        (Method::PUT, CHANGE_PASSWORD, password),
+        (Method::PUT, PROFILE, email),
+        (Method::POST, CLOSE, closing),
+    ] {
         let users = TestUsers::new().await;
         let ada = users.with_old_session().await;
         let client = users.client_of(&ada.person);
@@ -100,15 +106,21 @@ async fn changing_password_or_address_takes_a_code_where_there_is_a_factor() {
             body["otp"] = Value::from(otp);
             body
         };
-        let reply = client.put(path, &body, FORBIDDEN).await;
+        let send = async |body: &Value, expected: StatusCode| {
+            let body = Some(body.to_string());
+            let reply = client.exchange(method.clone(), path, body).await;
+            assert_eq!(reply.status, expected, "{path}: {reply:?}");
+            reply
+        };
+        let reply = send(&body, FORBIDDEN).await;
         assert_eq!(reply.body["code"], "reauthentication_required");
         assert_eq!(users.failures().await, 0);
         let old = with_otp(&users.code(&ada.secret, -3));
-        let reply = client.put(path, &old, UNPROCESSABLE_ENTITY).await;
+        let reply = send(&old, UNPROCESSABLE_ENTITY).await;
         assert_eq!(reply.invalid_fields(), ["/otp"]);
         assert_eq!(users.failures().await, 1);
         let code = users.code(&ada.secret, 0);
-        client.put(path, &with_otp(&code), OK).await;
+        send(&with_otp(&code), OK).await;
         // The code is used up.
         users
             .disable_mfa(&ada.person, &code, UNPROCESSABLE_ENTITY)
@@ -144,4 +156,74 @@ async fn an_admin_shows_the_password_again_to_reset_the_factor_of_another() {
     let reply = client.exchange(Method::DELETE, &path, Some(right)).await;
     assert_eq!(reply.status, OK);
     assert!(users.stored_factors().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_admin_shows_the_password_again_to_change_or_close_the_account_of_another() {
+    let users = TestUsers::new().await;
+    let ada = users.register(ADA).await;
+    let admin = users.register_admin("bob@example.com").await;
+    users.advance(LATER);
+    let path = format!("/api/users/{}", ada.id);
+    let client = users.admin_client(&admin);
+    let send = async |method: &Method, body: &Value, expected: StatusCode| {
+        let body = Some(body.to_string());
+        let reply = client.exchange(method.clone(), &path, body).await;
+        assert_eq!(reply.status, expected, "{method}: {reply:?}");
+        reply
+    };
+    let before = users.stored_users().await;
+    let changes = [
+        (Method::PATCH, json!({"role": "admin"})),
+        (Method::PATCH, json!({"status": "suspended"})),
+        (Method::DELETE, json!({})),
+    ];
+    for (method, change) in &changes {
+        let reply = send(method, change, FORBIDDEN).await;
+        assert_eq!(reply.body["code"], "reauthentication_required");
+        let mut wrong = change.clone();
+        wrong["currentPassword"] = json!(NEW_PASSWORD);
+        let reply = send(method, &wrong, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
+    }
+    client.delete(&path, FORBIDDEN).await;
+    assert_eq!(users.stored_users().await, before);
+    // What changes nothing needs nothing, so that a repeated request is as good as one.
+    let nothing = json!({"role": "user"});
+    send(&Method::PATCH, &nothing, OK).await;
+    for (method, mut change) in changes {
+        change["currentPassword"] = json!(PASSWORD);
+        send(&method, &change, OK).await;
+    }
+    // A client with the internal key has nothing else to show.
+    users.update(ada.id, &json!({"status": "active"}), OK).await;
+    users.delete_user(ada.id, OK).await;
+}
+
+#[tokio::test]
+async fn an_admin_with_a_factor_shows_a_code_to_appoint_another_admin() {
+    let users = TestUsers::new().await;
+    let bob = users.register("bob@example.com").await;
+    let ada = users.with_old_session().await;
+    users
+        .update(ada.person.id, &json!({"role": "admin"}), OK)
+        .await;
+    let path = format!("/api/users/{}", bob.id);
+    let client = users.admin_client(&ada.person);
+    let mut body = json!({"role": "admin", "currentPassword": PASSWORD});
+    let reply = client.patch(&path, &body, FORBIDDEN).await;
+    assert_eq!(reply.body["code"], "reauthentication_required");
+    body["otp"] = json!("000000");
+    let reply = client.patch(&path, &body, UNPROCESSABLE_ENTITY).await;
+    assert_eq!(reply.invalid_fields(), ["/otp"]);
+    assert_eq!(users.get_user(bob.id, OK).await["role"], "user");
+    body["otp"] = json!(users.code(&ada.secret, 0));
+    client.patch(&path, &body, OK).await;
+    assert_eq!(users.get_user(bob.id, OK).await["role"], "admin");
+    // The code is used up, and the change made.
+    client.patch(&path, &body, OK).await;
+    let client = users.internal_client();
+    client.patch(&path, &json!({"role": "user"}), OK).await;
+    let client = users.admin_client(&ada.person);
+    client.patch(&path, &body, UNPROCESSABLE_ENTITY).await;
 }

@@ -223,3 +223,35 @@ async fn invalid_fields_are_reported_as_ever() {
     let reply = client.post(PATH, &json!({}), UNPROCESSABLE_ENTITY).await;
     assert_eq!(reply.invalid_fields(), ["/email", "/name", "/password"]);
 }
+
+#[tokio::test]
+async fn the_link_and_the_password_show_one_person_where_no_session_can() {
+    let users = TestUsers::with(PRIVATE).await;
+    users.register_privately(ADA, PASSWORD).await;
+    let token = users.mailed_token("user.registered").await;
+    let verify = async |password: &str, ip: &str, expected: StatusCode| {
+        let body = json!({"token": token, "currentPassword": password});
+        let client = users.client().from_ip(ip);
+        client.post("/api/auth/verify-email", &body, expected).await
+    };
+    let attacker = "198.51.100.7";
+    for _ in 0..5 {
+        let reply = verify(NEW_PASSWORD, attacker, UNPROCESSABLE_ENTITY).await;
+        assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
+    }
+    assert_eq!(users.failures().await, 5);
+    // Locked, with the same reply; logging in from there is locked as well.
+    let reply = verify(PASSWORD, attacker, UNPROCESSABLE_ENTITY).await;
+    assert_eq!(reply.invalid_fields(), ["/currentPassword"]);
+    assert_eq!(users.stored_users().await[0]["email_verified"], false);
+    // The token is not used up.
+    let reply = verify(PASSWORD, "192.0.2.77", OK).await;
+    let ended = json!({"sessionsEnded": "all", "mfaDisabled": false});
+    assert_eq!(reply.body["data"], ended);
+    assert_eq!(users.failures().await, 5, "the right one is not counted");
+    let ada = Person::of(&users.log_in(ADA, PASSWORD, OK).await);
+    let headers = json!({"authorization": format!("Bearer {}", ada.token)});
+    let context = users.authorizer_context(&headers).await;
+    assert_eq!(context["unverified"], "false");
+    users.enable_mfa(&ada).await;
+}

@@ -170,6 +170,9 @@ async fn an_easily_guessed_password_is_rejected_with_advice() {
         "qwertzuiop",
         "ada@example.com",
         "Lovelace1815",
+        "Emporium2026!",
+        "AdaEmporium2026",
+        "password1password1password1password1password1password1",
     ] {
         let mut body = ada();
         body["email"] = "ada@example.com".into();
@@ -179,6 +182,22 @@ async fn an_easily_guessed_password_is_rejected_with_advice() {
         let message = reply.body["errors"][0]["message"].as_str().unwrap();
         assert!(message.starts_with("is too easy to guess. "), "{message}");
         assert!(!message.contains(password));
+    }
+}
+
+#[tokio::test]
+async fn the_configured_name_of_the_shop_is_easily_guessed() {
+    let users = TestUsers::with(&[("SHOP_NAME", "Zwlrakovic")]).await;
+    for (password, status) in [
+        ("zwlrakovic7", UNPROCESSABLE_ENTITY),
+        ("zwlrakovic seven otters paint", CREATED),
+    ] {
+        let mut body = ada();
+        body["password"] = password.into();
+        let reply = users.client().post(PATH, &body, status).await;
+        if status == UNPROCESSABLE_ENTITY {
+            assert_eq!(reply.invalid_fields(), ["/password"]);
+        }
     }
 }
 

@@ -134,7 +134,8 @@ async fn only_admins_and_internal_callers_can_update_a_user() {
         .patch(&path, &change, FORBIDDEN)
         .await;
     assert_eq!(users.table.event_types().await, ["user.registered"]);
-    person(Role::Admin).patch(&path, &change, OK).await;
+    let admin = users.admin_client(&ada);
+    admin.patch(&path, &change, OK).await;
     let event = &users.table.events().await[1];
     assert_eq!(event.actor, format!("user:{}", ada.id));
 }

@@ -71,6 +71,7 @@ async fn call(client: &CallClient) -> Result<StockReservation, CallError> {
         order_id: new_id(),
         lines: Vec::new(),
         unverified: false,
+        knows_invalid_total: true,
         correlation_id: "chain".into(),
     };
     client.call(&call).await

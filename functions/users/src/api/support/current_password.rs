@@ -24,7 +24,6 @@ pub(in crate::api) async fn require(
     password: Option<Password>,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    let wrong = || FieldErrors::at("/currentPassword", "is not your password");
     let password = password.ok_or_else(wrong)?;
     let email = user.email.as_str();
     let attempt = store.begin_attempt(email, caller.session_id, now).await?;
@@ -34,6 +33,36 @@ pub(in crate::api) async fn require(
             store.clear_attempt(attempt).await?;
             Ok(())
         }
-        _ => Err(wrong().into()),
+        _ => Err(wrong()),
     }
+}
+
+/// The same for somebody without a session: a wrong one counts as at login, for their
+/// network and for all unknown devices, and the error is the same while those are locked.
+/// Nothing is hashed then.
+///
+/// # Errors
+/// 422 at `/currentPassword`.
+pub(in crate::api) async fn require_from_network(
+    store: &Store,
+    network: &str,
+    user: &User,
+    password: Password,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let email = user.email.as_str();
+    let attempt = store.begin_guess(email, network, now).await?;
+    let attempt = attempt.ok_or_else(wrong)?;
+    let hash = Some(user.password_hash.clone());
+    if passwords::verify(password, hash).await? == PasswordCheck::Mismatch {
+        return Err(wrong());
+    }
+    for counted in attempt {
+        store.clear_attempt(counted).await?;
+    }
+    Ok(())
+}
+
+fn wrong() -> ApiError {
+    FieldErrors::at("/currentPassword", "is not your password").into()
 }

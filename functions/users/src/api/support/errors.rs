@@ -129,6 +129,7 @@ impl From<EnrolFactorError> for ApiError {
                 "mfa_enabled",
                 "a second factor is already enabled; disable it before enrolling another",
             ),
+            EnrolFactorError::Locked => wrong_code(),
             EnrolFactorError::Changed => UpdateUserError::Conflict.into(),
             EnrolFactorError::SessionEnded => Self::unauthenticated(Some("session_ended")),
             EnrolFactorError::Store(error) => error.into(),

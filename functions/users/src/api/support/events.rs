@@ -41,5 +41,6 @@ pub(in crate::api) fn email_verified(user: &User) -> UserEmailVerified {
     UserEmailVerified {
         user_id: user.id,
         email: user.email.as_str().to_owned(),
+        proven: Some(user.owner_proven()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dynamo::{Quota, RateLimit};
+use dynamo::{Quota, RateLimit, StoreError};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use kernel::{SignedDuration, Timestamp};
 use runtime::http::{ApiError, Reply, SourceIp};
@@ -22,13 +22,84 @@ pub(in crate::api) const REFRESHES: RateLimit = RateLimit {
 /// Under which the requests of clients without an address count together. Only a
 /// misconfigured edge leaves it out, and that must not lift the limit.
 const NETWORK_UNKNOWN: &str = "unknown";
-/// E-mails that anybody may request for one address: more than somebody who waits
-/// for one needs, and too few to annoy somebody who does not.
-pub(in crate::api) const MAILS: RateLimit = RateLimit {
-    name: "mails",
-    requests: 5,
+/// Times that a user may enable or disable the second factor: each sends a notice.
+pub(in crate::api) const FACTOR_CHANGES: RateLimit = RateLimit {
+    name: "factor-changes",
+    requests: 10,
     window: SignedDuration::from_hours(1),
 };
+pub(in crate::api) const TOO_MANY_FACTOR_CHANGES: &str =
+    "too many changes of the second factor; try again later";
+/// E-mails that reset a password. Each leads to a usable link: an email that used up the
+/// allowance was sent in this window, and its token outlives the window.
+pub(in crate::api) const RESET_MAILS: MailLimit = MailLimit {
+    name: "reset-mails",
+    mails: 2,
+    window: SignedDuration::from_mins(20),
+};
+/// E-mails that verify the address of an account.
+pub(in crate::api) const VERIFICATION_MAILS: MailLimit = MailLimit {
+    name: "verification-mails",
+    mails: 5,
+    window: MAIL_WINDOW,
+};
+/// E-mails that verify an address to which an account is to be moved.
+pub(in crate::api) const NEW_ADDRESS_MAILS: MailLimit = MailLimit {
+    name: "new-address-mails",
+    mails: 5,
+    window: MAIL_WINDOW,
+};
+/// E-mails of private registration, to a new account or to the owner of a taken address.
+pub(in crate::api) const REGISTRATION_MAILS: MailLimit = MailLimit {
+    name: "registration-mails",
+    mails: 5,
+    window: MAIL_WINDOW,
+};
+const MAIL_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many e-mails of one purpose anybody may request for one address: as many as
+/// somebody who waits for one needs, and too few to annoy somebody who does not.
+///
+/// Windows are fixed rather than sliding, and each starts anew. A sliding window also
+/// counts what it refuses, so a stranger who keeps requesting would keep the owner of the
+/// address from ever getting an e-mail again.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::api) struct MailLimit {
+    /// Purposes are counted separately, so that none uses up another's e-mails.
+    name: &'static str,
+    mails: u32,
+    window: SignedDuration,
+}
+
+/// Whether a request can lead to an e-mail. Those that cannot are counted separately,
+/// with the same calls, so that they use up nothing.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::api) enum Recipient {
+    Eligible,
+    Ineligible,
+}
+
+impl MailLimit {
+    /// Counts a request, and returns whether its e-mail may be sent.
+    pub(in crate::api) async fn admits(
+        &self,
+        store: &Store,
+        (email, recipient): (&str, Recipient),
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let limit = RateLimit {
+            name: self.name,
+            requests: self.mails,
+            window: self.window,
+        };
+        let window = now.as_second().div_euclid(self.window.as_secs());
+        let key = match recipient {
+            Recipient::Eligible => format!("{window}#{email}"),
+            Recipient::Ineligible => format!("{window}#ineligible#{email}"),
+        };
+        Ok(store.count_request(&limit, &key, now).await?.allowed)
+    }
+}
 
 /// The guard of public endpoints: counts the requests of a client, before anything
 /// is parsed or hashed.
@@ -107,4 +178,23 @@ fn headers(limit: &RateLimit, quota: Quota) -> HeaderMap {
         headers.insert(HeaderName::from_static("ratelimit-policy"), policy);
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{RESET_LIFETIME, VERIFICATION_LIFETIME};
+
+    #[test]
+    fn the_links_of_a_window_outlive_it_by_long_enough_to_be_followed() {
+        for (limit, lifetime) in [
+            (RESET_MAILS, RESET_LIFETIME),
+            (VERIFICATION_MAILS, VERIFICATION_LIFETIME),
+            (NEW_ADDRESS_MAILS, VERIFICATION_LIFETIME),
+            (REGISTRATION_MAILS, VERIFICATION_LIFETIME),
+        ] {
+            let left = lifetime - limit.window;
+            assert!(left >= SignedDuration::from_mins(10), "{}", limit.name);
+        }
+    }
 }

@@ -3,15 +3,17 @@
 
 use kernel::{
     Principal, Timestamp,
-    input::{FieldErrors, FromInput, Value},
+    input::{FieldErrors, Fields, FromInput, Value},
 };
-use runtime::http::ApiError;
+use runtime::http::{ApiError, Caller};
 
 use super::{
+    accounts::find_user,
     current_password,
     errors::{reauthentication_required, session_ended},
 };
 use crate::{
+    app::App,
     credentials::second_factors::SecondFactors,
     domain::{Otp, Password, SecondFactor, User},
     store::Store,
@@ -24,15 +26,48 @@ pub(in crate::api) struct Reauthentication {
     pub(in crate::api) otp: Option<Otp>,
 }
 
+impl Reauthentication {
+    /// From the fields `currentPassword` and `otp` of a body that may have others.
+    pub(in crate::api) fn from_fields(fields: &mut Fields<'_>) -> Self {
+        Self {
+            password: fields.optional_with("currentPassword", Password::attempt),
+            otp: fields.optional("otp"),
+        }
+    }
+}
+
 impl FromInput for Reauthentication {
     fn from_input(value: Value<'_>) -> Result<Self, FieldErrors> {
         let mut fields = value.fields()?;
-        let shown = Self {
-            password: fields.optional_with("currentPassword", Password::attempt),
-            otp: fields.optional("otp"),
-        };
+        let shown = Self::from_fields(&mut fields);
         fields.finish(|| Some(shown))
     }
+}
+
+/// Requires the same of an admin who changes somebody's account: a stolen access token
+/// must not appoint admins or shut people out. A client with the internal key has nothing
+/// else to show.
+///
+/// # Errors
+/// Those of [`require`].
+pub(in crate::api) async fn require_of_admin(
+    app: &App<SecondFactors>,
+    caller: &Caller,
+    shown: Reauthentication,
+) -> Result<(), ApiError> {
+    let Caller::User(principal) = caller else {
+        return Ok(());
+    };
+    let admin = find_user(&app.store, principal.user_id).await?;
+    let now = app.host.now();
+    require(
+        &app.store,
+        &app.credentials,
+        principal,
+        (&admin, shown),
+        now,
+    )
+    .await
 }
 
 /// Requires the strongest that the account has: a code where there is a second factor,

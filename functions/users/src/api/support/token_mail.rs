@@ -11,7 +11,10 @@ use runtime::{
     http::{ApiError, Reply, StatusCode},
 };
 
-use super::{rate_limits::MAILS, timing::pad_to_interval};
+use super::{
+    rate_limits::{MailLimit, Recipient},
+    timing::pad_to_interval,
+};
 use crate::{
     app::App,
     credentials::tokens::MailToken,
@@ -39,6 +42,7 @@ impl FromInput for MailRequest {
 /// One kind of e-mail with a token.
 pub(in crate::api) struct TokenMail<E> {
     pub(in crate::api) purpose: TokenPurpose,
+    pub(in crate::api) limit: MailLimit,
     /// Whether a user gets one.
     pub(in crate::api) is_eligible: fn(&User, Timestamp) -> bool,
     pub(in crate::api) record: fn(&User, Timestamp) -> MailTokenRecord,
@@ -73,8 +77,13 @@ impl<E: EventData> TokenMail<E> {
         let user = app.store.user_by_email(&input.email).await?;
         let user = user.filter(|user| (self.is_eligible)(user, now));
         // Over the limit no e-mail is sent, and the reply does not reveal it.
-        let quota = app.store.count_request(&MAILS, &input.email, now).await?;
-        let is_sent = user.is_some() && quota.allowed;
+        let recipient = match user {
+            Some(_) => Recipient::Eligible,
+            None => Recipient::Ineligible,
+        };
+        let counted = (input.email.as_str(), recipient);
+        let is_admitted = self.limit.admits(&app.store, counted, now).await?;
+        let is_sent = user.is_some() && is_admitted;
         let user = user.unwrap_or_else(|| User::placeholder(app.host.new_id(), now));
         let token = MailToken::generate(app.host.random());
         let sealed_token = app.credentials.seal(token.reveal());
