@@ -60,11 +60,7 @@ impl PaymentProvider for Sandbox {
         })))
     }
 
-    fn void(
-        &self,
-        _: OperationKey,
-        _: ProviderReference,
-    ) -> BoxFuture<Result<(), ProviderError>> {
+    fn void(&self, _: OperationKey, _: ProviderReference) -> BoxFuture<Result<(), ProviderError>> {
         Box::pin(ready(Ok(())))
     }
 }
