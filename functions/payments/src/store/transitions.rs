@@ -2,7 +2,7 @@
 //! the change.
 
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Keep, Transaction};
+use dynamo::{CommitError, Expression, Keep};
 use kernel::PaymentId;
 
 use super::{PaymentStore, StoredPayment, items::NewPayment, key, partition};
@@ -53,12 +53,7 @@ impl PaymentStore {
         if let Some(trigger) = seen {
             expression = expression.string_set(":seen", vec![trigger.dedup_key()]);
         }
-        let id = payment.payment_id;
-        let transaction = self
-            .table
-            .transaction()
-            .update("payment", key(id), expression);
-        announce(transaction, id, event).commit().await
+        self.change(payment.payment_id, expression, event).await
     }
 
     /// Records the operation that is about to be requested from the provider.
@@ -103,16 +98,22 @@ impl PaymentStore {
         .value(":intent", intent)
         .value(":event", trigger.dedup_key())
         .string_set(":seen", vec![trigger.dedup_key()]);
-        let id = payment.payment_id;
-        let transaction = self
-            .table
-            .transaction()
-            .update("payment", key(id), expression);
-        announce(transaction, id, event).commit().await
+        self.change(payment.payment_id, expression, event).await
     }
-}
 
-fn announce(transaction: Transaction, id: PaymentId, event: &Envelope) -> Transaction {
-    let sk = format!("EVENT#{}", event.id);
-    transaction.announce(&partition(id), &sk, event, Keep::Forever)
+    /// Changes a payment and announces it in one transaction.
+    async fn change(
+        &self,
+        id: PaymentId,
+        expression: Expression,
+        event: &Envelope,
+    ) -> Result<(), CommitError> {
+        let sk = format!("EVENT#{}", event.id);
+        self.table
+            .transaction()
+            .update("payment", key(id), expression)
+            .announce(&partition(id), &sk, event, Keep::Forever)
+            .commit()
+            .await
+    }
 }
