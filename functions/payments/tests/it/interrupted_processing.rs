@@ -96,6 +96,7 @@ async fn a_failed_capture_releases_the_authorisation_however_often_it_is_interru
         );
         let account = payments.provider.account(order.payment_id);
         assert!(account.voided, "{calls:?}");
+        assert_eq!(account.violations, [""; 0], "{calls:?}");
     }
 }
 
