@@ -123,6 +123,10 @@ simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one 
 	@tools/need-cc.sh
 	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) cargo run --quiet --release --package simulator
 
+.PHONY: model
+model: ## search every interleaving of ORDERS=2 orders for UNITS=1 units (3 orders take half a minute)
+	@ORDERS=$(ORDERS) UNITS=$(UNITS) cargo run --quiet --package model --package shop-tests --bin model
+
 # ---- Figures -----------------------------------------------------------------
 
 .PHONY: cost cost-gate

@@ -130,6 +130,7 @@ const fn cancellation_sentence(reason: CancellationReason) -> &'static str {
             "The payment took longer than we could reserve the items for you."
         }
         CancellationReason::StockUnavailable => "The items were no longer available.",
+        CancellationReason::CancelledByShop => "The shop cancelled it.",
     }
 }
 

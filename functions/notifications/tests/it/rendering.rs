@@ -270,6 +270,7 @@ fn a_cancellation_says_why() {
             "longer than we could reserve",
         ),
         (CancellationReason::StockUnavailable, "no longer available"),
+        (CancellationReason::CancelledByShop, "The shop cancelled it"),
     ] {
         let message = Message::OrderCancelled {
             order_id: order_id(),

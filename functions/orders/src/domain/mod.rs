@@ -1,5 +1,6 @@
 //! What an order is and how its state changes. Pure.
 
+mod cancel;
 mod decide;
 mod external_event;
 mod hold;
@@ -7,6 +8,7 @@ mod order;
 mod place_order;
 mod transition;
 
+pub use cancel::{CancelOrderError, cancel};
 pub use decide::{Decision, decide};
 pub use external_event::ExternalEvent;
 pub use hold::{

@@ -43,7 +43,7 @@ impl Transition {
     }
 
     /// Why the order failed, if this transition from `before` is a failure: one
-    /// of four values, as a metric's label needs. The provider's own reasons are
+    /// of five values, as a metric's label needs. The provider's own reasons are
     /// not bounded.
     pub const fn failure_reason(&self, before: &Order) -> Option<&'static str> {
         match self {
@@ -60,5 +60,6 @@ pub(super) const fn cancellation_code(reason: CancellationReason) -> &'static st
     match reason {
         CancellationReason::ReservationExpired => "reservation_expired",
         CancellationReason::StockUnavailable => "stock_unavailable",
+        CancellationReason::CancelledByShop => "cancelled_by_shop",
     }
 }

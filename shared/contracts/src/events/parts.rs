@@ -48,6 +48,8 @@ pub enum CancellationReason {
     ReservationExpired,
     /// Its goods were no longer reserved for another reason.
     StockUnavailable,
+    /// The shop cancelled it by hand.
+    CancelledByShop,
 }
 
 /// How a notification is delivered.

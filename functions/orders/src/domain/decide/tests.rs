@@ -144,6 +144,7 @@ fn label(decision: &Decision) -> &'static str {
         Decision::Apply(Transition::Cancelled(cancelled)) => match cancelled.reason {
             CancellationReason::ReservationExpired => "CANCELLED expired",
             CancellationReason::StockUnavailable => "CANCELLED unavailable",
+            CancellationReason::CancelledByShop => "CANCELLED by the shop",
         },
         Decision::Apply(Transition::PaymentFailed(_)) => "PAYMENT FAILED",
         Decision::Ignore(_) => "-",
