@@ -35,7 +35,8 @@ pub fn function() -> Function {
 /// Why an event has to be delivered again.
 #[derive(Debug, thiserror::Error)]
 enum SettleReservationError {
-    #[error(transparent)]
+    /// Repeating does not help, and the shell finds that among the sources.
+    #[error("the event cannot be read")]
     Read(#[from] ReadEventError),
     #[error("a product of reservation {0} does not exist, so its goods cannot be restocked")]
     ProductMissing(OrderId),

@@ -42,7 +42,8 @@ enum AdvanceOrderError {
     Contradiction(&'static str),
     #[error("order {0} changed during every attempt")]
     Contended(OrderId),
-    #[error(transparent)]
+    /// Repeating does not help, and the shell finds that among the sources.
+    #[error("the event cannot be read")]
     Read(#[from] ReadEventError),
     #[error(transparent)]
     Store(#[from] StoreError),

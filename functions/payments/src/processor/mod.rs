@@ -52,7 +52,8 @@ pub enum ProcessPaymentError {
     Contended(PaymentId),
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    #[error(transparent)]
+    /// Repeating does not help, and the shell finds that among the sources.
+    #[error("the event cannot be read")]
     Read(#[from] ReadEventError),
     #[error("read or write the payment")]
     Store(#[from] StoreError),
