@@ -24,6 +24,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "CatalogTable"),
     grant("dynamodb:PutItem", "CatalogTable"),
     grant("dynamodb:UpdateItem", "CatalogTable"),
+    grant("dynamodb:Query", "CatalogTable"),
 ];
 
 pub fn function() -> Function {
@@ -56,6 +57,11 @@ async fn settle_reservation(app: &App, trigger: &Envelope) -> Result<(), SettleR
         let reservation = app.catalog.reservation(event.order_id).await?;
         let now = app.host.now();
         let Some(transition) = settle(reservation.as_ref(), &event, now) else {
+            if trigger.reminder {
+                app.catalog
+                    .answer_again(event.order_id, event.outcome, now)
+                    .await?;
+            }
             return Ok(());
         };
         let events = transition.envelopes(|| app.host.stamp(now, &cause));
