@@ -16,7 +16,13 @@ from template_stack import aliases, cycles, invocations, no_code_deploy, size, v
 VISIBILITY_TIMEOUTS_MIN = 6
 LAMBDA_TIMEOUT_DEFAULT = 3
 SQS_VISIBILITY_DEFAULT = 30
+SQS_RETENTION_DEFAULT = 345600
 RECEIVES_MIN = 2
+# As in shared/runtime/src/queue/retries.rs: the longest waits between the tries of a
+# message, of which half is certain.
+RETRY_WAIT_FIRST, RETRY_WAIT_MAX = 2, 900
+# docs/decisions/0034-healing.md: an outage that heals without a person.
+OUTAGE = 6 * 3600
 
 # These have no resource-level permissions (Service Authorization Reference, AWS
 # X-Ray). They are the only actions that a role may have on `*`.
@@ -77,6 +83,22 @@ def dead_letter_queues(template):
             yield f"{name} is not encrypted"
         if name in letters and queue.get("MessageRetentionPeriod") != 1209600:
             yield f"{name} does not keep messages for 14 days"
+
+
+def retries(template):
+    """The tries of a message outlast an outage, and end in half the time that the queue keeps it."""
+    for _, mapping, queue in template.mappings("Arn"):
+        properties = template.resources[queue]["Properties"]
+        receives = properties.get("RedrivePolicy", {}).get("maxReceiveCount", 0)
+        waits = [min(RETRY_WAIT_FIRST * 2**number, RETRY_WAIT_MAX) for number in range(receives - 1)]
+        if sum(waits) / 2 < OUTAGE:
+            yield f"{queue} gives up on a message after {sum(waits) // 2} s"
+        if 2 * sum(waits) > properties.get("MessageRetentionPeriod", SQS_RETENTION_DEFAULT):
+            yield f"{queue} may delete a message that is still tried"
+        function = template.function_of(mapping["FunctionName"])
+        variables = template.resources[function]["Properties"].get("Environment", {}).get("Variables", {})
+        if variables.get("QUEUE_URL") != {"Ref": queue}:
+            yield f"{function} does not know the address of {queue}: QUEUE_URL"
 
 
 def _dead_letter_queues(template):
@@ -222,6 +244,7 @@ def tracing(template):
 GRADUAL_CHECKS = [
     visibility,
     dead_letter_queues,
+    retries,
     subscriptions,
     invocations,
     mappings,

@@ -59,7 +59,7 @@ async fn deliver(world: &Arc<World>, function: &str, event: &QueueEvent, message
         .iter()
         .map(|message| {
             json!({
-                "messageId": message.id.to_string(), "receiptHandle": "simulated",
+                "messageId": message.id.to_string(), "receiptHandle": message.id.to_string(),
                 "body": message.body, "messageAttributes": {}, "eventSource": "aws:sqs",
                 "attributes": {"ApproximateReceiveCount": message.receives.to_string()},
                 "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{}", event.queue),

@@ -30,6 +30,8 @@ fn needed_by_triggers(service: &str, spec: &Spec) -> Grants {
         match event {
             Event::Queue(queue) => {
                 for action in [
+                    // Failed messages are hidden longer each time.
+                    "sqs:ChangeMessageVisibility",
                     "sqs:ReceiveMessage",
                     "sqs:DeleteMessage",
                     "sqs:GetQueueAttributes",

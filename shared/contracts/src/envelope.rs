@@ -54,6 +54,11 @@ pub struct Envelope {
     /// Where a machine client acted from; absent for everybody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sourceip: Option<IpAddr>,
+    /// Whether the event is announced again, because whoever published it waits for
+    /// an answer. A consumer that has seen it does nothing more than announce its
+    /// answer again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reminder: bool,
     /// The data of the type.
     pub data: Value,
 }
@@ -99,6 +104,7 @@ impl Envelope {
             clientrequestid: cause.client.request_id,
             clientcorrelationid: cause.client.correlation_id,
             sourceip: cause.source_ip,
+            reminder: false,
             data: serde_json::to_value(data).unwrap_or_default(),
         }
     }

@@ -315,6 +315,14 @@ events! {
         }
     }
     "emporium/payments" => {
+        /// A payment has not come to its end for longer than it should: its order
+        /// announces again what became of it. Published again after ever longer.
+        PaymentDelayed = "payment.delayed" about payment_id {
+            /// The payment.
+            payment_id: PaymentId,
+            /// The order.
+            order_id: OrderId,
+        }
         /// The provider authorised the payment.
         PaymentAuthorized = "payment.authorized" about payment_id {
             /// The payment.

@@ -14,6 +14,7 @@ mod limit;
 mod outbox;
 mod query;
 pub mod relay;
+pub mod reminder;
 mod table;
 mod transaction;
 

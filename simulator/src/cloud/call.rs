@@ -19,6 +19,8 @@ pub enum Service {
     Sns,
     /// SES.
     Ses,
+    /// SQS, of which functions only hide messages.
+    Sqs,
 }
 
 /// A call: which service, what it is asked to do, and with what.
@@ -42,6 +44,7 @@ impl Call {
             let service = match api {
                 "DynamoDB_20120810" => Service::DynamoDb,
                 "secretsmanager" => Service::Secrets,
+                "AmazonSQS" => Service::Sqs,
                 _ => return None,
             };
             let operation = operation.to_owned();

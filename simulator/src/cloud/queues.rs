@@ -155,6 +155,23 @@ impl Queues {
         }
     }
 
+    /// Hides a message that has been received for so long from now, in the queue
+    /// with this URL. The receipt handle is the message's id.
+    pub fn hide(&self, url: &str, receipt: &str, time: Duration) {
+        let name = url.rsplit('/').next().unwrap_or_default();
+        for queue in self.queues.keys() {
+            self.with(queue, |state| {
+                let messages = state.messages.iter_mut();
+                let of_queue = messages.filter(|_| state.spec.name == name);
+                for message in of_queue.filter(|message| message.id.to_string() == receipt) {
+                    message.visible_at = Instant::now() + time;
+                }
+                // Whoever waits for the next message may wait for less or for more.
+                state.arrived.notify_one();
+            });
+        }
+    }
+
     /// Removes messages that have been processed.
     pub fn delete(&self, queue: &str, ids: &BTreeSet<u64>) {
         self.with(queue, |state| {

@@ -105,6 +105,7 @@ async fn answer(world: &Arc<World>, call: &Call) -> Reply {
         Service::Lambda => invoke(world, call).await,
         Service::Secrets => secret(&call.json()),
         Service::Sns => publish(world, call),
+        Service::Sqs => hide(world, call),
         Service::Ses => {
             world.mails.send_modify(|mails| {
                 let to = call.form("Destination.ToAddresses.member.1");
@@ -181,6 +182,22 @@ fn publish(world: &Arc<World>, call: &Call) -> Reply {
     ))
 }
 
+/// `ChangeMessageVisibilityBatch`.
+fn hide(world: &Arc<World>, call: &Call) -> Reply {
+    let request = call.json();
+    let url = request["QueueUrl"].as_str().unwrap_or_default();
+    let mut hidden = Vec::new();
+    for entry in request["Entries"].as_array().into_iter().flatten() {
+        let receipt = entry["ReceiptHandle"].as_str().unwrap_or_default();
+        let seconds = entry["VisibilityTimeout"].as_u64().unwrap_or_default();
+        let time = std::time::Duration::from_secs(seconds);
+        world.queues.hide(url, receipt, time);
+        hidden.push(serde_json::json!({ "Id": entry["Id"] }));
+    }
+    let body = serde_json::json!({ "Successful": hidden, "Failed": [] });
+    Reply::ok(body.to_string())
+}
+
 fn throttled(service: Service) -> Reply {
     match service {
         Service::DynamoDb => Reply::error(
@@ -191,6 +208,7 @@ fn throttled(service: Service) -> Reply {
         Service::Lambda => Reply::error(429, "TooManyRequestsException", "Rate exceeded")
             .of_type("TooManyRequestsException"),
         Service::Secrets => Reply::error(400, "ThrottlingException", "throttled"),
+        Service::Sqs => Reply::error(400, "com.amazonaws.sqs#RequestThrottled", "throttled"),
         Service::Sns | Service::Ses => Reply::query_error(400, "Throttling"),
     }
 }
@@ -206,6 +224,7 @@ fn failed(service: Service) -> Reply {
             Reply::error(500, "ServiceException", "simulated").of_type("ServiceException")
         }
         Service::Secrets => Reply::error(500, "InternalServiceError", "simulated"),
+        Service::Sqs => Reply::error(500, "com.amazonaws.sqs#InternalError", "simulated"),
         Service::Sns | Service::Ses => Reply::query_error(500, "InternalError"),
     }
 }

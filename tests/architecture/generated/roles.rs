@@ -13,7 +13,9 @@ use crate::support::camel;
 
 const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
-const POLLING_QUEUE: [&str; 3] = [
+/// With what a consumer's shell does to a message that failed.
+const POLLING_QUEUE: [&str; 4] = [
+    "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
     "sqs:ReceiveMessage",

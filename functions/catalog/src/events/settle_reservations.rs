@@ -24,6 +24,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "CatalogTable"),
     grant("dynamodb:PutItem", "CatalogTable"),
     grant("dynamodb:UpdateItem", "CatalogTable"),
+    grant("dynamodb:Query", "CatalogTable"),
 ];
 
 pub fn function() -> Function {
@@ -35,7 +36,8 @@ pub fn function() -> Function {
 /// Why an event has to be delivered again.
 #[derive(Debug, thiserror::Error)]
 enum SettleReservationError {
-    #[error(transparent)]
+    /// Repeating does not help, and the shell finds that among the sources.
+    #[error("the event cannot be read")]
     Read(#[from] ReadEventError),
     #[error("a product of reservation {0} does not exist, so its goods cannot be restocked")]
     ProductMissing(OrderId),
@@ -55,6 +57,11 @@ async fn settle_reservation(app: &App, trigger: &Envelope) -> Result<(), SettleR
         let reservation = app.catalog.reservation(event.order_id).await?;
         let now = app.host.now();
         let Some(transition) = settle(reservation.as_ref(), &event, now) else {
+            if trigger.reminder {
+                app.catalog
+                    .answer_again(event.order_id, event.outcome, now)
+                    .await?;
+            }
             return Ok(());
         };
         let events = transition.envelopes(|| app.host.stamp(now, &cause));

@@ -1,4 +1,7 @@
-use contracts::Envelope;
+use contracts::{
+    Envelope, EventData,
+    events::{StockCommitRejected, StockCommitted, StockReleased},
+};
 use dynamo::{CommitError, Expression, Query, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use kernel::OrderId;
@@ -9,7 +12,7 @@ use super::{
     products::{decrement_stock, return_goods},
     reservation_key,
 };
-use crate::domain::{Reservation, ShareCondition, Status, Transition};
+use crate::domain::{OrderOutcome, Reservation, ShareCondition, Status, Transition};
 
 /// Partitions of [`BY_EXPIRY`], so that a busy shop does not reach the limits
 /// of a single one.
@@ -128,6 +131,21 @@ impl CatalogStore {
             }
             Err(CommitError::ConditionFailed(_)) => Err(ApplyTransitionError::ProductMissing),
         }
+    }
+
+    /// Announces again how an event of an order was answered, as a reminder.
+    pub async fn answer_again(
+        &self,
+        id: OrderId,
+        outcome: OrderOutcome,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let answers: &[&str] = match outcome {
+            OrderOutcome::Authorized => &[StockCommitted::TYPE, StockCommitRejected::TYPE],
+            OrderOutcome::Ended => &[StockReleased::TYPE],
+        };
+        let pk = reservation_key(id).pk;
+        self.table.remind_of(&pk, "EVENT#", answers, now).await
     }
 
     /// Reads the orders of one shard whose hold period is over, oldest first.

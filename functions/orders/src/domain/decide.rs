@@ -20,6 +20,10 @@ pub enum Decision {
     Apply(Transition),
     /// The event has had its effect, or another event will have it.
     Ignore(&'static str),
+    /// Payments has lost track of the order: announce its last event again.
+    Remind,
+    /// The order has ended, and its goods are back in stock: nothing is awaited.
+    Close,
     /// The event arrived before its cause; it must be delivered again.
     Defer(&'static str),
     /// The event contradicts the order's state. A person has to look at it,
@@ -56,7 +60,7 @@ impl From<&Order> for State {
 /// Decides what an event requires of an order. The match has no catch-all, so
 /// the compiler checks that it is complete.
 pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
-    use Decision::{Apply, Contradiction, Defer, Ignore};
+    use Decision::{Apply, Close, Contradiction, Defer, Ignore, Remind};
     use ExternalEvent as E;
 
     if let Some((payment_id, amount)) = event.payment() {
@@ -84,6 +88,7 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentVoided(_) | E::StockReleased(_) => {
                 Ignore("it only follows from the order's end")
             }
+            E::PaymentDelayed(_) => Remind,
         },
         State::Authorized => match event {
             E::PaymentAuthorized(_) | E::PaymentDeclined(_) => Ignore("the payment is authorised"),
@@ -102,6 +107,7 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentVoided(_) | E::StockReleased(_) => {
                 Ignore("it only follows from the order's end")
             }
+            E::PaymentDelayed(_) => Remind,
         },
         State::Committed => match event {
             E::PaymentCaptured(_) => Apply(confirmed(order)),
@@ -113,6 +119,7 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentVoided(_) | E::StockReleased(_) => {
                 Ignore("it only follows from the order's end")
             }
+            E::PaymentDelayed(_) => Remind,
         },
         State::Paid => match event {
             E::PaymentAuthorized(_)
@@ -123,6 +130,7 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             | E::StockCommitted(_)
             | E::StockCommitRejected(_)
             | E::StockReleased(_)
+            | E::PaymentDelayed(_)
             | E::ReservationExpired(_) => Ignore("the order is paid"),
         },
         State::Failed => match event {
@@ -131,6 +139,8 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentCaptured(_) => {
                 Contradiction("a payment was captured for an order that has failed")
             }
+            E::PaymentDelayed(_) => Remind,
+            E::StockReleased(_) if order.awaits_release() => Close,
             E::PaymentAuthorized(_)
             | E::PaymentDeclined(_)
             | E::PaymentCaptureFailed(_)
@@ -177,7 +187,7 @@ fn confirmed(order: &Order) -> Transition {
     })
 }
 
-const fn cancelled(order: &Order, reason: CancellationReason) -> Transition {
+pub(super) const fn cancelled(order: &Order, reason: CancellationReason) -> Transition {
     Transition::Cancelled(OrderCancelled {
         order_id: order.order_id,
         user_id: order.user_id,

@@ -3,8 +3,8 @@
 use contracts::{
     Envelope, EventData, ReadEventError,
     events::{
-        PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentVoided,
-        ReservationExpired, StockCommitRejected, StockCommitted, StockReleased,
+        PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentDelayed,
+        PaymentVoided, ReservationExpired, StockCommitRejected, StockCommitted, StockReleased,
     },
 };
 use kernel::{Money, OrderId, PaymentId};
@@ -16,6 +16,7 @@ pub enum ExternalEvent {
     PaymentCaptured(PaymentCaptured),
     PaymentCaptureFailed(PaymentCaptureFailed),
     PaymentVoided(PaymentVoided),
+    PaymentDelayed(PaymentDelayed),
     StockCommitted(StockCommitted),
     StockCommitRejected(StockCommitRejected),
     /// The goods were released because the order ended.
@@ -31,6 +32,7 @@ impl ExternalEvent {
             PaymentDeclined::TYPE => Self::PaymentDeclined(event.read()?),
             PaymentCaptured::TYPE => Self::PaymentCaptured(event.read()?),
             PaymentCaptureFailed::TYPE => Self::PaymentCaptureFailed(event.read()?),
+            PaymentDelayed::TYPE => Self::PaymentDelayed(event.read()?),
             PaymentVoided::TYPE => Self::PaymentVoided(event.read()?),
             StockCommitted::TYPE => Self::StockCommitted(event.read()?),
             StockCommitRejected::TYPE => Self::StockCommitRejected(event.read()?),
@@ -47,6 +49,7 @@ impl ExternalEvent {
             Self::PaymentCaptured(event) => event.order_id,
             Self::PaymentCaptureFailed(event) => event.order_id,
             Self::PaymentVoided(event) => event.order_id,
+            Self::PaymentDelayed(event) => event.order_id,
             Self::StockCommitted(event) => event.order_id,
             Self::StockCommitRejected(event) => event.order_id,
             Self::StockReleased(event) => event.order_id,
@@ -67,6 +70,7 @@ impl ExternalEvent {
             Self::PaymentDeclined(event) => Some((event.payment_id, None)),
             Self::PaymentCaptureFailed(event) => Some((event.payment_id, None)),
             Self::PaymentVoided(event) => Some((event.payment_id, None)),
+            Self::PaymentDelayed(event) => Some((event.payment_id, None)),
             Self::StockCommitted(_)
             | Self::StockCommitRejected(_)
             | Self::StockReleased(_)

@@ -5,6 +5,7 @@ mod decide;
 mod external_event;
 mod hold;
 mod order;
+mod overdue;
 mod place_order;
 mod transition;
 
@@ -16,5 +17,6 @@ pub use hold::{
     holders, refusal,
 };
 pub use order::{InvalidOrderError, Order, Reservation, Status};
+pub use overdue::{Overdue, overdue};
 pub use place_order::{PaymentMethod, PlaceOrder};
 pub use transition::Transition;

@@ -54,6 +54,10 @@ pub struct Order {
     /// The number of events so far.
     pub version: u32,
     pub placed_at: Timestamp,
+    /// When the reservation of the goods ends; unknown of orders from before it was
+    /// recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
     pub updated_at: Timestamp,
 }
 
@@ -115,6 +119,7 @@ impl Order {
             committed: false,
             version: 1,
             placed_at: at,
+            held_until: Some(placed.held_until),
             updated_at: at,
         }
     }
@@ -139,6 +144,12 @@ impl Order {
             }
         }
         next
+    }
+
+    /// Whether the order has ended after its goods were sold to it: it is not over
+    /// before catalog reports that they are back in stock.
+    pub const fn awaits_release(&self) -> bool {
+        self.committed && matches!(self.status, Status::Cancelled | Status::PaymentFailed)
     }
 
     /// The order that a whole history adds up to; `None` if the history does

@@ -7,15 +7,14 @@
 
 use contracts::{Envelope, ReadEventError};
 use dynamo::{Attempts, CommitError, StoreError};
-use futures_util::future::try_join_all;
 use kernel::OrderId;
 use runtime::{Function, Grant, grant, queue};
 
+use super::apply::apply;
 use crate::{
     App,
-    domain::{Decision, Entry, ExternalEvent, Transition, decide},
+    domain::{Decision, ExternalEvent, decide},
     metrics,
-    store::StoredOrder,
 };
 
 const NAME: &str = "advance-orders";
@@ -42,7 +41,8 @@ enum AdvanceOrderError {
     Contradiction(&'static str),
     #[error("order {0} changed during every attempt")]
     Contended(OrderId),
-    #[error(transparent)]
+    /// Repeating does not help, and the shell finds that among the sources.
+    #[error("the event cannot be read")]
     Read(#[from] ReadEventError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -72,12 +72,18 @@ async fn advance_order(app: &App, trigger: Envelope) -> Result<(), AdvanceOrderE
                 tracing::debug!(event_type, %order_id, reason, "event ignored");
                 return Ok(());
             }
+            Decision::Remind => {
+                app.orders.remind(&stored.order, app.host.now()).await?;
+                return Ok(());
+            }
+            Decision::Close => return Ok(app.orders.close(order_id).await?),
             Decision::Defer(reason) => return Err(AdvanceOrderError::Deferred(reason)),
             Decision::Contradiction(reason) => {
                 return Err(AdvanceOrderError::Contradiction(reason));
             }
         };
-        match apply(app, &stored, &transition, &trigger).await {
+        let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));
+        match apply(&app.orders, &stored, &transition, &trigger, stamp).await {
             Ok(()) => {
                 metrics::record_transition(&stored.order, &transition);
                 return Ok(());
@@ -89,50 +95,4 @@ async fn advance_order(app: &App, trigger: Envelope) -> Result<(), AdvanceOrderE
         }
     }
     Err(AdvanceOrderError::Contended(order_id))
-}
-
-async fn apply(
-    app: &App,
-    stored: &StoredOrder,
-    transition: &Transition,
-    trigger: &Envelope,
-) -> Result<(), CommitError> {
-    let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));
-    let event = transition.envelope(stamp);
-    let next = stored.order.apply(transition, event.time);
-    if !next.status.is_open() {
-        end_hold(app, stored, transition, trigger).await?;
-    }
-    app.orders.append(stored, &next, &event, trigger).await
-}
-
-/// Counts the order as open no longer, and a failed payment as declined. Before
-/// the transition, because nothing would repeat it afterwards; repeating it is
-/// harmless.
-async fn end_hold(
-    app: &App,
-    stored: &StoredOrder,
-    transition: &Transition,
-    trigger: &Envelope,
-) -> Result<(), StoreError> {
-    let Some(hold) = &stored.hold else {
-        return Ok(());
-    };
-    let declined = matches!(transition, Transition::PaymentFailed(_))
-        .then(|| Entry::at(stored.order.order_id, trigger.time));
-    let each = hold.holders.iter().map(|holder| async move {
-        match declined {
-            Some(declined) => {
-                let (orders, now) = (&app.orders, app.host.now());
-                orders
-                    .decline_hold(holder, &hold.entry, declined, now)
-                    .await
-            }
-            None => {
-                let entries = vec![hold.entry.clone()];
-                app.orders.close_holds(holder, entries).await
-            }
-        }
-    });
-    try_join_all(each).await.map(drop)
 }

@@ -9,15 +9,17 @@
 //!
 //! The index `by-user` has the keys of the snapshots under attributes that
 //! never change, so that no transition writes to it. The index `open` has them
-//! while the order is open: two writes in an order's life.
+//! while the order is open, and while goods that were sold to it are not back in
+//! stock: two writes in an order's life.
 
 use contracts::Envelope;
 use dynamo::{
     CommitError, Expression, Index, IndexKey, Item, Keep, Key, OutboxItem, Query, Quota, RateLimit,
     StoreError, Table, TableSchema,
     idempotency::{Claim, ClaimError, Claimed, abandon, claim, release},
+    reminder::{FIRST_LOOK, is_due},
 };
-use kernel::{IdempotencyKey, Limit, OrderId, Timestamp, UserId};
+use kernel::{IdempotencyKey, Limit, OrderId, SignedDuration, Timestamp, UserId};
 use runtime::Environment;
 use serde::{
     Deserialize, Serialize,
@@ -53,10 +55,13 @@ const BY_USER: &str = "by-user";
 const OPEN: &str = "open";
 /// Partitions of the index `open`, so that a busy shop does not reach the
 /// write limit of one.
-const OPEN_SHARDS: u8 = 4;
+pub(crate) const OPEN_SHARDS: u8 = 4;
 /// Calls that count one partition of open orders: some 30,000 orders. Beyond
 /// that, the exact number of stuck orders does not matter.
 const COUNT_CALLS_MAX: usize = 5;
+/// Keys of one partition of open orders that are read to find those that are due:
+/// two calls.
+const OPEN_READ_MAX: usize = 20_000;
 /// Stands in for personal data that was removed.
 const REDACTED: &str = "-";
 const SNAPSHOT: &str = "ORDER";
@@ -171,7 +176,7 @@ impl OrderStore {
         trigger: &Envelope,
     ) -> Result<(), CommitError> {
         let id = next.order_id;
-        let update = if next.status.is_open() {
+        let update = if next.status.is_open() || next.awaits_release() {
             "SET #status = :status, status_reason = :reason, committed = :committed, \
              version = :next, updated_at = :at ADD seen :seen"
         } else {
@@ -214,6 +219,58 @@ impl OrderStore {
             Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
+    }
+
+    /// Takes an order that is over out of the index of open ones. Idempotent.
+    pub async fn close(&self, id: OrderId) -> Result<(), StoreError> {
+        let close = Expression::update("REMOVE open_shard, open_since, counted_as")
+            .only_when("attribute_exists(pk)");
+        let updated = self.table.update::<IgnoredAny>(snapshot_key(id), close);
+        match updated.await {
+            Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Announces the last event of an order again, as a reminder.
+    pub async fn remind(&self, order: &Order, now: Timestamp) -> Result<bool, StoreError> {
+        let key = Key::new(partition(order.order_id), event_key(order.version));
+        self.table.remind(key, now).await
+    }
+
+    /// The first event of an order.
+    pub async fn placed(&self, id: OrderId) -> Result<Option<Envelope>, StoreError> {
+        let key = Key::new(partition(id), event_key(1));
+        let item: Option<OutboxItem> = self.table.get(key).await?;
+        let entry = item.map(history_entry).transpose()?;
+        Ok(entry.map(|entry| entry.event))
+    }
+
+    /// Reads the orders of a shard that are not at their end and are to be looked
+    /// at in this minute, oldest first and `limit` at most, strongly consistent.
+    pub async fn due(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<StoredOrder>, StoreError> {
+        #[derive(Deserialize)]
+        struct OpenItem {
+            pk: String,
+            sk: String,
+            open_since: i64,
+        }
+        let before = now.saturating_sub(FIRST_LOOK).unwrap_or(Timestamp::MIN);
+        let query = Query::index(OPEN, "open_shard = :shard AND open_since <= :before")
+            .value(":shard", shard.to_string())
+            .value(":before", before.as_millisecond());
+        let items: Vec<OpenItem> = self.table.read_all(query, OPEN_READ_MAX).await?;
+        let now_ms = now.as_millisecond();
+        let due = items
+            .into_iter()
+            .filter(|item| is_due(SignedDuration::from_millis(now_ms - item.open_since)));
+        let keys = due.take(limit).map(|item| Key::new(item.pk, item.sk));
+        self.table.get_many(keys.collect(), true).await
     }
 
     pub async fn count_open_since(&self, before: Timestamp) -> Result<u32, StoreError> {

@@ -119,11 +119,12 @@ async fn an_order_open_for_more_than_twenty_minutes_is_stuck_until_it_ends() {
         metrics.take()["StuckOrders[]"]
     };
     assert_eq!(stuck().await, 0.0);
+    // A pending one is ended then.
+    orders.advance(&[&events.authorized]).await;
     orders.table.clock().advance(SignedDuration::from_mins(20));
     assert_eq!(stuck().await, 0.0, "not for more than twenty minutes");
     orders.table.clock().advance(SignedDuration::from_millis(1));
     assert_eq!(stuck().await, 1.0);
-    orders.advance(&[&events.authorized]).await;
     orders.place(new_id()).await;
     assert_eq!(
         stuck().await,

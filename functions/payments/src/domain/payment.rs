@@ -19,6 +19,16 @@ pub enum Status {
     Voided,
 }
 
+impl Status {
+    /// Whether nothing follows any more.
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Pending | Self::Authorized => false,
+            Self::Declined | Self::Captured | Self::CaptureFailed | Self::Voided => true,
+        }
+    }
+}
+
 /// The operation begun on an authorised payment. It is recorded before the
 /// provider is called and never changed, so a payment is either captured or
 /// voided, never both.

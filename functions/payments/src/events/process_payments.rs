@@ -14,6 +14,7 @@ const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "PaymentsTable"),
     grant("dynamodb:PutItem", "PaymentsTable"),
     grant("dynamodb:UpdateItem", "PaymentsTable"),
+    grant("dynamodb:Query", "PaymentsTable"),
 ];
 
 pub fn function() -> Function {

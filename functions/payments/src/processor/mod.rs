@@ -19,7 +19,10 @@ mod operations;
 
 use std::sync::Arc;
 
-use contracts::{Envelope, ReadEventError};
+use contracts::{
+    Envelope, EventData, ReadEventError,
+    events::{PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined},
+};
 use dynamo::{Attempts, StoreError};
 use kernel::PaymentId;
 use runtime::{Environment, Host};
@@ -52,7 +55,8 @@ pub enum ProcessPaymentError {
     Contended(PaymentId),
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    #[error(transparent)]
+    /// Repeating does not help, and the shell finds that among the sources.
+    #[error("the event cannot be read")]
     Read(#[from] ReadEventError),
     #[error("read or write the payment")]
     Store(#[from] StoreError),
@@ -96,6 +100,21 @@ impl Processor {
         Err(ProcessPaymentError::Contended(order_event.payment_id()))
     }
 
+    /// Announces the answer to a reminder again, if the event is a question.
+    async fn answer_again(&self, trigger: &Envelope, event: &OrderEvent) -> Result<(), StoreError> {
+        let answers: &[&str] = match event {
+            OrderEvent::Placed(_) => &[PaymentAuthorized::TYPE, PaymentDeclined::TYPE],
+            OrderEvent::Committed(_) => &[PaymentCaptured::TYPE, PaymentCaptureFailed::TYPE],
+            // Orders awaits nothing after an order's end.
+            OrderEvent::Ended(_) => return Ok(()),
+        };
+        if !trigger.reminder {
+            return Ok(());
+        }
+        let (id, now) = (event.payment_id(), self.host.now());
+        self.payments.answer_again(id, answers, now).await.map(drop)
+    }
+
     async fn attempt(
         &self,
         trigger: &Envelope,
@@ -106,6 +125,7 @@ impl Processor {
             .as_ref()
             .is_some_and(|stored| stored.has_seen(trigger))
         {
+            self.answer_again(trigger, event).await?;
             return Ok(Attempt::Done);
         }
         let payment = stored.as_ref().map(|stored| &stored.payment);
@@ -123,6 +143,7 @@ impl Processor {
             }
             (Action::Ignore(reason), _) => {
                 tracing::debug!(event_type = trigger.event_type, reason, "event ignored");
+                self.answer_again(trigger, event).await?;
                 Ok(Attempt::Done)
             }
             (Action::Defer(reason), _) => Err(ProcessPaymentError::TooEarly(reason)),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use contracts::Envelope;
 use serde::{Deserialize, Serialize};
 
-use super::{PAYMENT_SK, partition};
+use super::{PAYMENT_SK, open::open_shard, partition};
 use crate::domain::Payment;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,13 +32,22 @@ impl StoredPayment {
 pub(super) struct NewPayment<'a> {
     pk: String,
     sk: &'static str,
+    /// The key of the index of open payments; removed when the payment ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_shard: Option<String>,
+    /// In milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_since: Option<i64>,
     #[serde(flatten)]
     payment: &'a Payment,
 }
 
 impl<'a> NewPayment<'a> {
     pub(super) fn new(payment: &'a Payment) -> Self {
+        let is_open = !payment.status.is_final();
         Self {
+            open_shard: is_open.then(|| open_shard(payment.payment_id)),
+            open_since: is_open.then(|| payment.created_at.as_millisecond()),
             pk: partition(payment.payment_id),
             sk: PAYMENT_SK,
             payment,

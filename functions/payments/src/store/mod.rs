@@ -4,19 +4,36 @@
 //! |---|---|---|
 //! | a payment | `PAYMENT#<id>` | `PAYMENT` |
 //! | its events | `PAYMENT#<id>` | `EVENT#<event id>` |
+//!
+//! The index `open` has the keys of payments until they are at their end: two
+//! writes in a payment's life.
 
 mod items;
+mod open;
 mod transitions;
 
-use dynamo::{Key, StoreError, Table, TableSchema};
+use dynamo::{Index, IndexKey, Key, StoreError, Table, TableSchema};
 use kernel::PaymentId;
 use runtime::Environment;
 
 pub use items::StoredPayment;
 
-pub const SCHEMA: TableSchema = TableSchema { indexes: &[] };
+pub const SCHEMA: TableSchema = TableSchema {
+    indexes: &[Index {
+        name: OPEN,
+        partition: "open_shard",
+        sort: IndexKey::Number("open_since"),
+        projects_all: false,
+    }],
+};
+
+const OPEN: &str = "open";
+/// Partitions of the index `open`, so that a busy shop does not reach the write
+/// limit of one.
+pub(crate) const OPEN_SHARDS: u8 = 4;
 
 const PAYMENT_SK: &str = "PAYMENT";
+const EVENTS: &str = "EVENT#";
 
 #[derive(Clone, Debug)]
 pub struct PaymentStore {
@@ -26,8 +43,11 @@ pub struct PaymentStore {
 impl PaymentStore {
     /// Opens the table in `TABLE`.
     pub async fn open(environment: &Environment) -> Result<Self, runtime::Error> {
-        let table = Table::open(environment).await?;
-        Ok(Self { table })
+        Ok(Self::new(Table::open(environment).await?))
+    }
+
+    pub const fn new(table: Table) -> Self {
+        Self { table }
     }
 
     /// Reads a payment, strongly consistent.

@@ -32,14 +32,22 @@ impl PaymentStore {
         event: &Envelope,
         seen: Option<&Envelope>,
     ) -> Result<(), CommitError> {
-        let change = match seen {
-            Some(_) => {
+        let change = match (seen, payment.status.is_final()) {
+            (Some(_), false) => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
                  updated_at = :at REMOVE payment_method ADD seen :seen"
             }
-            None => {
+            (Some(_), true) => {
+                "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
+                 updated_at = :at REMOVE payment_method, open_shard, open_since ADD seen :seen"
+            }
+            (None, false) => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
                  updated_at = :at REMOVE payment_method"
+            }
+            (None, true) => {
+                "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
+                 updated_at = :at REMOVE payment_method, open_shard, open_since"
             }
         };
         let mut expression = Expression::update(change)
@@ -87,7 +95,8 @@ impl PaymentStore {
         trigger: &Envelope,
     ) -> Result<(), CommitError> {
         let expression = Expression::update(
-            "SET #status = :status, failure_reason = :reason, updated_at = :at ADD seen :seen",
+            "SET #status = :status, failure_reason = :reason, updated_at = :at \
+             REMOVE open_shard, open_since ADD seen :seen",
         )
         .only_when("#status = :authorized AND intent = :intent AND NOT contains(seen, :event)")
         .name("#status", "status")

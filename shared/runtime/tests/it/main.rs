@@ -8,4 +8,5 @@
 mod breaker;
 mod edge;
 mod http;
+mod queue;
 mod secrets;

@@ -1,0 +1,88 @@
+//! Payments that are not at their end.
+
+use contracts::{Envelope, EventData, events::PaymentDelayed};
+use dynamo::{
+    CommitError, Expression, Keep, Key, OutboxItem, Query, StoreError,
+    reminder::{FIRST_LOOK, is_due},
+};
+use kernel::{PaymentId, SignedDuration, Timestamp};
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{EVENTS, OPEN, OPEN_SHARDS, PaymentStore, StoredPayment, key, partition};
+
+/// Keys of one partition that are read to find those that are due: a few calls.
+const OPEN_READ_MAX: usize = 20_000;
+
+pub(super) fn open_shard(id: PaymentId) -> String {
+    (id.as_uuid().as_bytes()[15] % OPEN_SHARDS).to_string()
+}
+
+impl PaymentStore {
+    /// Reads the payments of a shard that are not at their end and are to be looked
+    /// at in this minute, oldest first and `limit` at most, strongly consistent.
+    pub async fn due(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<StoredPayment>, StoreError> {
+        #[derive(Deserialize)]
+        struct OpenItem {
+            pk: String,
+            sk: String,
+            open_since: i64,
+        }
+        let before = now.saturating_sub(FIRST_LOOK).unwrap_or(Timestamp::MIN);
+        let query = Query::index(OPEN, "open_shard = :shard AND open_since <= :before")
+            .value(":shard", shard.to_string())
+            .value(":before", before.as_millisecond());
+        let items: Vec<OpenItem> = self.table.read_all(query, OPEN_READ_MAX).await?;
+        let now_ms = now.as_millisecond();
+        let due = items
+            .into_iter()
+            .filter(|item| is_due(SignedDuration::from_millis(now_ms - item.open_since)));
+        let keys = due.take(limit).map(|item| Key::new(item.pk, item.sk));
+        self.table.get_many(keys.collect(), true).await
+    }
+
+    /// Takes a payment that is at its end out of the index: the previous release
+    /// does not. Idempotent.
+    pub async fn close(&self, id: PaymentId) -> Result<(), StoreError> {
+        let close =
+            Expression::update("REMOVE open_shard, open_since").only_when("attribute_exists(pk)");
+        match self.table.update::<IgnoredAny>(key(id), close).await {
+            Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Announces that a payment is delayed. It changes nothing, so the event is
+    /// written alone.
+    pub async fn announce_delay(&self, event: &Envelope) -> Result<(), StoreError> {
+        debug_assert!(event.is::<PaymentDelayed>(), "{}", PaymentDelayed::TYPE);
+        let key = Key::new(
+            format!("PAYMENT#{}", event.subject),
+            format!("{EVENTS}{}", event.id),
+        );
+        let item = OutboxItem::new(key, event, Keep::ThirtyDays)
+            .map_err(|error| StoreError::call("PutItem", error))?;
+        let absent = Expression::when("attribute_not_exists(pk)");
+        match self.table.put(&item, absent).await {
+            // An earlier attempt, whose reply was lost.
+            Ok(()) | Err(CommitError::ConditionFailed(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Announces the last event of one of some types again, as a reminder.
+    pub async fn answer_again(
+        &self,
+        id: PaymentId,
+        types: &[&str],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.table
+            .remind_of(&partition(id), EVENTS, types, now)
+            .await
+    }
+}
