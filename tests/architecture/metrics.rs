@@ -8,7 +8,12 @@ use runtime::metrics::{Metric, Unit};
 use crate::support::{read, root, template};
 
 fn metrics() -> Vec<Metric> {
-    [runtime::metrics::METRICS, orders::metrics::METRICS].concat()
+    [
+        runtime::metrics::METRICS,
+        dynamo::relay::METRICS,
+        orders::metrics::METRICS,
+    ]
+    .concat()
 }
 
 /// The start of a metric's row in docs/metrics.md.

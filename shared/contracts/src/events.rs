@@ -249,7 +249,9 @@ events! {
             user_id: UserId,
             /// The payment to be made for it.
             payment_id: PaymentId,
-            /// The provider's token of the payment method; never a card number.
+            /// The provider's token of the payment method; never a card number. Not
+            /// kept once the event is published: absent when it is announced again.
+            #[serde(default)]
             payment_method: String,
             /// The order lines, with their prices.
             lines: Vec<OrderLine>,

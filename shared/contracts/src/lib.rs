@@ -11,6 +11,8 @@ pub mod calls;
 mod envelope;
 pub mod events;
 mod order_total;
+mod private;
 
 pub use envelope::{Envelope, EventData, ReadEventError, Stamp};
 pub use order_total::{OrderTotalError, order_total};
+pub use private::private_members;

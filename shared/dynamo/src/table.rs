@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     operation::{
         delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
     },
-    types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use runtime::{Environment, Error, Random, aws::Aws};
 use serde::{Serialize, de::DeserializeOwned};
@@ -24,11 +24,6 @@ pub type Item = HashMap<String, AttributeValue>;
 /// How long the connection may take to open at the start of a function; the
 /// first request would take as long without it.
 const WARM_UP_TIMEOUT: Duration = Duration::from_millis(800);
-/// Attempts for the keys that a BatchGetItem left unprocessed.
-const BATCH_ATTEMPTS_MAX: u32 = 5;
-/// Keys in one BatchGetItem (a limit of DynamoDB).
-const BATCH_KEYS_MAX: usize = 100;
-
 /// Sends a write again, bounded, while a transaction holds its item: the SDK
 /// does not retry these itself.
 macro_rules! through_conflicts {
@@ -65,6 +60,12 @@ impl Key {
             pk: pk.into(),
             sk: sk.into(),
         }
+    }
+
+    /// The key of an item, if it has one.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        Some(Self::new(text("pk")?, text("sk")?))
     }
 
     pub(crate) fn into_attributes(self) -> Item {
@@ -190,73 +191,6 @@ impl Table {
             .await
             .map(|output| output.item)
             .map_err(|error| StoreError::call("GetItem", error))
-    }
-
-    /// Items by their keys, in no order; keys without an item are left out.
-    ///
-    /// # Errors
-    /// When the store fails, keeps leaving keys unprocessed, or an item cannot be read.
-    pub async fn get_many<T: DeserializeOwned>(
-        &self,
-        keys: Vec<Key>,
-        consistent: bool,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut found = Vec::with_capacity(keys.len());
-        let keys: Vec<Item> = keys.into_iter().map(Key::into_attributes).collect();
-        for chunk in keys.chunks(BATCH_KEYS_MAX) {
-            self.get_chunk(chunk.to_vec(), consistent, &mut found)
-                .await?;
-        }
-        found
-            .into_iter()
-            .map(|item| serde_dynamo::from_item(item).map_err(Into::into))
-            .collect()
-    }
-
-    async fn get_chunk(
-        &self,
-        mut keys: Vec<Item>,
-        consistent: bool,
-        found: &mut Vec<Item>,
-    ) -> Result<(), StoreError> {
-        const OPERATION: &str = "BatchGetItem";
-        for attempt in 1..=BATCH_ATTEMPTS_MAX {
-            if attempt > 1 {
-                self.back_off(attempt - 1).await;
-            }
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(consistent)
-                .build()
-                .map_err(|error| StoreError::call(OPERATION, error))?;
-            let output = self
-                .client
-                .batch_get_item()
-                .request_items(&*self.name, wanted)
-                .send()
-                .await
-                .map_err(|error| StoreError::call(OPERATION, error))?;
-            found.extend(
-                output
-                    .responses
-                    .into_iter()
-                    .flatten()
-                    .flat_map(|(_, items)| items),
-            );
-            keys = output
-                .unprocessed_keys
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, rest)| rest.keys)
-                .collect();
-            if keys.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Contended {
-            operation: OPERATION,
-            attempts: BATCH_ATTEMPTS_MAX,
-        })
     }
 
     /// The items of a partition whose sort keys begin with `prefix`, in order

@@ -1,140 +1,16 @@
-//! The relay and transactions, where AWS does what the embedded services do
-//! not: it refuses a part of a batch, and meets conflicts.
+//! Transactions and queries, where AWS does what the embedded services do not:
+//! it meets conflicts.
 
 #![expect(clippy::unwrap_used, reason = "all of it is tests")]
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use contracts::{Envelope, events::StockCommitted};
-use dynamo::{
-    Expression, Index, IndexKey, Keep, Key, OutboxItem, Query, Table, TableSchema, relay,
-};
-use kernel::{Limit, OrderId};
-use runtime::{Context, Environment, LambdaEvent, Random, aws::Aws};
-use serde_json::{Value, json, value::to_raw_value};
-use testkit::{StubReply, StubServer, TestTable, new_id};
+use dynamo::{Expression, Index, IndexKey, Key, Query, Table, TableSchema};
+use kernel::Limit;
+use runtime::{Environment, Random, aws::Aws};
+use serde_json::{Value, json};
+use testkit::{StubReply, StubServer, TestTable};
 
 const SCHEMA: TableSchema = TableSchema { indexes: &[] };
-/// Entries of one PublishBatch (a limit of SNS).
-const ENTRIES_MAX: usize = 10;
-
-/// An event of an order, in the outbox of a table.
-async fn announce(test: &TestTable) -> OutboxItem {
-    let order_id: OrderId = new_id();
-    let event: Envelope = test.event(&StockCommitted { order_id });
-    let (pk, sk) = (format!("ORDER#{order_id}"), format!("EVENT#{}", event.id));
-    let transaction = test.table().transaction();
-    transaction
-        .announce(&pk, &sk, &event, Keep::ThirtyDays)
-        .commit()
-        .await
-        .unwrap();
-    OutboxItem::new(Key::new(pk, sk), &event, Keep::ThirtyDays).unwrap()
-}
-
-/// The stream's records of items, numbered from 0.
-fn stream_of(items: &[OutboxItem]) -> Value {
-    let record = |(number, item): (usize, &OutboxItem)| {
-        json!({
-            "eventID": number.to_string(), "eventName": "INSERT", "eventVersion": "1.1",
-            "eventSource": "aws:dynamodb", "awsRegion": "eu-central-1",
-            "eventSourceARN": "arn:aws:dynamodb:eu-central-1:000000000000:table/test/stream/x",
-            "dynamodb": {
-                "ApproximateCreationDateTime": 1_800_000_000, "SequenceNumber": number.to_string(),
-                "SizeBytes": 1, "StreamViewType": "NEW_IMAGE",
-                "Keys": {"pk": {"S": item.pk}, "sk": {"S": item.sk}},
-                "NewImage": {
-                    "pk": {"S": item.pk}, "sk": {"S": item.sk}, "event": {"S": item.event},
-                    "unsent": {"S": item.unsent}, "unsent_since": {"N": "1"}
-                }
-            }
-        })
-    };
-    json!({ "Records": items.iter().enumerate().map(record).collect::<Vec<_>>() })
-}
-
-/// SNS's answer: it took these entries, and refused those.
-fn taken(taken: &[usize], refused: &[usize]) -> StubReply {
-    let good = taken
-        .iter()
-        .map(|id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
-    let bad = refused.iter().map(|id| {
-        format!("<member><Id>{id}</Id><Code>InternalError</Code><SenderFault>false</SenderFault></member>")
-    });
-    let (good, bad): (String, String) = (good.collect(), bad.collect());
-    let result = format!("<Successful>{good}</Successful><Failed>{bad}</Failed>");
-    let body = format!(
-        "<PublishBatchResponse><PublishBatchResult>{result}</PublishBatchResult></PublishBatchResponse>"
-    );
-    StubReply::Reply(200, body)
-}
-
-async fn unsent(table: &Table, item: &OutboxItem) -> bool {
-    let key = Key::new(&item.pk, &item.sk);
-    table
-        .get::<OutboxItem>(key)
-        .await
-        .unwrap()
-        .unwrap()
-        .unsent
-        .is_some()
-}
-
-async fn relayed(test: &TestTable, event: &Value) -> Vec<String> {
-    let relay = test.start(&relay::function("relay-test-events", &[])).await;
-    let payload = to_raw_value(event).unwrap();
-    let reply = relay(LambdaEvent::new(payload, Context::default()))
-        .await
-        .unwrap();
-    let reply: Value = serde_json::from_str(reply.get()).unwrap();
-    let failures = reply["batchItemFailures"].as_array().unwrap().iter();
-    failures
-        .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-#[tokio::test]
-async fn an_entry_that_sns_refuses_stays_unsent_and_only_it_comes_again() {
-    let mut test = TestTable::create(&SCHEMA).await;
-    let sns = StubServer::start(|_, _| taken(&[0, 2], &[1])).await;
-    test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
-    test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
-    let table = test.table();
-    let mut items = Vec::new();
-    for _ in 0..3 {
-        items.push(announce(&test).await);
-    }
-    assert_eq!(relayed(&test, &stream_of(&items)).await, ["1"]);
-    assert!(!unsent(&table, &items[0]).await);
-    assert!(unsent(&table, &items[1]).await);
-    assert!(!unsent(&table, &items[2]).await);
-}
-
-#[tokio::test]
-async fn a_batch_is_published_in_as_many_parts_as_sns_needs() {
-    let mut test = TestTable::create(&SCHEMA).await;
-    let all: Vec<usize> = (0..ENTRIES_MAX).collect();
-    let sns = StubServer::start(move |_, _| taken(&all, &[])).await;
-    test.set("AWS_ENDPOINT_URL_SNS", &sns.url);
-    test.set("TOPIC_ARN", "arn:aws:sns:eu-central-1:000000000000:test");
-    let table = test.table();
-    let mut items = Vec::new();
-    for _ in 0..2 * ENTRIES_MAX + 1 {
-        items.push(announce(&test).await);
-    }
-    assert!(relayed(&test, &stream_of(&items)).await.is_empty());
-    let bodies = sns.bodies();
-    assert_eq!(bodies.len(), 3);
-    for item in &items {
-        assert!(!unsent(&table, item).await);
-        let id = item.envelope().unwrap().id.to_string();
-        assert_eq!(
-            bodies.iter().filter(|body| body.contains(&id)).count(),
-            1,
-            "published once"
-        );
-    }
-}
-
 #[tokio::test]
 async fn a_transaction_that_meets_another_is_tried_again_under_the_same_token() {
     let conflict = json!({

@@ -2,8 +2,10 @@
 //! make with clients of their own, and can lose the replies.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -37,25 +39,89 @@ pub(crate) async fn start(
     server: SocketAddr,
     loses: impl Fn(&DynamoCall) -> bool + Send + Sync + 'static,
 ) -> SocketAddr {
+    listen(server, Arc::new(loses), None).await
+}
+
+/// Starts a proxy that makes each call take `latency`.
+pub(crate) async fn start_slow(
+    server: SocketAddr,
+    latency: Duration,
+    calls: CallsInFlight,
+) -> SocketAddr {
+    listen(server, Arc::new(|_| false), Some((latency, calls))).await
+}
+
+async fn listen(server: SocketAddr, loses: Arc<Loses>, slow: Slow) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let loses: Arc<Loses> = Arc::new(loses);
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(forward(client, server, loses.clone()));
+            tokio::spawn(forward(client, server, loses.clone(), slow.clone()));
         }
     });
     address
 }
 
+/// How long calls take, and where they are counted.
+type Slow = Option<(Duration, CallsInFlight)>;
+
+/// The calls that are under way at the same time, by operation.
+#[derive(Clone, Debug, Default)]
+pub struct CallsInFlight(Arc<Mutex<BTreeMap<String, InFlight>>>);
+
+#[derive(Debug, Default)]
+struct InFlight {
+    now: usize,
+    most: usize,
+    all: usize,
+}
+
+impl CallsInFlight {
+    fn change(&self, operation: &str, change: impl FnOnce(&mut InFlight)) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(calls.entry(operation.to_owned()).or_default());
+    }
+
+    fn read(&self, operation: &str, read: impl FnOnce(&InFlight) -> usize) -> usize {
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.get(operation).map_or(0, read)
+    }
+
+    /// How many calls of an operation, such as `UpdateItem`, were under way at
+    /// the same time, at most.
+    pub fn most(&self, operation: &str) -> usize {
+        self.read(operation, |calls| calls.most)
+    }
+
+    /// How many there were.
+    pub fn all(&self, operation: &str) -> usize {
+        self.read(operation, |calls| calls.all)
+    }
+}
+
 /// Forwards the requests of a connection until either side closes it.
-async fn forward(mut client: TcpStream, server: SocketAddr, loses: Arc<Loses>) -> Option<()> {
+async fn forward(
+    mut client: TcpStream,
+    server: SocketAddr,
+    loses: Arc<Loses>,
+    slow: Slow,
+) -> Option<()> {
     client.set_nodelay(true).ok()?;
     let mut server = TcpStream::connect(server).await.ok()?;
     server.set_nodelay(true).ok()?;
     let (mut requests, mut replies) = (Vec::new(), Vec::new());
     loop {
         let request = Message::read(&mut client, &mut requests).await?;
+        if let Some((latency, calls)) = &slow {
+            let operation = call(&request).operation;
+            calls.change(&operation, |calls| {
+                calls.all += 1;
+                calls.now += 1;
+                calls.most = calls.most.max(calls.now);
+            });
+            tokio::time::sleep(*latency).await;
+            calls.change(&operation, |calls| calls.now -= 1);
+        }
         server.write_all(&request.bytes).await.ok()?;
         let reply = Message::read(&mut server, &mut replies).await?;
         let reply = if loses(&call(&request)) {

@@ -22,7 +22,7 @@ mod stub_server;
 mod table;
 
 pub use clock::Clock;
-pub use dynamo_proxy::RecordedCalls;
+pub use dynamo_proxy::{CallsInFlight, RecordedCalls};
 pub use invoke::{Client, Reply, call, deliver, run};
 pub use lost_replies::LostReplies;
 pub use recorded_metrics::RecordedMetrics;

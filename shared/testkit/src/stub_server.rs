@@ -23,6 +23,8 @@ pub enum StubReply {
     Reply(u16, String),
     /// The same, but only once so many requests have arrived, this one included.
     ReplyAfterRequests(usize, u16, String),
+    /// The same, but only after a while.
+    ReplyAfter(Duration, u16, String),
     /// Accepts the request and never replies.
     Silence,
 }
@@ -74,6 +76,12 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, decide: Arc
         match answer {
             StubReply::Silence => std::future::pending().await,
             StubReply::Reply(status, body) => {
+                if !reply(&mut stream, status, &body).await {
+                    return;
+                }
+            }
+            StubReply::ReplyAfter(latency, status, body) => {
+                tokio::time::sleep(latency).await;
                 if !reply(&mut stream, status, &body).await {
                     return;
                 }

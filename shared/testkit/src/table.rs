@@ -1,6 +1,6 @@
 //! A table in an embedded DynamoDB, served over loopback HTTP.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
 use crate::{
-    Clock, LostReplies, RecordedCalls, Service,
+    CallsInFlight, Clock, LostReplies, RecordedCalls, Service,
     dynamo_proxy::{self, DynamoCall},
     secrets::TestSecrets,
     seeded_random,
@@ -99,6 +99,15 @@ impl TestTable {
             false
         })
         .await;
+        calls
+    }
+
+    /// Makes the calls of functions that start from now on take this long, and
+    /// counts how many are under way.
+    pub async fn slow_down(&mut self, latency: Duration) -> CallsInFlight {
+        let calls = CallsInFlight::default();
+        self.address = dynamo_proxy::start_slow(self.address, latency, calls.clone()).await;
+        self.set(ENDPOINT, &format!("http://{}", self.address));
         calls
     }
 
@@ -203,7 +212,7 @@ impl TestTable {
             .collect()
     }
 
-    /// Every event in the outbox, oldest first.
+    /// Every event in the outbox as it is published, oldest first.
     pub async fn events(&self) -> Vec<Envelope> {
         let items = self
             .items()
@@ -213,7 +222,7 @@ impl TestTable {
         let mut events: Vec<Envelope> = items
             .map(|item| {
                 let item: OutboxItem = serde_dynamo::from_item(item).expect("an outbox item");
-                item.envelope().expect("an event")
+                item.published().expect("an event")
             })
             .collect();
         events.sort_by_key(|event| event.id);

@@ -82,6 +82,11 @@ pub fn decide(payment: Option<&Payment>, event: &OrderEvent) -> Action {
         return Contradiction("the event names another order or amount than the payment");
     }
     match (State::from(payment), event) {
+        // Announced again, without the method. The first event is still on its way, or
+        // the reservation ends the order.
+        (State::Missing, Placed(placed)) if placed.payment_method.is_empty() => {
+            Ignore("the event does not have the payment method any longer")
+        }
         (State::Missing, Placed(placed)) => Action::Begin(placed.clone()),
         (State::Missing, Committed(_)) => Defer("the payment does not exist yet"),
         (State::Missing, Ended(ended)) => Action::InsertTombstone(ended.clone()),

@@ -135,3 +135,18 @@ fn an_event_with_another_order_or_amount_never_touches_the_payment() {
         );
     }
 }
+
+#[test]
+fn an_order_announced_again_begins_no_payment_without_its_method_and_continues_one_that_began() {
+    let again = OrderPlaced {
+        payment_method: String::new(),
+        ..PLACED.clone()
+    };
+    let again = OrderEvent::Placed(again);
+    assert_eq!(label(&decide(None, &again)), "-");
+    let pending = payment(Status::Pending, None, true);
+    assert_eq!(
+        decide(Some(&pending), &again),
+        Action::Authorize("pm_card_visa".into())
+    );
+}
