@@ -39,6 +39,10 @@ pub struct ReserveStock {
     /// callers do not send it: they get the goods and refuse the order themselves.
     #[serde(default)]
     pub knows_invalid_total: bool,
+    /// Whether the caller understands [`StockReservation::Contended`]. Older
+    /// callers do not send it: to them the call fails.
+    #[serde(default)]
+    pub knows_contended: bool,
     /// The id of the chain of requests and events that this belongs to.
     pub correlation_id: String,
 }
@@ -75,6 +79,9 @@ pub enum StockReservation {
         /// Why not.
         error: OrderTotalError,
     },
+    /// Nothing is reserved: too many others are buying the same goods at this
+    /// moment. The reply to calls with `knows_contended` only.
+    Contended,
     /// An earlier reservation with this id has ended, or was for other goods.
     Gone,
 }

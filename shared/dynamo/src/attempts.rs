@@ -49,6 +49,13 @@ impl Attempts {
         }
     }
 
+    /// The same, with another time after which no attempt begins: for functions
+    /// whose callers wait for less than 10 s.
+    #[must_use]
+    pub fn within(self, time_max: Duration) -> Self {
+        Self { time_max, ..self }
+    }
+
     /// Whether there is another attempt; waits before every one but the first.
     pub async fn next(&mut self) -> bool {
         if self.made > 0 {

@@ -26,4 +26,4 @@ pub use limit::{Quota, RateLimit, hash_key};
 pub use outbox::{Keep, OutboxItem, UNSENT_INDEX};
 pub use query::{Query, QueryOutput};
 pub use table::{Index, IndexKey, Item, Key, Table, TableSchema};
-pub use transaction::{CommitError, ConditionFailed, Transaction};
+pub use transaction::{CommitError, ConditionFailed, Outcome, Transaction};

@@ -52,6 +52,17 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// What came of one attempt of a transaction without a failed condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// It happened.
+    Committed,
+    /// It did not happen, because others were writing these of its items: the
+    /// positions of their writes, in the order in which they were added.
+    Conflict(Vec<usize>),
+}
+
 /// The conditions that failed, with the items that made them fail.
 #[derive(Debug)]
 pub struct ConditionFailed(Vec<(&'static str, Option<Item>)>);
@@ -205,7 +216,6 @@ impl Transaction {
     /// # Errors
     /// [`CommitError::ConditionFailed`], or the store's failure.
     pub async fn commit(self) -> Result<(), CommitError> {
-        const OPERATION: &str = "TransactWriteItems";
         if let Some(fault) = self.fault {
             return Err(fault.into());
         }
@@ -214,41 +224,87 @@ impl Transaction {
         // DynamoDB says so again instead of doing it again.
         let token = self.table.random().uuid().to_string();
         for attempt in 1..=ATTEMPTS_MAX {
-            let sent = self
-                .table
-                .client()
-                .transact_write_items()
-                .client_request_token(&token)
-                .set_transact_items(Some(writes.clone()))
-                .send();
-            let error = match sent.await {
-                Ok(_) => return Ok(()),
-                Err(SdkError::ServiceError(context)) => context.into_err(),
-                Err(error) => return Err(StoreError::call(OPERATION, error).into()),
-            };
-            match error {
-                TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                    let reasons = cancelled.cancellation_reasons.unwrap_or_default();
-                    if let Some(failed) = failed_conditions(&labels, &reasons) {
-                        return Err(failed.into());
-                    }
-                    if !reasons.iter().any(is_transient) {
-                        let text = format!("cancelled: {reasons:?}");
-                        return Err(StoreError::call(OPERATION, text).into());
-                    }
-                }
-                TransactWriteItemsError::TransactionInProgressException(_) => {}
-                error => return Err(StoreError::call(OPERATION, error).into()),
+            match attempt_once(&self.table, &token, &labels, writes.clone()).await? {
+                Attempted::Committed => return Ok(()),
+                Attempted::InProgress | Attempted::Conflict(_) => {}
             }
             if attempt < ATTEMPTS_MAX {
                 self.table.back_off(attempt).await;
             }
         }
-        Err(StoreError::Contended {
-            operation: OPERATION,
-            attempts: ATTEMPTS_MAX,
+        Err(contended(ATTEMPTS_MAX).into())
+    }
+
+    /// Makes the writes once, for whoever has something better to do about a
+    /// conflict than to repeat them.
+    ///
+    /// # Errors
+    /// [`CommitError::ConditionFailed`], or the store's failure: then it may
+    /// have happened.
+    pub async fn commit_once(self) -> Result<Outcome, CommitError> {
+        if let Some(fault) = self.fault {
+            return Err(fault.into());
         }
-        .into())
+        let (labels, writes): (Vec<_>, Vec<_>) = self.writes.into_iter().unzip();
+        let token = self.table.random().uuid().to_string();
+        match attempt_once(&self.table, &token, &labels, writes).await? {
+            Attempted::Committed => Ok(Outcome::Committed),
+            Attempted::Conflict(positions) => Ok(Outcome::Conflict(positions)),
+            // The SDK repeated a call whose first attempt has not ended.
+            Attempted::InProgress => Err(contended(1).into()),
+        }
+    }
+}
+
+const OPERATION: &str = "TransactWriteItems";
+
+enum Attempted {
+    Committed,
+    InProgress,
+    Conflict(Vec<usize>),
+}
+
+fn contended(attempts: u32) -> StoreError {
+    StoreError::Contended {
+        operation: OPERATION,
+        attempts,
+    }
+}
+
+async fn attempt_once(
+    table: &Table,
+    token: &str,
+    labels: &[&'static str],
+    writes: Vec<TransactWriteItem>,
+) -> Result<Attempted, CommitError> {
+    let sent = table
+        .client()
+        .transact_write_items()
+        .client_request_token(token)
+        .set_transact_items(Some(writes))
+        .send();
+    let error = match sent.await {
+        Ok(_) => return Ok(Attempted::Committed),
+        Err(SdkError::ServiceError(context)) => context.into_err(),
+        Err(error) => return Err(StoreError::call(OPERATION, error).into()),
+    };
+    match error {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            let reasons = cancelled.cancellation_reasons.unwrap_or_default();
+            if let Some(failed) = failed_conditions(labels, &reasons) {
+                return Err(failed.into());
+            }
+            let positions = reasons.iter().enumerate();
+            let positions = positions.filter(|(_, reason)| is_transient(reason));
+            let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
+            if positions.is_empty() {
+                let text = format!("cancelled: {reasons:?}");
+                return Err(StoreError::call(OPERATION, text).into());
+            }
+            Ok(Attempted::Conflict(positions))
+        }
+        TransactWriteItemsError::TransactionInProgressException(_) => Ok(Attempted::InProgress),
+        error => Err(StoreError::call(OPERATION, error).into()),
     }
 }
 

@@ -1,5 +1,5 @@
 //! A proxy in front of the embedded DynamoDB: it sees the calls that functions
-//! make with clients of their own, and can lose the replies.
+//! make with clients of their own, and can refuse them or lose the replies.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ const FIRST_ATTEMPT: &str = "attempt=1;";
 const FAILED: &str =
     r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"lost"}"#;
 
-/// A call, when its reply is there.
+/// A call, before it takes effect.
 pub(crate) struct DynamoCall {
     /// Its name in the API, such as `GetItem`.
     pub(crate) operation: String,
@@ -31,15 +31,26 @@ pub(crate) struct DynamoCall {
     pub(crate) is_first_attempt: bool,
 }
 
-/// Decides whether the reply to a call gets lost.
-type Loses = dyn Fn(&DynamoCall) -> bool + Send + Sync;
+/// What becomes of a call.
+pub(crate) enum Fate {
+    Answered,
+    /// It takes effect, and its caller gets an error.
+    ReplyLost,
+    /// It has no effect; its caller gets this reply, with status 400.
+    Refused(String),
+    /// Somebody else updates an item right before it.
+    Overtaken(String),
+}
+
+/// Decides what becomes of a call.
+type Decides = dyn Fn(&DynamoCall) -> Fate + Send + Sync;
 
 /// Starts a proxy of a server; returns its address.
 pub(crate) async fn start(
     server: SocketAddr,
-    loses: impl Fn(&DynamoCall) -> bool + Send + Sync + 'static,
+    decides: impl Fn(&DynamoCall) -> Fate + Send + Sync + 'static,
 ) -> SocketAddr {
-    listen(server, Arc::new(loses), None).await
+    listen(server, Arc::new(decides), None).await
 }
 
 /// Starts a proxy that makes each call take `latency`.
@@ -48,15 +59,15 @@ pub(crate) async fn start_slow(
     latency: Duration,
     calls: CallsInFlight,
 ) -> SocketAddr {
-    listen(server, Arc::new(|_| false), Some((latency, calls))).await
+    listen(server, Arc::new(|_| Fate::Answered), Some((latency, calls))).await
 }
 
-async fn listen(server: SocketAddr, loses: Arc<Loses>, slow: Slow) -> SocketAddr {
+async fn listen(server: SocketAddr, decides: Arc<Decides>, slow: Slow) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(forward(client, server, loses.clone(), slow.clone()));
+            tokio::spawn(forward(client, server, decides.clone(), slow.clone()));
         }
     });
     address
@@ -103,7 +114,7 @@ impl CallsInFlight {
 async fn forward(
     mut client: TcpStream,
     server: SocketAddr,
-    loses: Arc<Loses>,
+    decides: Arc<Decides>,
     slow: Slow,
 ) -> Option<()> {
     client.set_nodelay(true).ok()?;
@@ -122,16 +133,43 @@ async fn forward(
             tokio::time::sleep(*latency).await;
             calls.change(&operation, |calls| calls.now -= 1);
         }
+        let fate = decides(&call(&request));
+        if let Fate::Refused(reply) = &fate {
+            client
+                .write_all(&http_reply("400 Refused", reply))
+                .await
+                .ok()?;
+            continue;
+        }
+        if let Fate::Overtaken(update) = &fate {
+            server.write_all(&update_request(update)).await.ok()?;
+            Message::read(&mut server, &mut replies).await?;
+        }
         server.write_all(&request.bytes).await.ok()?;
         let reply = Message::read(&mut server, &mut replies).await?;
-        let reply = if loses(&call(&request)) {
-            let length = FAILED.len();
-            format!("HTTP/1.1 500 Lost\r\ncontent-length: {length}\r\n\r\n{FAILED}").into_bytes()
-        } else {
-            reply.bytes
+        let reply = match fate {
+            Fate::ReplyLost => http_reply("500 Lost", FAILED),
+            Fate::Answered | Fate::Refused(_) | Fate::Overtaken(_) => reply.bytes,
         };
         client.write_all(&reply).await.ok()?;
     }
+}
+
+fn http_reply(status: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+fn update_request(body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.0\r\n\
+         x-amz-target: DynamoDB_20120810.UpdateItem\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/dynamodb/aws4_request, \
+         SignedHeaders=host, Signature=00\r\nx-amz-date: 20260101T000000Z\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 fn call(request: &Message) -> DynamoCall {

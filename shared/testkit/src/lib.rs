@@ -9,6 +9,7 @@
 )]
 
 mod clock;
+mod conflicts;
 mod dynamo_proxy;
 mod http1;
 mod invoke;
@@ -22,6 +23,7 @@ mod stub_server;
 mod table;
 
 pub use clock::Clock;
+pub use conflicts::{Conflicts, Interleaved};
 pub use dynamo_proxy::{CallsInFlight, RecordedCalls};
 pub use invoke::{Client, Reply, call, deliver, run};
 pub use lost_replies::LostReplies;

@@ -18,8 +18,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
 use crate::{
-    CallsInFlight, Clock, LostReplies, RecordedCalls, Service,
-    dynamo_proxy::{self, DynamoCall},
+    CallsInFlight, Clock, Conflicts, Interleaved, LostReplies, RecordedCalls, Service,
+    dynamo_proxy::{self, DynamoCall, Fate},
     secrets::TestSecrets,
     seeded_random,
 };
@@ -85,7 +85,25 @@ impl TestTable {
     /// The same for functions whose writes' replies get lost as `losses` says.
     pub async fn losing(mut self, losses: &LostReplies) -> Self {
         let losses = losses.clone();
-        self.put_before(move |call| losses.loses(call)).await;
+        self.put_before(move |call| match losses.loses(call) {
+            true => Fate::ReplyLost,
+            false => Fate::Answered,
+        })
+        .await;
+        self
+    }
+
+    /// The same for functions whose transactions conflict as `conflicts` says.
+    pub async fn conflicting(mut self, conflicts: &Conflicts) -> Self {
+        let conflicts = conflicts.clone();
+        self.put_before(move |call| conflicts.of(call)).await;
+        self
+    }
+
+    /// The same for functions whose transactions others overtake as `others` says.
+    pub async fn interleaved(mut self, others: &Interleaved) -> Self {
+        let others = others.clone();
+        self.put_before(move |call| others.of(call)).await;
         self
     }
 
@@ -96,7 +114,7 @@ impl TestTable {
         let record = calls.clone();
         self.put_before(move |call| {
             record.record(call);
-            false
+            Fate::Answered
         })
         .await;
         calls
@@ -112,8 +130,8 @@ impl TestTable {
     }
 
     /// Puts a proxy before the table for functions that start from now on.
-    async fn put_before(&mut self, loses: impl Fn(&DynamoCall) -> bool + Send + Sync + 'static) {
-        self.address = dynamo_proxy::start(self.address, loses).await;
+    async fn put_before(&mut self, decides: impl Fn(&DynamoCall) -> Fate + Send + Sync + 'static) {
+        self.address = dynamo_proxy::start(self.address, decides).await;
         self.set(ENDPOINT, &format!("http://{}", self.address));
     }
 

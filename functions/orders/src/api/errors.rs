@@ -8,6 +8,9 @@ use runtime::http::ApiError;
 use super::{order_limits::LimitError, place_order::PlaceOrderError};
 use crate::domain::{Dimension, HoldRefusal, InvalidOrderError, RefusalReason};
 
+/// A product that many buy at once is in shards, or sold, a second later.
+const RETRY_AFTER_CONTENDED_SECONDS: u32 = 2;
+
 impl From<PlaceOrderError> for ApiError {
     fn from(error: PlaceOrderError) -> Self {
         match error {
@@ -24,6 +27,7 @@ impl From<PlaceOrderError> for ApiError {
                 "the goods reserved by an earlier request with this Idempotency-Key are no longer \
                  reserved; nothing was ordered or charged, so send the request again",
             ),
+            PlaceOrderError::Contended => Self::unavailable(RETRY_AFTER_CONTENDED_SECONDS),
             PlaceOrderError::Limited(error) => limited(error),
             PlaceOrderError::InvalidTotal(error)
             | PlaceOrderError::Invalid(InvalidOrderError::Total(error)) => invalid_total(error),

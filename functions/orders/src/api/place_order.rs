@@ -79,6 +79,9 @@ pub(super) enum PlaceOrderError {
     /// An earlier request with the key reserved the goods; its reservation has ended.
     #[error("the reservation of an earlier request has ended")]
     ReservationExpired,
+    /// Too many others are buying the same goods at this moment.
+    #[error("the goods are contended")]
+    Contended,
     #[error(transparent)]
     Limited(#[from] LimitError),
     /// Catalog refused to reserve goods that no order can have together.
@@ -106,6 +109,7 @@ impl PlaceOrderError {
             Self::InsufficientStock { .. }
             | Self::UnverifiedLimit { .. }
             | Self::InvalidTotal(_)
+            | Self::Contended
             | Self::ReservationExpired => true,
             Self::Limited(_)
             | Self::Invalid(_)
@@ -254,6 +258,7 @@ impl Checkout {
             lines: input.items.clone(),
             unverified: buyer.unverified,
             knows_invalid_total: true,
+            knows_contended: true,
             correlation_id: cause.correlation_id.clone(),
         };
         match self.catalog.call(&call).await? {
@@ -274,6 +279,11 @@ impl Checkout {
                 })
             }
             StockReservation::InvalidTotal { error } => Err(PlaceOrderError::InvalidTotal(error)),
+            // An answer, and no failure of catalog: it says nothing of other goods.
+            StockReservation::Contended => {
+                metrics::record_refused("contended");
+                Err(PlaceOrderError::Contended)
+            }
             StockReservation::Gone => Err(PlaceOrderError::ReservationExpired),
         }
     }

@@ -322,6 +322,29 @@ async fn a_failure_of_catalog_is_503_and_the_retry_finds_its_own_reservation() {
     }
 }
 
+/// More in a row than open the circuit: an answer says nothing against catalog.
+#[tokio::test]
+async fn contended_goods_are_503_and_say_nothing_of_other_goods() {
+    let orders = TestOrders::new().await;
+    let (hot, other) = (
+        orders.catalog.add_product(100, 5),
+        orders.catalog.add_product(100, 5),
+    );
+    orders.catalog.fail(Fault::Contended, 8);
+    let body = order_body(&[(hot, 2)]);
+    let client = orders.customer(new_id(), "key");
+    for _ in 0..8 {
+        let reply = client.post(PATH, &body, SERVICE_UNAVAILABLE).await;
+        assert!(reply.header("retry-after").is_some());
+    }
+    // The key is free, and nothing counts as an open order.
+    client.post(PATH, &body, CREATED).await;
+    let client = orders.customer(new_id(), "key");
+    let body = order_body(&[(other, 1)]);
+    client.post(PATH, &body, CREATED).await;
+    assert_eq!(orders.catalog.reservations().len(), 2);
+}
+
 #[tokio::test]
 async fn an_unreachable_catalog_is_503() {
     let unreachable = ("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:9");

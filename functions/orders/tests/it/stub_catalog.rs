@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     WrongGoods,
     /// It is of a version that does not check what an order comes to.
     Older,
+    /// Others buy the same goods.
+    Contended,
     /// The reply violates the contract.
     InvalidReply,
 }
@@ -167,7 +169,9 @@ impl StubCatalog {
                 r#"{"errorType":"panic","errorMessage":"secret detail"}"#,
             ),
             Some(Fault::InvalidReply) => reply("200 OK", "", r#"{"outcome":"maybe"}"#),
-            Some(Fault::WrongGoods | Fault::Older) | None => reply("200 OK", "", &body),
+            Some(Fault::WrongGoods | Fault::Older | Fault::Contended) | None => {
+                reply("200 OK", "", &body)
+            }
         };
         stream.write_all(reply.as_bytes()).await.unwrap();
     }
@@ -186,6 +190,11 @@ impl StubCatalog {
             Some(Fault::FunctionError | Fault::Status500 | Fault::ClosedBeforeRun)
         ) {
             return (fault, String::new());
+        }
+        if fault == Some(Fault::Contended) {
+            assert!(call.knows_contended);
+            let reply = serde_json::to_string(&StockReservation::Contended);
+            return (fault, reply.unwrap());
         }
         let mut reservation = reserve(&mut state, call, fault == Some(Fault::Older));
         if let (Some(Fault::WrongGoods), StockReservation::Held { lines, .. }) =

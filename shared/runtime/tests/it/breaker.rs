@@ -72,6 +72,7 @@ async fn call(client: &CallClient) -> Result<StockReservation, CallError> {
         lines: Vec::new(),
         unverified: false,
         knows_invalid_total: true,
+        knows_contended: true,
         correlation_id: "chain".into(),
     };
     client.call(&call).await
