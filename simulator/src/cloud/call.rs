@@ -19,6 +19,8 @@ pub enum Service {
     Sns,
     /// SES.
     Ses,
+    /// SQS.
+    Sqs,
 }
 
 /// A call: which service, what it is asked to do, and with what.
@@ -42,6 +44,7 @@ impl Call {
             let service = match api {
                 "DynamoDB_20120810" => Service::DynamoDb,
                 "secretsmanager" => Service::Secrets,
+                "AmazonSQS" => Service::Sqs,
                 _ => return None,
             };
             let operation = operation.to_owned();
@@ -76,6 +79,22 @@ impl Call {
     /// A field of a form.
     pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
         form(&self.body, name)
+    }
+
+    /// The partitions that it writes to or reads from, for the story.
+    pub fn partitions(&self) -> String {
+        if self.service != Service::DynamoDb {
+            return String::new();
+        }
+        let body = self.json();
+        let actions = body["TransactItems"].as_array().into_iter().flatten();
+        let actions = actions.filter_map(|action| action.as_object()?.values().next());
+        let all = actions.chain([&body]);
+        let names = all.filter_map(|one| {
+            let pk = one["Item"]["pk"]["S"].as_str();
+            pk.or_else(|| one["Key"]["pk"]["S"].as_str())
+        });
+        names.collect::<Vec<_>>().join(" ")
     }
 
     /// The body as JSON; null for a form.
