@@ -13,12 +13,13 @@ use lambda_runtime::LambdaEvent;
 use runtime::Handler;
 use serde_json::{Value, json, value::RawValue};
 use testkit::Client;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{dice::Dice, world::World};
 
 /// The time in which orders are placed.
-const SHOPPING_MILLIS: u64 = 240_000;
+pub const SHOPPING_MILLIS: u64 = 240_000;
 /// How long a rush lasts.
 const RUSH_MILLIS: u64 = 50;
 /// How long a customer waits for an answer: as long as API Gateway.
@@ -29,9 +30,14 @@ const TRIES_MAX: u64 = 8;
 const RETRY_MILLIS: u64 = 20_000;
 /// The longest wait of somebody who comes back.
 const COMES_BACK_MILLIS: u64 = 1_200_000;
+/// When somebody comes back who comes back the next day.
+const NEXT_DAY_MILLIS_MIN: u64 = 16 * 3_600_000;
+const NEXT_DAY_MILLIS_MAX: u64 = 30 * 3_600_000;
 
 /// The most customers of a run.
 const BUYERS_MAX: u64 = 24;
+/// Of a thousand runs, how many are crowded.
+const CROWDED: u32 = 200;
 /// What is sent without faults has arrived by then.
 const SETTLES: Duration = Duration::from_secs(10);
 
@@ -44,22 +50,61 @@ pub struct Product {
     pub stock: u64,
 }
 
-/// What a customer was told under each key: statuses and ids of orders.
+/// What somebody was told.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// When.
+    pub at: Instant,
+    /// The status.
+    pub status: u16,
+    /// The order, if there was one in the reply.
+    pub order: Value,
+}
+
+/// What customers and staff were told.
 #[derive(Debug, Default)]
-pub struct Told(Mutex<BTreeMap<String, Vec<(u16, Value)>>>);
+pub struct Told {
+    replies: Mutex<BTreeMap<String, Vec<Answer>>>,
+    received: Mutex<BTreeMap<String, Received>>,
+}
+
+/// Units of a product that staff have entered.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// Those that they were told have been added.
+    pub certain: u64,
+    /// Those that they got no answer for, entry by entry.
+    pub uncertain: Vec<u64>,
+}
 
 impl Told {
-    fn add(&self, key: &str, status: u16, body: Value) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.entry(key.to_owned()).or_default().push((status, body));
+    fn add(&self, key: &str, status: u16, order: Value) {
+        let mut told = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = Instant::now();
+        let answer = Answer { at, status, order };
+        told.entry(key.to_owned()).or_default().push(answer);
     }
 
     /// All replies by key.
-    pub fn by_key(&self) -> BTreeMap<String, Vec<(u16, Value)>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub fn by_key(&self) -> BTreeMap<String, Vec<Answer>> {
+        let told = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        told.clone()
+    }
+
+    /// Staff have entered units of a product.
+    pub fn received(&self, product: &str, units: u64, is_certain: bool) {
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let received = received.entry(product.to_owned()).or_default();
+        match is_certain {
+            true => received.certain += units,
+            false => received.uncertain.push(units),
+        }
+    }
+
+    /// What staff have entered of a product.
+    pub fn entered(&self, product: &str) -> Received {
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.get(product).cloned().unwrap_or_default()
     }
 }
 
@@ -92,7 +137,11 @@ pub async fn stock(world: &Arc<World>, dice: &Dice) -> Vec<Product> {
     let category = created.body["data"]["id"].clone();
     let mut products = Vec::new();
     for number in 0..=dice.below(3) {
-        let stock = 1 + dice.below(12);
+        // Sometimes there is plenty, so that what fails is not always for want of goods.
+        let stock = match dice.happens(500) {
+            true => 1 + dice.below(12),
+            false => 1 + dice.below(60),
+        };
         let product = json!({
             "name": format!("Thing {number}"), "price": 10 + number,
             "categoryId": category, "stock": stock,
@@ -110,13 +159,21 @@ pub async fn stock(world: &Arc<World>, dice: &Dice) -> Vec<Product> {
     products
 }
 
+/// How many customers a run has: mostly few, so that there are many runs.
+pub fn crowd(dice: &Dice) -> u64 {
+    match dice.happens(CROWDED) {
+        true => BUYERS_MAX / 3 + dice.below(BUYERS_MAX * 2 / 3 + 1),
+        false => 2 + dice.below(BUYERS_MAX / 3),
+    }
+}
+
 /// Lets the other services know of the customers, as `users` does.
-pub async fn register(world: &Arc<World>) {
+pub async fn register(world: &Arc<World>, count: u64) {
     let topics = &world.template.topics;
     let topic = topics.iter().find(|topic| topic.logical_id == "UsersTopic");
     let topic = topic.map(local::template::Topic::arn).unwrap_or_default();
     let host = world.new_host();
-    for number in 0..BUYERS_MAX {
+    for number in 0..count {
         let updated = UserUpdated {
             user_id: user_id(number),
             email: format!("buyer{number}@example.com"),
@@ -138,16 +195,22 @@ fn user_id(number: u64) -> UserId {
 }
 
 /// Sends customers to the shop, and waits until all have gone.
-pub async fn shop(world: &Arc<World>, dice: &Dice, products: &[Product], told: &Arc<Told>) {
-    let count = 4 + dice.below(BUYERS_MAX - 3);
+pub async fn shop(
+    world: &Arc<World>,
+    dice: &Dice,
+    count: u64,
+    products: &[Product],
+    told: &Arc<Told>,
+) {
     // Customers come in rushes: many read the same shelf at the same time.
     let rushes: Vec<u64> = (0..=dice.below(4))
         .map(|_| dice.below(SHOPPING_MILLIS))
         .collect();
     let buyers: Vec<_> = (0..count)
         .map(|number| {
+            let returns = world.faults.forecast().returns;
             let orders: Vec<Intent> = (0..=dice.below(2))
-                .map(|_| Intent::draw(dice, products, &rushes))
+                .map(|_| Intent::draw(dice, products, &rushes, returns))
                 .collect();
             let buyer = Buyer {
                 world: world.clone(),
@@ -180,7 +243,7 @@ struct Intent {
 }
 
 impl Intent {
-    fn draw(dice: &Dice, products: &[Product], rushes: &[u64]) -> Self {
+    fn draw(dice: &Dice, products: &[Product], rushes: &[u64], returns: u32) -> Self {
         let mut items = Vec::new();
         for product in products {
             if items.is_empty() || dice.happens(400) {
@@ -204,13 +267,17 @@ impl Intent {
             true => dice.below(COMES_BACK_MILLIS),
             false => dice.below(RETRY_MILLIS),
         });
+        let mut waits: Vec<u64> = waits.collect();
+        if dice.happens(returns) {
+            waits.push(NEXT_DAY_MILLIS_MIN + dice.below(NEXT_DAY_MILLIS_MAX - NEXT_DAY_MILLIS_MIN));
+        }
         Self {
             key: Uuid::from_u128(u128::from(dice.below(u64::MAX)) | 1 << 64).to_string(),
             body,
             starts: Duration::from_millis(
                 rushes[dice.index(rushes.len())] + dice.below(RUSH_MILLIS),
             ),
-            waits: waits.map(Duration::from_millis).collect(),
+            waits: waits.into_iter().map(Duration::from_millis).collect(),
         }
     }
 }
@@ -251,7 +318,8 @@ impl Buyer {
                 status >= 500 || status == 429 || reply.body["code"] == "idempotency_in_progress";
             // Some repeat even what has succeeded: the reply was lost on the way.
             let Some(wait) = waits.next() else { return };
-            if !again && wait.as_millis() % 3 != 0 {
+            let returns = wait >= Duration::from_millis(NEXT_DAY_MILLIS_MIN);
+            if !again && !returns && wait.as_millis() % 3 != 0 {
                 return;
             }
             tokio::time::sleep(wait).await;

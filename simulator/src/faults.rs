@@ -9,7 +9,13 @@ use std::{
     time::Duration,
 };
 
-use crate::dice::Dice;
+use tokio::time::Instant;
+
+use crate::{
+    cloud::{Behind, LAG_MAX, Service},
+    dice::Dice,
+    weather::{Dependency, Forecast},
+};
 
 /// How often each fault happens, in a thousand opportunities.
 #[derive(Clone, Copy, Debug)]
@@ -33,18 +39,6 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Nothing goes wrong.
-    pub const NONE: Self = Self {
-        refused: 0,
-        reply_lost: 0,
-        hangs: 0,
-        crashes: 0,
-        duplicates: 0,
-        delays: 0,
-        provider: 0,
-        given_up: 0,
-    };
-
     /// A run's rates: some runs are calm, some storms of one kind, some of all.
     pub fn of(dice: &Dice) -> Self {
         let rate = |most: u64| {
@@ -93,30 +87,68 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct Faults {
     rates: Rates,
+    forecast: Forecast,
     dice: Dice,
     over: AtomicBool,
+    began: Mutex<Option<Instant>>,
     injected: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// How late a delayed message may come.
 const DELAY_MILLIS_MAX: u64 = 120_000;
+/// How late a batch of a stream may come.
+const SHARD_LAG_MILLIS_MAX: u64 = 240_000;
+/// Of a thousand calls of who is down, how many hang rather than fail.
+const HANGS_WHEN_DOWN: u32 = 200;
 /// How late any message may come.
 const TRANSIT_MAX: Duration = Duration::from_millis(400);
 
 impl Faults {
     /// Faults at these rates.
-    pub fn new(rates: Rates, dice: Dice) -> Self {
+    pub fn new(rates: Rates, forecast: Forecast, dice: Dice) -> Self {
         Self {
             rates,
+            forecast,
             dice,
-            over: AtomicBool::new(false),
+            over: AtomicBool::new(true),
+            began: Mutex::default(),
             injected: Mutex::default(),
         }
     }
 
-    /// Whether nothing goes wrong for now.
-    pub fn pause(&self, paused: bool) {
-        self.over.store(paused, Ordering::SeqCst);
+    /// From now on things go wrong.
+    pub fn begin(&self) {
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.over.store(false, Ordering::SeqCst);
+    }
+
+    /// From now on nothing goes wrong, except that who is down stays down.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    /// What this run has of each kind of trouble.
+    pub fn forecast(&self) -> &Forecast {
+        &self.forecast
+    }
+
+    /// When nobody is down any more.
+    pub fn clears(&self) -> Option<Instant> {
+        let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(began? + self.forecast.clears())
+    }
+
+    /// Until when a dependency is down, if it is.
+    pub fn down_until(&self, dependency: Dependency) -> Option<Instant> {
+        if self.forecast.outages.is_empty() {
+            return None;
+        }
+        let began = (*self.began.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let elapsed = began.elapsed();
+        let outages = self.forecast.outages.iter();
+        let outages = outages.filter(|outage| outage.of == dependency);
+        let current = outages.filter(|one| one.from <= elapsed && elapsed < one.until);
+        Some(began + current.map(|outage| outage.until).max()?)
     }
 
     /// How often each fault was injected.
@@ -135,9 +167,16 @@ impl Faults {
         *injected.entry(fault).or_default() += 1;
     }
 
-    /// What happens to the next call of a function.
-    pub fn of_call(&self) -> Fault {
+    /// What happens to the next call of a service.
+    pub fn of_call(&self, service: Service) -> Fault {
         let half = |one, other| if self.dice.happens(500) { one } else { other };
+        if self.down_until(Dependency::Aws(service)).is_some() {
+            self.count("call of a service that was down");
+            return match self.dice.happens(HANGS_WHEN_DOWN) {
+                true => Fault::Hangs,
+                false => Fault::Failed,
+            };
+        }
         let (fault, name) = if self.draw(self.rates.crashes) {
             let fault = half(Fault::CrashBefore, Fault::CrashAfter);
             (fault, "function died at a call")
@@ -163,8 +202,32 @@ impl Faults {
         gives_up
     }
 
+    /// How far behind the replica is that answers the next read, if it is.
+    pub fn lag(&self) -> Option<Behind> {
+        self.draw(self.forecast.lag).then(|| {
+            self.count("read answered from the past");
+            Behind(self.dice.delay(LAG_MAX))
+        })
+    }
+
+    /// How late a batch of a stream comes because its shard is behind.
+    pub fn shard_lag(&self) -> Duration {
+        if !self.draw(self.forecast.slow_shards) {
+            return Duration::ZERO;
+        }
+        self.count("shard of a stream behind by minutes");
+        Duration::from_millis(self.dice.below(SHARD_LAG_MILLIS_MAX))
+    }
+
     /// What happens to the next call of the payment provider.
     pub fn of_provider(&self) -> Fault {
+        if self.down_until(Dependency::Provider).is_some() {
+            self.count("payment operation while the provider was down");
+            return match self.dice.happens(HANGS_WHEN_DOWN) {
+                true => Fault::Hangs,
+                false => Fault::Failed,
+            };
+        }
         let fault = if self.draw(self.rates.provider) {
             match self.dice.below(4) {
                 0 => Fault::Failed,

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -41,6 +41,17 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// What an invocation has found to do, as far as its calls tell.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// It has done something, or read something that there was.
+    pub worked: bool,
+    /// How often the tables that it looked into had changed before.
+    pub tables: BTreeMap<String, u64>,
+    /// The mails that it has sent, by their place in the list of all.
+    pub mails: Vec<usize>,
+}
+
 /// A process that runs a function.
 #[derive(Debug)]
 pub struct Instance {
@@ -48,6 +59,7 @@ pub struct Instance {
     pub name: &'static str,
     started: AtomicBool,
     died: Notify,
+    trace: Mutex<Trace>,
 }
 
 impl Instance {
@@ -56,7 +68,13 @@ impl Instance {
             name,
             started: AtomicBool::new(false),
             died: Notify::new(),
+            trace: Mutex::default(),
         }
+    }
+
+    /// What the current invocation has found to do.
+    pub fn trace(&self) -> MutexGuard<'_, Trace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it accepts invocations; until then it is spared.
@@ -116,7 +134,7 @@ impl Functions {
         world: &Arc<World>,
         name: &str,
         payload: String,
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, Trace), Failure> {
         let deployed = self.0.get(name).ok_or(Failure::Unknown)?;
         let payload =
             RawValue::from_string(payload).map_err(|error| Failure::Error(error.to_string()))?;
@@ -129,6 +147,7 @@ impl Functions {
             Some(running) => running,
             None => start(world, deployed).await?,
         };
+        *running.instance.trace() = Trace::default();
         let mut context = Context::default();
         context.request_id = "simulated".to_owned();
         let handled = (running.handler)(LambdaEvent::new(payload, context));
@@ -146,13 +165,14 @@ impl Functions {
                 Err(failure)
             }
             Ok(handled) => {
+                let trace = running.instance.trace().clone();
                 deployed
                     .idle
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(running);
                 let reply = handled.map_err(|error| Failure::Error(error.to_string()))?;
-                Ok(String::from(Box::<str>::from(reply)))
+                Ok((String::from(Box::<str>::from(reply)), trace))
             }
         }
     }

@@ -19,6 +19,7 @@ use payments::{
 use runtime::BoxFuture;
 
 use crate::{
+    busy::Busy,
     dice::Dice,
     faults::{Fault, Faults},
     sabotage::Sabotage,
@@ -63,16 +64,18 @@ pub struct Ledger {
     faults: Arc<Faults>,
     dice: Arc<Dice>,
     sabotage: Sabotage,
+    busy: Busy,
 }
 
 impl Ledger {
     /// Empty books.
-    pub fn new(faults: Arc<Faults>, dice: Dice, sabotage: Sabotage) -> Self {
+    pub fn new(faults: Arc<Faults>, dice: Dice, sabotage: Sabotage, busy: Busy) -> Self {
         Self {
             books: Arc::default(),
             faults,
             dice: Arc::new(dice),
             sabotage,
+            busy,
         }
     }
 
@@ -114,11 +117,12 @@ impl Ledger {
             }
             // The caller gives up; what it asked for lands later.
             Fault::HangsAfter | Fault::CrashAfter => {
-                let ledger = self.clone();
+                let (ledger, busy) = (self.clone(), self.busy.begin());
                 let late = Duration::from_millis(self.dice.below(LATE_MILLIS_MAX));
                 tokio::spawn(async move {
                     tokio::time::sleep(late).await;
                     ledger.enter(key, act);
+                    drop(busy);
                 });
                 Err(lost())
             }

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     };
     match seed {
         0 => many(&Arc::new(template), from, seeds),
-        seed => one(&template, seed),
+        seed => one(&Arc::new(template), seed),
     }
 }
 
@@ -58,7 +58,7 @@ fn say(line: &str) {
 }
 
 /// Runs a seed twice, and tells its story.
-fn one(template: &Template, seed: u64) -> ExitCode {
+fn one(template: &Arc<Template>, seed: u64) -> ExitCode {
     let told = Run {
         told: true,
         ..Run::of(seed)

@@ -1,12 +1,22 @@
 //! What makes functions run: queues, streams and schedules.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use local::template::{Event, QueueEvent, ScheduleEvent, StreamEvent};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::{cloud::Message, world::World};
+use crate::{
+    cloud::{Message, Service, Shard},
+    functions::Trace,
+    is_simulated,
+    weather::Dependency,
+    world::World,
+};
 
 /// Batches of a queue at once, unless the template says otherwise.
 const CONCURRENCY_DEFAULT: usize = 5;
@@ -15,9 +25,9 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
 /// Starts the triggers of the functions that are simulated.
-pub fn start(world: &Arc<World>, simulated: impl Fn(&str) -> bool) {
+pub fn start(world: &Arc<World>) {
     for function in &world.template.functions {
-        if !simulated(&function.code_name) {
+        if !is_simulated(&function.code_name) {
             continue;
         }
         for event in &function.events {
@@ -25,7 +35,7 @@ pub fn start(world: &Arc<World>, simulated: impl Fn(&str) -> bool) {
             match event.clone() {
                 Event::Http(_) => {}
                 Event::Queue(event) => drop(tokio::spawn(queue(world, name, event))),
-                Event::Stream(event) => drop(tokio::spawn(stream(world, name, *event))),
+                Event::Stream(event) => stream(&world, &name, *event),
                 Event::Schedule(_) if !world.sabotage.runs(&name) => {}
                 Event::Schedule(event) => drop(tokio::spawn(schedule(world, name, event))),
             }
@@ -41,6 +51,9 @@ async fn queue(world: Arc<World>, function: String, event: QueueEvent) {
         let Ok(permit) = permits.clone().acquire_owned().await else {
             return;
         };
+        while let Some(up) = world.faults.down_until(Dependency::Aws(Service::Sqs)) {
+            tokio::time::sleep_until(up).await;
+        }
         let choose = |length| world.order.index(length);
         let messages = world
             .queues
@@ -55,6 +68,16 @@ async fn queue(world: Arc<World>, function: String, event: QueueEvent) {
 }
 
 async fn deliver(world: &Arc<World>, function: &str, event: &QueueEvent, messages: Vec<Message>) {
+    for message in &messages {
+        world.detail(|| {
+            let event: Value = serde_json::from_str(&message.body).unwrap_or_default();
+            let (kind, subject) = (&event["type"], &event["subject"]);
+            format!(
+                "{function}: gets {kind} of {subject}, receive {}",
+                message.receives
+            )
+        });
+    }
     let records: Vec<Value> = messages
         .iter()
         .map(|message| {
@@ -87,42 +110,35 @@ fn failed_items(reply: &str) -> BTreeSet<String> {
     items.map(str::to_owned).collect()
 }
 
-async fn stream(world: Arc<World>, function: String, event: StreamEvent) {
-    let tables = &world.template.tables;
-    let Some(table) = tables.iter().find(|table| table.logical_id == event.table) else {
+/// Reads a table's stream: each shard in its order, all shards at the same time.
+fn stream(world: &Arc<World>, function: &str, event: StreamEvent) {
+    let mut tables = world.template.tables.iter();
+    let Some(table) = tables.find(|table| table.logical_id == event.table) else {
         return;
     };
-    let arn = format!(
-        "arn:aws:dynamodb:us-east-1:000000000000:table/{}/stream/2026-01-01T00:00:00.000",
-        table.name
-    );
-    let mut changes = world.database.changes();
-    let Ok(mut position) = world.database.stream(&arn, &table.name) else {
-        return;
-    };
+    // Batches that a shard delivers at the same time are as independent as shards are.
+    let shards = world.faults.forecast().shards * event.parallel.max(1);
+    let event = Arc::new(event);
+    for shard in world.database.streams.open(&table.name, shards) {
+        let (world, function) = (world.clone(), function.to_owned());
+        tokio::spawn(read(world, function, event.clone(), shard));
+    }
+}
+
+async fn read(world: Arc<World>, function: String, event: Arc<StreamEvent>, shard: Arc<Shard>) {
     loop {
-        changes.mark_unchanged();
-        let Ok((records, next)) = world.database.records(&position) else {
-            return;
+        let records = shard.take(event.batch_size).await;
+        let _busy = world.busy.begin();
+        let wants = |record: &Value| {
+            let mut filters = event.filters.iter();
+            event.filters.is_empty() || filters.any(|filter| filter.matches(record))
         };
-        position = next;
-        if records.is_empty() {
-            if changes.changed().await.is_err() {
-                return;
-            }
+        let wanted: Vec<Value> = records.into_iter().filter(wants).collect();
+        if wanted.is_empty() {
             continue;
         }
-        let wanted: Vec<Value> = records
-            .into_iter()
-            .filter(|record| {
-                event.filters.is_empty()
-                    || event.filters.iter().any(|filter| filter.matches(record))
-            })
-            .collect();
-        tokio::time::sleep(world.faults.transit()).await;
-        for batch in wanted.chunks(event.batch_size) {
-            relay(&world, &function, &event, batch).await;
-        }
+        tokio::time::sleep(world.faults.transit() + world.faults.shard_lag()).await;
+        relay(&world, &function, &event, &wanted).await;
     }
 }
 
@@ -160,12 +176,33 @@ async fn schedule(world: Arc<World>, function: String, event: ScheduleEvent) {
     let mut ticks = tokio::time::interval(event.every);
     let input = event.input.clone();
     let input = input.unwrap_or_else(|| json!({"source": "aws.scheduler"}).to_string());
+    let last: Arc<Mutex<Option<Trace>>> = Arc::default();
+    let get = |last: &Mutex<Option<Trace>>| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.take()
+    };
     loop {
         ticks.tick().await;
+        if let Some(trace) = get(&last).filter(|trace| finds_nothing(&world, trace)) {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(trace);
+            continue;
+        }
         let (world, function, input) = (world.clone(), function.clone(), input.clone());
+        let last = last.clone();
         tokio::spawn(async move {
             // The next tick comes whatever becomes of this one.
-            let _ = world.invoke(&function, input).await;
+            let outcome = world.invoke_traced(&function, input).await;
+            let trace = outcome.ok().map(|(_, trace)| trace);
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = trace;
         });
     }
+}
+
+/// Whether another run would find as little as the last one: that made nothing but
+/// queries of partitions in which there was nothing at all, and the tables are as they
+/// were. Most ticks of a night are of this kind, and take most of a simulation's time.
+fn finds_nothing(world: &World, last: &Trace) -> bool {
+    let unchanged =
+        |(table, changes): (&String, &u64)| world.database.changes_of(table) == *changes;
+    !last.worked && last.tables.iter().all(unchanged)
 }

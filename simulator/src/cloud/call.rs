@@ -19,7 +19,7 @@ pub enum Service {
     Sns,
     /// SES.
     Ses,
-    /// SQS, of which functions only hide messages.
+    /// SQS.
     Sqs,
 }
 
@@ -79,6 +79,22 @@ impl Call {
     /// A field of a form.
     pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
         form(&self.body, name)
+    }
+
+    /// The partitions that it writes to or reads from, for the story.
+    pub fn partitions(&self) -> String {
+        if self.service != Service::DynamoDb {
+            return String::new();
+        }
+        let body = self.json();
+        let actions = body["TransactItems"].as_array().into_iter().flatten();
+        let actions = actions.filter_map(|action| action.as_object()?.values().next());
+        let all = actions.chain([&body]);
+        let names = all.filter_map(|one| {
+            let pk = one["Item"]["pk"]["S"].as_str();
+            pk.or_else(|| one["Key"]["pk"]["S"].as_str())
+        });
+        names.collect::<Vec<_>>().join(" ")
     }
 
     /// The body as JSON; null for a form.

@@ -1,53 +1,61 @@
-//! DynamoDB: the embedded one, and what it lacks. Two transactions that are in flight on
-//! one item cancel each other, and a write to an item of a transaction in flight is
-//! refused (DynamoDB Developer Guide, "Transaction conflict handling").
+//! DynamoDB: the embedded one, and what it lacks: conflicts of transactions, replicas and
+//! indexes that lag, limits of partitions, and streams of several shards.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use dynoxide::{
-    Database as Engine, DynoxideError,
-    actions::{get_records::GetRecordsRequest, get_shard_iterator::GetShardIteratorRequest},
-    storage_backend::Clock as EngineClock,
-};
+use dynoxide::{Database as Engine, DynoxideError, storage_backend::Clock as EngineClock};
 use local::template::Table;
 use runtime::Clock;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
-use super::Reply;
-
-/// The most records that one read of a stream returns.
-const RECORDS_MAX: usize = 100;
-
-/// The items of a transaction in flight, by table and key.
-type InFlight = Arc<Mutex<BTreeMap<String, usize>>>;
+use super::{
+    Reply,
+    conflicts::{InFlight, written_items},
+    images::{Images, key_of},
+    lag,
+    limits::{Limits, Meter, Use, uses},
+    streams::Streams,
+};
 
 /// The database.
 pub struct Database {
     engine: Engine,
-    in_flight: InFlight,
-    changes: watch::Sender<u64>,
+    /// Transactions in flight.
+    pub in_flight: InFlight,
+    /// What the items look like, and have looked like.
+    pub images: Images,
+    /// The streams of the tables.
+    pub streams: Streams,
+    meter: Meter,
+    clock: Clock,
+    changed: Mutex<Vec<Change>>,
+    tables: BTreeMap<String, Watched>,
 }
 
-/// Holds the items of a transaction until it is over.
-pub struct TransactionLock {
-    keys: Vec<String>,
-    in_flight: InFlight,
+/// A change of something's status.
+#[derive(Debug)]
+pub struct Change {
+    /// The partition key.
+    pub pk: String,
+    /// The order that it belongs to, if it is not an order itself.
+    pub order: Option<String>,
+    /// The status before; empty for something new.
+    pub before: String,
+    /// The status after; empty for what was deleted.
+    pub after: String,
 }
 
-impl Drop for TransactionLock {
-    fn drop(&mut self) {
-        let mut in_flight = self
-            .in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for key in &self.keys {
-            in_flight.remove(key);
-        }
-    }
+/// A table whose changes are followed.
+struct Watched {
+    definition: Value,
+    /// How many changes there have been.
+    changes: AtomicU64,
 }
 
 struct SimulatedClock(Clock);
@@ -72,64 +80,114 @@ impl Database {
     ///
     /// # Errors
     /// When the engine refuses a table of the template.
-    pub fn create(tables: &[Table], clock: Clock) -> Result<Self, DynoxideError> {
-        let engine = Engine::memory_with_clock(Arc::new(SimulatedClock(clock)))?;
+    pub fn create(tables: &[Table], clock: Clock, limits: Limits) -> Result<Self, DynoxideError> {
+        let engine = Engine::memory_with_clock(Arc::new(SimulatedClock(clock.clone())))?;
+        let mut watched = BTreeMap::new();
         for table in tables {
-            let request = serde_json::from_value(table.definition.clone())
+            // Its stream is made here, in shards; the engine's would be one more copy.
+            let mut definition = table.definition.clone();
+            definition
+                .as_object_mut()
+                .map(|fields| fields.remove("StreamSpecification"));
+            let request = serde_json::from_value(definition)
                 .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
             engine.create_table(request)?;
+            let one = Watched {
+                definition: table.definition.clone(),
+                changes: AtomicU64::new(0),
+            };
+            watched.insert(table.name.clone(), one);
         }
         Ok(Self {
             engine,
-            in_flight: Arc::default(),
-            changes: watch::Sender::new(0),
+            in_flight: InFlight::default(),
+            images: Images::default(),
+            streams: Streams::default(),
+            meter: Meter::new(limits),
+            clock,
+            changed: Mutex::default(),
+            tables: watched,
         })
     }
 
-    /// Signals changes.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    /// How often a table has changed.
+    pub fn changes_of(&self, table: &str) -> u64 {
+        let table = self.tables.get(table);
+        table.map_or(0, |table| table.changes.load(Ordering::SeqCst))
     }
 
-    /// Takes the items of a transaction, or refuses a write to items that another one
-    /// holds.
-    ///
-    /// # Errors
-    /// DynamoDB's reply to the conflict.
-    pub fn enter(&self, operation: &str, body: &Value) -> Result<Option<TransactionLock>, Reply> {
-        let keys = written(operation, body);
-        let mut in_flight = self
-            .in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let held: Vec<bool> = keys.iter().map(|key| in_flight.contains_key(key)).collect();
-        if held.contains(&true) {
-            return Err(conflict(operation, &held));
-        }
-        if operation != "TransactWriteItems" {
-            return Ok(None);
-        }
-        for key in &keys {
-            in_flight.insert(key.clone(), 1);
-        }
-        Ok(Some(TransactionLock {
-            keys,
-            in_flight: self.in_flight.clone(),
-        }))
+    /// How often all tables have changed.
+    pub fn changes(&self) -> u64 {
+        self.tables.keys().map(|table| self.changes_of(table)).sum()
+    }
+
+    /// What has changed its status since this was asked before.
+    pub fn take_changes(&self) -> Vec<Change> {
+        std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the partitions that a call touches have units left for it.
+    pub fn admits(&self, operation: &str, body: &Value) -> bool {
+        self.meter.admits(&uses(operation, body))
     }
 
     /// Does what is asked.
-    pub fn answer(&self, operation: &str, body: &str) -> Reply {
-        match self.dispatch(operation, body) {
-            Ok(body) => {
-                if !matches!(operation, "GetItem" | "Query" | "BatchGetItem") {
-                    self.changes
-                        .send_modify(|count| *count = count.wrapping_add(1));
+    pub fn answer(&self, operation: &str, body: &Value) -> Reply {
+        match self.dispatch(operation, &body.to_string()) {
+            Ok(reply) => {
+                for (table, key) in written_items(operation, body) {
+                    self.follow(&table, &key);
                 }
-                Reply::ok(body)
+                Reply::ok(reply)
             }
             Err(error) => Reply::with_status(error.status_code(), error.to_json()),
         }
+    }
+
+    /// Answers a read as a replica does that is behind.
+    pub fn answer_late(&self, operation: &str, body: &Value, behind: lag::Behind) -> Reply {
+        match self.dispatch(operation, &body.to_string()) {
+            Ok(reply) => {
+                let reply = serde_json::from_str(&reply).unwrap_or_default();
+                let index = body["IndexName"].as_str().unwrap_or_default();
+                let table = body["TableName"].as_str().unwrap_or_default();
+                let projects_all = self.index(table, index).is_none_or(|index| {
+                    index["Projection"]["ProjectionType"].as_str() == Some("ALL")
+                });
+                let late = lag::Read {
+                    operation,
+                    request: body,
+                    index: self.index(table, index),
+                    projects_all,
+                };
+                Reply::ok(late.answer(&self.images, behind, reply).to_string())
+            }
+            Err(error) => Reply::with_status(error.status_code(), error.to_json()),
+        }
+    }
+
+    fn index(&self, table: &str, name: &str) -> Option<&Value> {
+        let indexes = self.tables.get(table)?.definition["GlobalSecondaryIndexes"].as_array()?;
+        indexes.iter().find(|index| index["IndexName"] == name)
+    }
+
+    /// Whether a query finds nothing, and would not at any other time either: there is
+    /// nothing in the partition.
+    pub fn is_empty(&self, query: &Value) -> bool {
+        let condition = query["KeyConditionExpression"].as_str().unwrap_or_default();
+        let Some((partition, _)) = condition.split_once(" AND ") else {
+            return false;
+        };
+        let placeholder = partition.split_whitespace().nth(2).unwrap_or_default();
+        let value = query["ExpressionAttributeValues"][placeholder].clone();
+        let mut query = query.clone();
+        query["KeyConditionExpression"] = partition.into();
+        query["ExpressionAttributeValues"] = Value::from_iter([(placeholder, value)]);
+        let Ok(reply) = self.dispatch("Query", &query.to_string()) else {
+            return false;
+        };
+        let reply: Value = serde_json::from_str(&reply).unwrap_or_default();
+        reply["ScannedCount"] == 0
     }
 
     fn dispatch(&self, operation: &str, body: &str) -> Result<String, DynoxideError> {
@@ -164,111 +222,89 @@ impl Database {
         }
     }
 
-    /// All items of a table, for those who check a run.
-    pub fn items(&self, table: &str) -> Vec<Value> {
-        let mut items = Vec::new();
-        let mut start = Value::Null;
-        loop {
-            let mut request = json!({ "TableName": table });
-            if !start.is_null() {
-                request["ExclusiveStartKey"] = start;
-            }
-            let Ok(reply) = self.dispatch("Scan", &request.to_string()) else {
-                return items;
-            };
-            let reply: Value = serde_json::from_str(&reply).unwrap_or_default();
-            items.extend(reply["Items"].as_array().cloned().unwrap_or_default());
-            start = reply["LastEvaluatedKey"].clone();
-            if start.is_null() {
-                return items;
-            }
+    /// Looks at an item that a call has written; if it has changed, that goes into the
+    /// images and the stream.
+    fn follow(&self, table: &str, key: &Value) {
+        let Some(watched) = self.tables.get(table) else {
+            return;
+        };
+        let request = json!({"TableName": table, "Key": key, "ConsistentRead": true});
+        let reply = self.dispatch("GetItem", &request.to_string());
+        let reply: Value = serde_json::from_str(&reply.expect("an item that was written"))
+            .expect("the engine's JSON");
+        let after = reply.get("Item").cloned();
+        let pk = key_of(key);
+        let before = self.images.current(table, &pk);
+        if before.as_deref() == after.as_ref() {
+            return;
         }
-    }
-
-    /// The beginning of a table's stream.
-    ///
-    /// # Errors
-    /// When the table has none.
-    pub fn stream(&self, arn: &str, table: &str) -> Result<String, DynoxideError> {
-        let reply = self.engine.get_shard_iterator(GetShardIteratorRequest {
-            stream_arn: arn.to_owned(),
-            shard_id: dynoxide::streams::shard_id(table),
-            shard_iterator_type: "TRIM_HORIZON".to_owned(),
-            sequence_number: None,
-        })?;
-        Ok(reply.shard_iterator.unwrap_or_default())
-    }
-
-    /// The records at a position, and the position after them.
-    ///
-    /// # Errors
-    /// When the position is unreadable.
-    pub fn records(&self, position: &str) -> Result<(Vec<Value>, String), DynoxideError> {
-        let reply = self.engine.get_records(GetRecordsRequest {
-            shard_iterator: position.to_owned(),
-            limit: Some(RECORDS_MAX),
-        })?;
-        let next = reply.next_shard_iterator.clone();
-        let records = reply.records.iter().map(|record| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the engine represents whole seconds as a float"
-            )]
-            let created = record.dynamodb.approximate_creation_date_time as i64;
-            let mut json = serde_json::to_value(record).unwrap_or_default();
-            json["dynamodb"]["ApproximateCreationDateTime"] = created.into();
-            json
+        let number = watched.changes.fetch_add(1, Ordering::SeqCst);
+        self.images.record(table, pk.clone(), after.clone());
+        self.meter_indexes(watched, table, before.as_deref(), after.as_ref());
+        let changes = change(&pk.0, before.as_deref(), after.as_ref());
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.extend(changes);
+        drop(changed);
+        let event = match (&before, &after) {
+            (None, _) => "INSERT",
+            (_, Some(_)) => "MODIFY",
+            (_, None) => "REMOVE",
+        };
+        let mut record = json!({
+            "eventID": format!("{number:032x}"), "eventName": event, "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
+            "dynamodb": {
+                "Keys": key, "SequenceNumber": format!("{:021}", number + 1), "SizeBytes": 1,
+                "StreamViewType": "NEW_IMAGE",
+                "ApproximateCreationDateTime": self.clock.now().as_second(),
+            },
         });
-        Ok((
-            records.collect(),
-            next.unwrap_or_else(|| position.to_owned()),
-        ))
-    }
-}
-
-/// The items that a call writes or checks, as texts that tell them apart.
-fn written(operation: &str, body: &Value) -> Vec<String> {
-    let key =
-        |table: &Value, item: &Value| format!("{table} {} {}", item["pk"]["S"], item["sk"]["S"]);
-    match operation {
-        "PutItem" => vec![key(&body["TableName"], &body["Item"])],
-        "UpdateItem" | "DeleteItem" => vec![key(&body["TableName"], &body["Key"])],
-        "TransactWriteItems" => {
-            let actions = body["TransactItems"].as_array().into_iter().flatten();
-            actions
-                .filter_map(|action| action.as_object()?.values().next())
-                .map(|action| {
-                    let item = if action["Item"].is_null() {
-                        &action["Key"]
-                    } else {
-                        &action["Item"]
-                    };
-                    key(&action["TableName"], item)
-                })
-                .collect()
+        if let Some(image) = after {
+            record["dynamodb"]["NewImage"] = image;
         }
-        _ => Vec::new(),
+        self.streams.push(table, &pk.0, record);
+    }
+
+    /// What a change writes to the indexes of its table: one unit where an item appears,
+    /// changes or disappears, two where it moves.
+    fn meter_indexes(
+        &self,
+        watched: &Watched,
+        table: &str,
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) {
+        let indexes = watched.definition["GlobalSecondaryIndexes"].as_array();
+        for index in indexes.into_iter().flatten() {
+            let hash = index["KeySchema"][0]["AttributeName"].as_str();
+            let name = index["IndexName"].as_str().unwrap_or_default();
+            let partition = |image: Option<&Value>| {
+                let value = image?.get(hash.unwrap_or_default())?;
+                value["S"]
+                    .as_str()
+                    .or_else(|| value["N"].as_str())
+                    .map(str::to_owned)
+            };
+            let (left, entered) = (partition(before), partition(after));
+            let moved = left.clone().filter(|left| Some(left) != entered.as_ref());
+            for partition in moved.into_iter().chain(entered) {
+                self.meter.add(Use::write(table, name, &partition, 1));
+            }
+        }
     }
 }
 
-fn conflict(operation: &str, held: &[bool]) -> Reply {
-    const PREFIX: &str = "com.amazonaws.dynamodb.v20120810#";
-    const MESSAGE: &str = "Transaction is ongoing for the item";
-    if operation != "TransactWriteItems" {
-        let kind = format!("{PREFIX}TransactionConflictException");
-        return Reply::error(400, &kind, MESSAGE);
-    }
-    let reasons: Vec<Value> = held
-        .iter()
-        .map(|held| match held {
-            true => json!({"Code": "TransactionConflict", "Message": MESSAGE}),
-            false => json!({"Code": "None"}),
-        })
-        .collect();
-    let body = json!({
-        "__type": format!("{PREFIX}TransactionCanceledException"),
-        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
-        "CancellationReasons": reasons,
-    });
-    Reply::with_status(400, body.to_string())
+fn change(pk: &str, before: Option<&Value>, after: Option<&Value>) -> Option<Change> {
+    let text = |image: Option<&Value>, name: &str| {
+        let text = image.and_then(|image| image[name]["S"].as_str());
+        text.unwrap_or_default().to_owned()
+    };
+    let (left, entered) = (text(before, "status"), text(after, "status"));
+    let order = text(after.or(before), "order_id");
+    (left != entered).then(|| Change {
+        pk: pk.to_owned(),
+        order: (!order.is_empty() && !pk.ends_with(&order)).then_some(order),
+        before: left,
+        after: entered,
+    })
 }

@@ -45,6 +45,11 @@ impl Reply {
         Self::with_status(status, body)
     }
 
+    /// Whether it is one of a success.
+    pub fn is_success(&self) -> bool {
+        self.status < 300
+    }
+
     /// The same with the header that marks an error of an invoked function.
     #[must_use]
     pub fn unhandled(mut self) -> Self {

@@ -2,7 +2,8 @@
 
 use std::{
     fmt,
-    sync::{Arc, Weak},
+    sync::{Arc, PoisonError, Weak},
+    time::Duration,
 };
 
 use aws_smithy_runtime_api::client::{
@@ -12,12 +13,13 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
 };
+use serde_json::{Value, json};
 
-use super::{Call, Reply, call::Service};
+use super::{Call, Database, Reply, call::Service, may_lag};
 use crate::{
     faults::Fault,
-    functions::{Failure, Instance},
-    world::World,
+    functions::{Failure, Instance, Trace},
+    world::{Mail, World},
 };
 
 /// The transport of one instance of a function.
@@ -57,14 +59,21 @@ impl Transport {
             ));
         };
         let fault = match self.instance.has_started() {
-            true => world.faults.of_call(),
+            true => world.faults.of_call(call.service),
             false => Fault::None,
         };
+        if call.operation != "Query" {
+            self.instance.trace().worked = true;
+        }
         let (name, operation) = (self.instance.name, &call.operation);
         if fault != Fault::None {
-            world.tell(format_args!("{name}: {operation}: {fault:?}"));
+            let keys = call.partitions();
+            world.tell(format_args!("{name}: {operation} {keys}: {fault:?}"));
         }
         tokio::time::sleep(world.faults.latency()).await;
+        if fault != Fault::None {
+            excuse(&world, &self.instance);
+        }
         match fault {
             Fault::Throttled => return Ok(throttled(call.service).into_response()),
             Fault::Failed => return Ok(failed(call.service).into_response()),
@@ -72,7 +81,10 @@ impl Transport {
             Fault::CrashBefore => return self.instance.die().await,
             Fault::None | Fault::ReplyLost | Fault::HangsAfter | Fault::CrashAfter => {}
         }
-        let reply = answer(&world, &call).await;
+        let reply = answer(&world, &self.instance, &call).await;
+        if fault != Fault::None || !reply.is_success() {
+            excuse(&world, &self.instance);
+        }
         match fault {
             Fault::CrashAfter => return self.instance.die().await,
             Fault::HangsAfter => return std::future::pending().await,
@@ -84,36 +96,30 @@ impl Transport {
     }
 }
 
-async fn answer(world: &Arc<World>, call: &Call) -> Reply {
+/// Whatever the invocation has mailed may be mailed again: something went wrong after it.
+fn excuse(world: &World, instance: &Instance) {
+    let mut mails = world.mails.lock().unwrap_or_else(PoisonError::into_inner);
+    for index in &instance.trace().mails {
+        mails[*index].excused = true;
+    }
+}
+
+async fn answer(world: &Arc<World>, instance: &Instance, call: &Call) -> Reply {
     match call.service {
-        Service::DynamoDb => {
-            let request = world.sabotage.weaken(call.json());
-            let lock = match world.database.enter(&call.operation, &request) {
-                Ok(lock) => lock,
-                Err(conflict) => {
-                    world.faults.count("transaction conflict");
-                    return conflict;
-                }
-            };
-            if lock.is_some() {
-                tokio::time::sleep(world.faults.latency()).await;
-            }
-            let reply = world.database.answer(&call.operation, &request.to_string());
-            drop(lock);
-            reply
-        }
+        Service::DynamoDb => ask_database(world, instance, call).await,
         Service::Lambda => invoke(world, call).await,
         Service::Secrets => secret(&call.json()),
         Service::Sns => publish(world, call),
-        Service::Sqs => hide(world, call),
+        Service::Sqs => ask_queue(world, call),
         Service::Ses => {
-            world.mails.send_modify(|mails| {
-                let to = call.form("Destination.ToAddresses.member.1");
-                let subject = call.form("Message.Subject.Data");
-                let text = |value: Option<std::borrow::Cow<'_, str>>| {
-                    value.unwrap_or_default().into_owned()
-                };
-                mails.push((text(to), text(subject)));
+            let text = |name| call.form(name).unwrap_or_default().into_owned();
+            let mut mails = world.mails.lock().unwrap_or_else(PoisonError::into_inner);
+            instance.trace().mails.push(mails.len());
+            mails.push(Mail {
+                to: text("Destination.ToAddresses.member.1"),
+                subject: text("Message.Subject.Data"),
+                about: text("Tags.member.1.Value"),
+                excused: false,
             });
             Reply::ok(
                 "<SendEmailResponse><SendEmailResult><MessageId>simulated</MessageId>\
@@ -121,6 +127,111 @@ async fn answer(world: &Arc<World>, call: &Call) -> Reply {
             )
         }
     }
+}
+
+async fn ask_database(world: &Arc<World>, instance: &Instance, call: &Call) -> Reply {
+    let (database, operation) = (&world.database, call.operation.as_str());
+    let request = world.sabotage.weaken(call.json());
+    if !database.admits(operation, &request) {
+        world.faults.count("partition throttled");
+        return throttled(call.service);
+    }
+    let lock = match database.in_flight.enter(operation, &request) {
+        Ok(lock) => lock,
+        Err(conflict) => {
+            world.faults.count("transaction conflict");
+            return conflict;
+        }
+    };
+    if lock.is_some() {
+        tokio::time::sleep(world.faults.latency()).await;
+    }
+    if operation == "Query" {
+        note(database, &mut instance.trace(), &request);
+    }
+    let behind = match may_lag(operation, &request) {
+        true => world.faults.lag(),
+        false => None,
+    };
+    let reply = match behind {
+        Some(behind) => database.answer_late(operation, &request, behind),
+        None => database.answer(operation, &request),
+    };
+    drop(lock);
+    for change in database.take_changes() {
+        let (name, pk) = (instance.name, &change.pk);
+        let of = change.order.map(|order| format!(" of order {order}"));
+        let of = of.unwrap_or_default();
+        world.tell(format_args!(
+            "{name}: {pk}{of}: \"{}\" → \"{}\"",
+            change.before, change.after
+        ));
+    }
+    reply
+}
+
+/// Notes whether a query found nothing because there was nothing.
+fn note(database: &Database, trace: &mut Trace, query: &Value) {
+    let table = query["TableName"].as_str().unwrap_or_default();
+    let changes = database.changes_of(table);
+    trace.tables.entry(table.to_owned()).or_insert(changes);
+    trace.worked = trace.worked || !database.is_empty(query);
+}
+
+/// What a queue is asked to do by a function.
+fn ask_queue(world: &Arc<World>, call: &Call) -> Reply {
+    let request = call.json();
+    let url = request["QueueUrl"].as_str().unwrap_or_default();
+    let Some(queue) = world.queues.at(url) else {
+        return Reply::error(400, "com.amazonaws.sqs#QueueDoesNotExist", "no such queue");
+    };
+    let seconds = |value: &Value| Duration::from_secs(value.as_u64().unwrap_or_default());
+    let send = |message: &Value| {
+        let body = message["MessageBody"].as_str().unwrap_or_default();
+        for after in world.faults.deliveries() {
+            let delay = seconds(&message["DelaySeconds"]);
+            world.send(queue.clone(), body.to_owned(), after, delay);
+        }
+    };
+    let hide = |one: &Value| {
+        let id = one["ReceiptHandle"]
+            .as_str()
+            .and_then(|handle| handle.parse().ok());
+        let visibility = seconds(&one["VisibilityTimeout"]);
+        world
+            .queues
+            .hide(&queue, id.unwrap_or_default(), visibility);
+    };
+    let entries = || request["Entries"].as_array().into_iter().flatten();
+    let sent = json!({"MessageId": "simulated", "MD5OfMessageBody": ""});
+    let all = || {
+        let done = entries().map(
+            |entry| json!({"Id": entry["Id"], "MessageId": "simulated", "MD5OfMessageBody": ""}),
+        );
+        json!({"Successful": done.collect::<Vec<_>>(), "Failed": []})
+    };
+    let reply = match call.operation.as_str() {
+        "SendMessage" => {
+            send(&request);
+            sent
+        }
+        "SendMessageBatch" => {
+            entries().for_each(send);
+            all()
+        }
+        "ChangeMessageVisibility" => {
+            hide(&request);
+            json!({})
+        }
+        "ChangeMessageVisibilityBatch" => {
+            entries().for_each(hide);
+            all()
+        }
+        other => {
+            return Reply::error(400, "InvalidAction", &format!("{other} is not simulated"));
+        }
+    };
+    Reply::ok(reply.to_string())
 }
 
 async fn invoke(world: &Arc<World>, call: &Call) -> Reply {
@@ -133,21 +244,19 @@ async fn invoke(world: &Arc<World>, call: &Call) -> Reply {
         Err(Failure::Unknown) => Reply::error(404, "ResourceNotFoundException", "no such function")
             .of_type("ResourceNotFoundException"),
         Err(failure) => {
-            let body =
-                serde_json::json!({"errorType": "Error", "errorMessage": failure.to_string()});
+            let body = json!({"errorType": "Error", "errorMessage": failure.to_string()});
             Reply::ok(body.to_string()).unhandled()
         }
     }
 }
 
-fn secret(request: &serde_json::Value) -> Reply {
+fn secret(request: &Value) -> Reply {
     if request["VersionStage"] == "AWSPREVIOUS" {
         return Reply::error(400, "ResourceNotFoundException", "no previous version");
     }
     let name = &request["SecretId"];
     let value = format!("the simulated secret of {name}, which is long enough");
-    let body =
-        serde_json::json!({"Name": name, "SecretString": value, "VersionStages": ["AWSCURRENT"]});
+    let body = json!({"Name": name, "SecretString": value, "VersionStages": ["AWSCURRENT"]});
     Reply::ok(body.to_string())
 }
 
@@ -182,22 +291,6 @@ fn publish(world: &Arc<World>, call: &Call) -> Reply {
     ))
 }
 
-/// `ChangeMessageVisibilityBatch`.
-fn hide(world: &Arc<World>, call: &Call) -> Reply {
-    let request = call.json();
-    let url = request["QueueUrl"].as_str().unwrap_or_default();
-    let mut hidden = Vec::new();
-    for entry in request["Entries"].as_array().into_iter().flatten() {
-        let receipt = entry["ReceiptHandle"].as_str().unwrap_or_default();
-        let seconds = entry["VisibilityTimeout"].as_u64().unwrap_or_default();
-        let time = std::time::Duration::from_secs(seconds);
-        world.queues.hide(url, receipt, time);
-        hidden.push(serde_json::json!({ "Id": entry["Id"] }));
-    }
-    let body = serde_json::json!({ "Successful": hidden, "Failed": [] });
-    Reply::ok(body.to_string())
-}
-
 fn throttled(service: Service) -> Reply {
     match service {
         Service::DynamoDb => Reply::error(
@@ -207,8 +300,7 @@ fn throttled(service: Service) -> Reply {
         ),
         Service::Lambda => Reply::error(429, "TooManyRequestsException", "Rate exceeded")
             .of_type("TooManyRequestsException"),
-        Service::Secrets => Reply::error(400, "ThrottlingException", "throttled"),
-        Service::Sqs => Reply::error(400, "com.amazonaws.sqs#RequestThrottled", "throttled"),
+        Service::Secrets | Service::Sqs => Reply::error(400, "ThrottlingException", "throttled"),
         Service::Sns | Service::Ses => Reply::query_error(400, "Throttling"),
     }
 }
@@ -223,8 +315,7 @@ fn failed(service: Service) -> Reply {
         Service::Lambda => {
             Reply::error(500, "ServiceException", "simulated").of_type("ServiceException")
         }
-        Service::Secrets => Reply::error(500, "InternalServiceError", "simulated"),
-        Service::Sqs => Reply::error(500, "com.amazonaws.sqs#InternalError", "simulated"),
+        Service::Secrets | Service::Sqs => Reply::error(500, "InternalServiceError", "simulated"),
         Service::Sns | Service::Ses => Reply::query_error(500, "InternalError"),
     }
 }
