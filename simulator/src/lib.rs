@@ -13,6 +13,7 @@ pub mod buyers;
 pub mod check;
 pub mod cloud;
 pub mod dice;
+pub mod drop;
 pub mod faults;
 pub mod functions;
 pub mod ledger;

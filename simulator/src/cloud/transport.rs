@@ -96,7 +96,7 @@ async fn answer(world: &Arc<World>, call: &Call) -> Reply {
                 }
             };
             if lock.is_some() {
-                tokio::time::sleep(world.faults.latency()).await;
+                tokio::time::sleep(world.faults.transaction()).await;
             }
             let reply = world.database.answer(&call.operation, &request.to_string());
             drop(lock);
