@@ -14,6 +14,7 @@ mod determinism;
 mod expire_reservations;
 mod fixture;
 mod get_product;
+mod hot_product;
 mod invalid_totals;
 mod list_categories;
 mod list_products;
