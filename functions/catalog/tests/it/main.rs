@@ -23,4 +23,5 @@ mod repeated_writes;
 mod reserve_stock;
 mod samples;
 mod settle_reservations;
+mod shards;
 mod unverified_share;
