@@ -118,7 +118,7 @@ deploy-built: $(VENV)/ready ## deploy the binaries that are in target/lambda/, a
 
 # ---- The shop under faults ------------------------------------------------------
 
-.PHONY: simulate
+.PHONY: simulate drop
 simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one and tells its story
 	@tools/need-cc.sh
 	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) cargo run --quiet --release --package simulator
@@ -126,6 +126,10 @@ simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one 
 .PHONY: model
 model: ## search every interleaving of ORDERS=2 orders for UNITS=1 units (3 orders take half a minute)
 	@ORDERS=$(ORDERS) UNITS=$(UNITS) cargo run --quiet --package model --package shop-tests --bin model
+
+drop: ## many buyers of one product: RATE=1000 a second, BUYERS=50000, of STOCK=25000 units
+	@tools/need-cc.sh
+	@RATE=$(or $(RATE),1000) BUYERS=$(or $(BUYERS),50000) STOCK=$(or $(STOCK),25000) SEED=$(SEED) cargo run --quiet --release --package simulator
 
 # ---- Figures -----------------------------------------------------------------
 

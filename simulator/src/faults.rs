@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -91,6 +91,8 @@ pub struct Faults {
     dice: Dice,
     over: AtomicBool,
     began: Mutex<Option<Instant>>,
+    /// How long a transaction takes, in microseconds; 0 for as long as any call.
+    transaction: AtomicU64,
     injected: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -112,6 +114,7 @@ impl Faults {
             dice,
             over: AtomicBool::new(true),
             began: Mutex::default(),
+            transaction: AtomicU64::new(0),
             injected: Mutex::default(),
         }
     }
@@ -276,6 +279,20 @@ impl Faults {
             return Duration::from_millis(self.dice.below(DELAY_MILLIS_MAX));
         }
         self.dice.delay(TRANSIT_MAX)
+    }
+
+    /// How long a transaction keeps its items.
+    pub fn transaction(&self) -> Duration {
+        match self.transaction.load(Ordering::SeqCst) {
+            0 => self.latency(),
+            fixed => Duration::from_micros(fixed),
+        }
+    }
+
+    /// Sets how long every transaction keeps its items from now on.
+    pub fn transactions_take(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.transaction.store(micros, Ordering::SeqCst);
     }
 
     /// How long a call takes, one way.

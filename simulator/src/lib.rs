@@ -14,6 +14,7 @@ pub mod buyers;
 pub mod check;
 pub mod cloud;
 pub mod dice;
+pub mod drop;
 pub mod faults;
 pub mod functions;
 pub mod ledger;

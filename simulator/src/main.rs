@@ -13,7 +13,7 @@ use std::{
 
 use local::template::Template;
 use runtime::Environment;
-use simulator::{Outcome, Run, run, sabotage::Sabotage};
+use simulator::{Outcome, Run, drop, run, sabotage::Sabotage};
 
 /// Seeds of a run that is not told how many.
 const SEEDS_DEFAULT: u64 = 200;
@@ -41,9 +41,33 @@ fn main() -> ExitCode {
         Ok(template) => template,
         Err(error) => return fail(&error.to_string()),
     };
-    match seed {
-        0 => many(&Arc::new(template), from, seeds),
-        seed => one(&Arc::new(template), seed),
+    match (number("RATE", 0), seed) {
+        (Ok(rate @ 1..), _) => drop_of(template, rate, &environment),
+        (_, 0) => many(&Arc::new(template), from, seeds),
+        (_, seed) => one(&Arc::new(template), seed),
+    }
+}
+
+/// `make drop`: everybody wants one product.
+fn drop_of(template: Template, rate: u64, environment: &Environment) -> ExitCode {
+    let number = |name, default| environment.parse_or(name, default, "a whole number");
+    let (Ok(buyers), Ok(stock)) = (number("BUYERS", rate * 10), number("STOCK", rate * 5)) else {
+        return fail("BUYERS and STOCK are whole numbers");
+    };
+    let seed = number("SEED", 1).unwrap_or(1).max(1);
+    let offered = drop::Drop {
+        rate,
+        buyers,
+        stock,
+        seed,
+    };
+    let report = drop::run(&Arc::new(template), offered);
+    say(&format!(
+        "{buyers} buyers, {rate} a second, of {stock} units\n{report}"
+    ));
+    match report.wrong.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 

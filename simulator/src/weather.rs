@@ -58,13 +58,16 @@ impl Weather {
         kinds: &[Kind::Lag, Kind::Hot, Kind::SlowShards, Kind::Skew],
     };
 
+    /// No trouble but that of calls.
+    pub const CALM: Self = Self {
+        name: "calls",
+        kinds: &[],
+    };
+
     /// Every weather that has a name.
     pub const ALL: [Self; 12] = [
         Self::DEFAULT,
-        Self {
-            name: "calls",
-            kinds: &[],
-        },
+        Self::CALM,
         Self::only("lag", &[Kind::Lag]),
         Self::only("hot", &[Kind::Hot]),
         Self::only("shards", &[Kind::SlowShards]),

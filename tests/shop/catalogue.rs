@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use shop_client::Client;
+use shop_client::{Client, new_key};
 
 use crate::support::{anonymous, internal};
 
@@ -156,12 +156,17 @@ async fn an_etag_changes_with_the_stock() {
         .await;
     assert_eq!(
         set.data(),
-        &json!({ "productId": id, "previousStock": 5, "stock": 9 })
+        &json!({ "productId": id, "previousStock": 5, "stock": 9, "held": 0, "onHand": 9 })
     );
     client.with("if-none-match", &tag).get(&path, 200).await;
-    let less = internal
-        .patch(&format!("{path}/stock"), &json!({ "quantity": 4 }), 200)
+    let quantity = json!({ "quantity": 4 });
+    internal
+        .patch(&format!("{path}/stock"), &quantity, 400)
         .await;
+    let keyed = internal.with_key(&new_key());
+    let less = keyed.patch(&format!("{path}/stock"), &quantity, 200).await;
+    let again = keyed.patch(&format!("{path}/stock"), &quantity, 200).await;
+    assert_eq!(again.data(), less.data());
     assert_eq!(
         (&less.data()["previousStock"], &less.data()["stock"]),
         (&json!(9), &json!(5))
@@ -169,12 +174,14 @@ async fn an_etag_changes_with_the_stock() {
     let more = json!({ "quantity": 2, "operation": "increase" });
     assert_eq!(
         internal
+            .with_key(&new_key())
             .patch(&format!("{path}/stock"), &more, 200)
             .await
             .data()["stock"],
         7
     );
     let refused = internal
+        .with_key(&new_key())
         .patch(&format!("{path}/stock"), &json!({ "quantity": 8 }), 409)
         .await;
     assert_eq!(refused.body["code"], "insufficient_stock");

@@ -10,11 +10,12 @@
 //! minutes. `settle-reservations` sells or releases them, as the events of the
 //! order require. `expire-reservations` releases what was not sold in time.
 //!
-//! The available stock of a product is one number on its item. It goes down in
-//! the transaction that writes a reservation, and up in the one that ends it, so
-//! the available, held and sold goods of a product always add up to what was
-//! put in. Of two writers of one reservation the second fails its condition,
-//! reads again, and finds nothing left to do.
+//! The available stock of a product and what is held of it are numbers on its item, or on
+//! several while it sells faster than one item can be written. The first goes down and
+//! the second up in the transaction that writes a reservation, and they change again in
+//! the one that ends it, so the available, held and sold goods of a product always
+//! add up to what was put in. Of two writers of one reservation the second fails
+//! its condition, reads again, and finds nothing left to do.
 
 use runtime::Function;
 
@@ -22,6 +23,7 @@ pub mod api;
 mod app;
 pub mod domain;
 pub mod events;
+mod shelves;
 pub mod store;
 
 use app::App;

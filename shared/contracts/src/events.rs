@@ -213,6 +213,11 @@ events! {
             previous_stock: u32,
             /// The available stock after.
             stock: u32,
+            /// Whether the two numbers were read before the change, because the
+            /// product was selling too fast to know them at its very moment. An increase
+            /// or a decrease is their difference all the same.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            approximate: bool,
         }
         /// The goods reserved for an order were sold to it.
         StockCommitted = "stock.committed" about order_id {

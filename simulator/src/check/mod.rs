@@ -27,7 +27,7 @@ pub fn violations(world: &World, products: &[Product], told: &Told) -> Vec<Strin
         wrong.extend(settled(id, parts));
     }
     wrong.extend(goods(world, products, &parts, told));
-    wrong.extend(unverified(world, products));
+    wrong.extend(held(world, products));
     wrong.extend(keys(told, &parts));
     wrong.extend(money(world, &parts));
     wrong.extend(events::unheard(world));
@@ -127,15 +127,15 @@ fn goods(
     let items = items(world, "CatalogTable");
     let mut wrong = Vec::new();
     for product in products {
-        let mut found = items.iter().filter(|item| is_product(item, product));
-        let left = found.next().and_then(|item| item["stock"].as_u64());
+        let places = items.iter().filter(|item| has_stock_of(item, product));
+        let left: u64 = places.filter_map(|item| item["stock"].as_u64()).sum();
         let sold = sold.get(&product.id).copied().unwrap_or_default();
         let received = told.entered(&product.id);
         let least = product.stock + received.certain;
         let possible = sums(least, &received.uncertain);
-        if !left.is_some_and(|left| possible.contains(&(left + sold))) {
+        if !possible.contains(&(left + sold)) {
             wrong.push(format!(
-                "product {}: {} at the beginning, {} and maybe {:?} received, {left:?} left, \
+                "product {}: {} at the beginning, {} and maybe {:?} received, {left} left, \
                  {sold} sold or held",
                 product.id, product.stock, received.certain, received.uncertain
             ));
@@ -144,8 +144,10 @@ fn goods(
     wrong
 }
 
-fn is_product(item: &serde_json::Value, product: &Product) -> bool {
-    text(item, "id") == product.id && item.get("stock").is_some()
+/// Whether goods of a product lie there: the product itself, or one of its shards.
+fn has_stock_of(item: &serde_json::Value, product: &Product) -> bool {
+    let is_its = text(item, "id") == product.id || text(item, "product_id") == product.id;
+    is_its && item.get("stock").is_some()
 }
 
 /// What `least` and any of the others come to.
@@ -158,18 +160,23 @@ fn sums(least: u64, others: &[u64]) -> BTreeSet<u64> {
     sums
 }
 
-/// Nothing is counted as held by unverified customers once nothing is held.
-fn unverified(world: &World, products: &[Product]) -> Vec<String> {
+/// Nothing is counted as held once nothing is.
+fn held(world: &World, products: &[Product]) -> Vec<String> {
     let items = items(world, "CatalogTable");
-    let of = |product: &Product| {
-        let item = items.iter().find(|item| is_product(item, product))?;
-        let held = item["held_unverified"].as_i64().filter(|held| *held != 0)?;
-        Some(format!(
-            "product {}: {held} are counted as held by unverified customers, and nothing is held",
-            product.id
-        ))
-    };
-    products.iter().filter_map(of).collect()
+    let mut wrong = Vec::new();
+    for product in products {
+        for (counter, of_whom) in [("held", ""), ("held_unverified", " by unverified customers")] {
+            let places = items.iter().filter(|item| has_stock_of(item, product));
+            let held: i64 = places.filter_map(|item| item[counter].as_i64()).sum();
+            if held != 0 {
+                wrong.push(format!(
+                    "product {}: {held} are counted as held{of_whom}, and nothing is held",
+                    product.id
+                ));
+            }
+        }
+    }
+    wrong
 }
 
 /// A key is one order for as long as it is remembered, and whoever was told of an order

@@ -50,7 +50,7 @@ pub(super) fn parts(world: &World) -> BTreeMap<String, Parts> {
 }
 
 /// A table's items, without DynamoDB's types.
-pub(super) fn items(world: &World, logical_id: &str) -> Vec<Value> {
+pub(crate) fn items(world: &World, logical_id: &str) -> Vec<Value> {
     let mut tables = world.template.tables.iter();
     let Some(table) = tables.find(|table| table.logical_id == logical_id) else {
         return Vec::new();

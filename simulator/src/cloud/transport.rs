@@ -144,7 +144,7 @@ async fn ask_database(world: &Arc<World>, instance: &Instance, call: &Call) -> R
         }
     };
     if lock.is_some() {
-        tokio::time::sleep(world.faults.latency()).await;
+        tokio::time::sleep(world.faults.transaction()).await;
     }
     if operation == "Query" {
         note(database, &mut instance.trace(), &request);

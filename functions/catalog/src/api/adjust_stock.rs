@@ -1,27 +1,49 @@
-//! `PUT` and `PATCH /api/products/{id}/stock`: changes the available stock.
+//! `PUT` and `PATCH /api/products/{id}/stock`: changes the stock.
+//!
+//! To set it is what follows from a stock-take: it sets what is on hand, of which
+//! some may be held for orders. To increase or to decrease it is not idempotent by
+//! itself, so it requires an `Idempotency-Key`: the key's record is written in
+//! the transaction of the change.
+//!
+//! Orders change the stock all the time. The first attempts require the numbers
+//! that were read, so that reply and event have the exact ones. The
+//! next ones only require that the result is possible, and cannot starve.
 
 use std::sync::Arc;
 
 use contracts::{Envelope, events::StockAdjusted};
-use dynamo::{Attempts, StoreError};
+use dynamo::{
+    Attempts, CommitError, StoreError,
+    idempotency::{Claim, ClaimError, Claimed},
+};
 use kernel::{Cause, ProductId};
 use runtime::{
     Function, Grant, grant,
-    http::{Access, ApiError, Endpoint, Id, Json, Reply, RequestCause, State},
+    http::{
+        Access, ApiError, Endpoint, Id, MaybeIdempotent, Reply, RequestCause, RequestInfo, State,
+        StoredReply,
+    },
+    log,
 };
 use serde::Serialize;
 
 use crate::{
     App,
-    domain::{Adjustment, AdjustmentError, Operation},
-    store::SetStockError,
+    domain::{Adjustment, AdjustmentError, Operation, gathering},
+    shelves,
+    store::{AdjustError, Adjusted},
 };
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "CatalogTable"),
+    grant("dynamodb:BatchGetItem", "CatalogTable"),
     grant("dynamodb:PutItem", "CatalogTable"),
     grant("dynamodb:UpdateItem", "CatalogTable"),
+    grant("dynamodb:DeleteItem", "CatalogTable"),
 ];
+
+/// Attempts that require the numbers that were read.
+const EXACT_ATTEMPTS: u32 = 3;
 
 pub fn function() -> Function {
     Endpoint::new("adjust-stock", Access::AdminOrInternal, GRANTS)
@@ -38,7 +60,13 @@ pub(super) enum AdjustStockError {
     #[error(transparent)]
     Invalid(#[from] AdjustmentError),
     #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error("the claim no longer holds")]
+    ClaimLost,
+    #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the reply cannot be made")]
+    Reply(ApiError),
 }
 
 #[derive(Serialize)]
@@ -47,70 +75,172 @@ struct StockView {
     product_id: ProductId,
     previous_stock: u32,
     stock: u32,
+    held: u32,
+    on_hand: u32,
+}
+
+/// What is asked for, with all that a default has decided.
+struct Wanted<'a> {
+    id: ProductId,
+    operation: Operation,
+    quantity: u32,
+    info: &'a RequestInfo,
+    cause: &'a Cause,
 }
 
 /// Sets the stock, unless the body names another operation.
 async fn put_stock(
     State(app): State<Arc<App>>,
     RequestCause(cause): RequestCause,
+    info: RequestInfo,
     Id(id): Id<ProductId>,
-    Json(adjustment): Json<Adjustment>,
-) -> Result<Reply, ApiError> {
-    let operation = adjustment.operation.unwrap_or(Operation::Set);
-    adjust_stock(&app, id, operation, adjustment.quantity, &cause).await
+    request: MaybeIdempotent<Adjustment>,
+) -> Result<StoredReply, ApiError> {
+    adjust_stock(&app, id, Operation::Set, &request, (&info, &cause)).await
 }
 
 /// Decreases the stock, unless the body names another operation.
 async fn patch_stock(
     State(app): State<Arc<App>>,
     RequestCause(cause): RequestCause,
+    info: RequestInfo,
     Id(id): Id<ProductId>,
-    Json(adjustment): Json<Adjustment>,
-) -> Result<Reply, ApiError> {
-    let operation = adjustment.operation.unwrap_or(Operation::Decrease);
-    adjust_stock(&app, id, operation, adjustment.quantity, &cause).await
+    request: MaybeIdempotent<Adjustment>,
+) -> Result<StoredReply, ApiError> {
+    adjust_stock(&app, id, Operation::Decrease, &request, (&info, &cause)).await
 }
 
 async fn adjust_stock(
     app: &App,
     id: ProductId,
-    operation: Operation,
-    quantity: u32,
-    cause: &Cause,
-) -> Result<Reply, ApiError> {
-    let adjusted = set_stock(app, id, operation, quantity, cause).await?;
-    let view = StockView {
-        product_id: id,
-        previous_stock: adjusted.previous_stock,
-        stock: adjusted.stock,
+    default: Operation,
+    request: &MaybeIdempotent<Adjustment>,
+    (info, cause): (&RequestInfo, &Cause),
+) -> Result<StoredReply, ApiError> {
+    let wanted = Wanted {
+        id,
+        operation: request.input.operation.unwrap_or(default),
+        quantity: request.input.quantity,
+        info,
+        cause,
     };
-    Ok(Reply::ok("stock adjusted", &view))
+    if !wanted.operation.is_idempotent() {
+        request.require_key()?;
+    }
+    let Some(key) = &request.key else {
+        return Ok(change_stock(app, &wanted, None).await?);
+    };
+    // What a key stands for: an operation of a caller on a product.
+    let scope = format!("{}#adjust-stock#{id}#{:?}", cause.actor, wanted.operation);
+    let claim = || async {
+        let (subject, now) = (app.host.new_id(), app.host.now());
+        let fingerprint = &request.fingerprint;
+        let claim = app.catalog.claim(&scope, key, fingerprint, subject, now);
+        claim.await.map_err(AdjustStockError::from)
+    };
+    let mut claimed = match claim().await? {
+        Claimed::Completed(reply) => return Ok(StoredReply::replayed(reply)),
+        Claimed::Granted(claim) => claim,
+    };
+    let error = match change_stock(app, &wanted, Some(&claimed)).await {
+        Ok(reply) => return Ok(reply),
+        // Another request took the claim over, or this one made the change and
+        // the store's reply was lost. The key's record shows which.
+        Err(AdjustStockError::ClaimLost) => match claim().await? {
+            Claimed::Completed(reply) => return Ok(StoredReply::replayed(reply)),
+            Claimed::Granted(claim) => {
+                claimed = claim;
+                AdjustStockError::ClaimLost
+            }
+        },
+        Err(error) => error,
+    };
+    give_up(app, claimed, &error).await;
+    Err(error.into())
 }
 
-/// Orders change the stock at any time, so each attempt sets it only if it has
-/// not changed since it was read.
-async fn set_stock(
+/// Lets a retry with the key go ahead: at once, since a change that is still
+/// under way fails without the claim.
+async fn give_up(app: &App, claim: Claim, error: &AdjustStockError) {
+    let result = match error {
+        AdjustStockError::NotFound | AdjustStockError::Invalid(_) => {
+            app.catalog.release(claim).await
+        }
+        _ => app.catalog.abandon(claim, app.host.now()).await,
+    };
+    if let Err(error) = result {
+        let error = log::error_chain(&error);
+        tracing::warn!(error, "idempotency claim not released; it will expire");
+    }
+}
+
+async fn change_stock(
     app: &App,
-    id: ProductId,
-    operation: Operation,
-    quantity: u32,
-    cause: &Cause,
-) -> Result<StockAdjusted, AdjustStockError> {
+    wanted: &Wanted<'_>,
+    claim: Option<&Claim>,
+) -> Result<StoredReply, AdjustStockError> {
+    let &Wanted {
+        id,
+        operation,
+        quantity,
+        ..
+    } = wanted;
     let mut attempts = Attempts::new(app.host.random());
+    let mut made = 0;
     while attempts.next().await {
+        made += 1;
         let product = app.catalog.product(id).await?;
         let product = product.ok_or(AdjustStockError::NotFound)?;
+        let (levels, shards) = shelves::count(&app.catalog, &product).await?;
+        let stock = operation.apply(levels, quantity)?;
+        // What is on hand is only known, and set, in one place.
+        if operation == Operation::Set && product.shards > 0 {
+            shelves::fold(&app.catalog, &app.host, id).await?;
+            continue;
+        }
+        if operation == Operation::Decrease
+            && product.stock < quantity
+            && let Some(taken) = gathering(product.stock, &shards, quantity)
+        {
+            let gathered = app.catalog.gather_goods(id, &taken, app.host.now());
+            match gathered.await {
+                Ok(_) | Err(CommitError::ConditionFailed(_)) => continue,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        let is_exact = made <= EXACT_ATTEMPTS;
         let adjusted = StockAdjusted {
             product_id: id,
-            previous_stock: product.stock,
-            stock: operation.apply(product.stock, quantity)?,
+            previous_stock: levels.available,
+            stock,
+            approximate: !is_exact || product.shards > 0,
         };
-        let event = Envelope::new(&adjusted, app.host.stamp(app.host.now(), cause));
-        let written = app.catalog.set_stock(&product, adjusted.stock, &event);
+        let view = StockView {
+            product_id: id,
+            previous_stock: levels.available,
+            stock,
+            held: levels.held,
+            on_hand: stock.saturating_add(levels.held),
+        };
+        let reply = Reply::ok("stock adjusted", &view).into_stored(wanted.info);
+        let reply = reply.map_err(AdjustStockError::Reply)?;
+        let stamp = app.host.stamp(app.host.now(), wanted.cause);
+        let adjusted = Adjusted {
+            in_shards: levels.available.saturating_sub(product.stock),
+            product: &product,
+            operation,
+            quantity,
+            is_exact,
+            event: &Envelope::new(&adjusted, stamp),
+        };
+        let written = app
+            .catalog
+            .adjust_stock(&adjusted, claim.map(|claim| (claim, &reply)));
         match written.await {
-            Ok(()) => return Ok(adjusted),
-            Err(SetStockError::Changed) => {}
-            Err(SetStockError::Store(error)) => return Err(error.into()),
+            Ok(()) => return Ok(reply),
+            Err(AdjustError::Changed) => {}
+            Err(AdjustError::ClaimLost) => return Err(AdjustStockError::ClaimLost),
+            Err(AdjustError::Store(error)) => return Err(error.into()),
         }
     }
     Err(StoreError::Contended {

@@ -1,5 +1,6 @@
 //! Where the service's errors become replies.
 
+use dynamo::idempotency::ClaimError;
 use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
 
@@ -64,6 +65,26 @@ impl From<AdjustStockError> for ApiError {
                 )
                 .with_errors(vec![error])
             }
+            AdjustStockError::Invalid(AdjustmentError::Held { held }) => {
+                let error = FieldError {
+                    field: "/quantity".into(),
+                    message: format!(
+                        "must not be less than the {held} units held for orders that are not \
+                         paid yet"
+                    ),
+                };
+                Self::conflict(
+                    "stock_held",
+                    "the stock on hand cannot be less than what is held for orders",
+                )
+                .with_errors(vec![error])
+            }
+            AdjustStockError::Claim(ClaimError::Reused) => Self::idempotency_key_reused(),
+            AdjustStockError::Claim(ClaimError::InProgress) | AdjustStockError::ClaimLost => {
+                Self::idempotency_in_progress()
+            }
+            AdjustStockError::Claim(ClaimError::Store(error)) => error.into(),
+            AdjustStockError::Reply(error) => error,
             AdjustStockError::Invalid(error @ AdjustmentError::TooHigh) => Self::validation(
                 FieldErrors::at("/quantity", format!("is too high: {error}")),
             ),

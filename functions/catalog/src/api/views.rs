@@ -35,7 +35,10 @@ pub(super) struct ProductView {
     price: Decimal,
     currency: Currency,
     category_id: CategoryId,
+    /// What can be ordered; the rest of what is on hand is held for orders.
     stock: u32,
+    held: u32,
+    on_hand: u32,
     tags: Vec<Tag>,
     active: bool,
     created_at: Timestamp,
@@ -44,6 +47,10 @@ pub(super) struct ProductView {
 
 impl From<Product> for ProductView {
     fn from(product: Product) -> Self {
+        // What lies in shards is known from the last count: nobody who only looks
+        // reads them.
+        let stock = product.stock.saturating_add(product.shard_stock);
+        let held = product.held.saturating_add(product.shard_held);
         Self {
             id: product.id,
             name: product.name,
@@ -51,7 +58,9 @@ impl From<Product> for ProductView {
             price: product.price.amount(),
             currency: product.price.currency(),
             category_id: product.category_id,
-            stock: product.stock,
+            stock,
+            held,
+            on_hand: stock.saturating_add(held),
             tags: product.tags,
             active: product.active,
             created_at: product.created_at,

@@ -44,31 +44,58 @@ impl FromInput for Adjustment {
     }
 }
 
+/// The numbers of a product and all its shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Levels {
+    /// Neither held nor sold.
+    pub available: u32,
+    /// On hand, but held for orders.
+    pub held: u32,
+}
+
+impl Levels {
+    pub const fn on_hand(self) -> u32 {
+        self.available.saturating_add(self.held)
+    }
+}
+
 /// Why a stock cannot be adjusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdjustmentError {
     #[error("only {available} are available")]
     Insufficient { available: u32 },
+    #[error("{held} are held for orders")]
+    Held { held: u32 },
     #[error("the stock would exceed {STOCK_MAX}")]
     TooHigh,
 }
 
 impl Operation {
-    /// Returns the new stock of a product whose stock is `current`.
-    pub fn apply(self, current: u32, quantity: u32) -> Result<u32, AdjustmentError> {
+    /// Returns the available stock after the operation. `Set` sets what is on
+    /// hand, as a stock-take counts it: goods that are held are still on the shelf.
+    pub fn apply(self, current: Levels, quantity: u32) -> Result<u32, AdjustmentError> {
+        let Levels { available, held } = current;
         let stock = match self {
-            Self::Set => Some(quantity),
-            Self::Increase => current.checked_add(quantity),
+            Self::Set => {
+                let rest = quantity.checked_sub(held);
+                Some(rest.ok_or(AdjustmentError::Held { held })?)
+            }
+            Self::Increase => available.checked_add(quantity),
             // Not limited: released goods may have brought the stock above the
             // maximum, and it must still be possible to lower it.
             Self::Decrease => {
-                let rest = current.checked_sub(quantity);
-                return rest.ok_or(AdjustmentError::Insufficient { available: current });
+                let rest = available.checked_sub(quantity);
+                return rest.ok_or(AdjustmentError::Insufficient { available });
             }
         };
         stock
             .filter(|stock| *stock <= STOCK_MAX)
             .ok_or(AdjustmentError::TooHigh)
+    }
+
+    /// Whether doing it twice does no more than doing it once.
+    pub const fn is_idempotent(self) -> bool {
+        matches!(self, Self::Set)
     }
 }
 
@@ -81,19 +108,24 @@ mod tests {
     proptest! {
         #[test]
         fn a_stock_stays_between_zero_and_the_maximum(
-            current in 0..=STOCK_MAX, quantity in 0..=STOCK_MAX, which in 0..3_usize,
+            available in 0..=STOCK_MAX, held in 0..1_000_u32, quantity in 0..=STOCK_MAX,
+            which in 0..3_usize,
         ) {
             let operation = [Operation::Set, Operation::Increase, Operation::Decrease][which];
             let exact = match operation {
-                Operation::Set => i64::from(quantity),
-                Operation::Increase => i64::from(current) + i64::from(quantity),
-                Operation::Decrease => i64::from(current) - i64::from(quantity),
+                Operation::Set => i64::from(quantity) - i64::from(held),
+                Operation::Increase => i64::from(available) + i64::from(quantity),
+                Operation::Decrease => i64::from(available) - i64::from(quantity),
             };
-            match operation.apply(current, quantity) {
+            match operation.apply(Levels { available, held }, quantity) {
                 Ok(stock) => prop_assert_eq!(i64::from(stock), exact),
-                Err(AdjustmentError::Insufficient { available }) => {
-                    prop_assert!(exact < 0);
-                    prop_assert_eq!(available, current);
+                Err(AdjustmentError::Insufficient { available: left }) => {
+                    prop_assert!(exact < 0 && operation == Operation::Decrease);
+                    prop_assert_eq!(left, available);
+                }
+                Err(AdjustmentError::Held { held: units }) => {
+                    prop_assert!(exact < 0 && operation == Operation::Set);
+                    prop_assert_eq!(units, held);
                 }
                 Err(AdjustmentError::TooHigh) => prop_assert!(exact > i64::from(STOCK_MAX)),
             }
@@ -102,9 +134,10 @@ mod tests {
 
     #[test]
     fn a_stock_above_the_maximum_can_still_be_decreased() {
-        assert_eq!(
-            Operation::Decrease.apply(STOCK_MAX + 5, 1),
-            Ok(STOCK_MAX + 4)
-        );
+        let above = Levels {
+            available: STOCK_MAX + 5,
+            held: 0,
+        };
+        assert_eq!(Operation::Decrease.apply(above, 1), Ok(STOCK_MAX + 4));
     }
 }

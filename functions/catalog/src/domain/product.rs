@@ -118,9 +118,26 @@ pub struct Product {
     pub categories: Vec<CategoryId>,
     /// The available stock: neither held nor sold.
     pub stock: u32,
+    /// Units held for orders that are not paid: on hand, but not available.
+    /// Those of reservations that the release before this number made are
+    /// missing in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held: u32,
     /// How many units are held for buyers who have not proven their address.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub held_unverified: u32,
+    /// Its shards; goods in them are not counted in the numbers above.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shards: u32,
+    /// How many it has ever had.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shards_opened: u32,
+    /// The available stock and the held units in all shards, when they were
+    /// last counted: at the opening, and every minute.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shard_stock: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shard_held: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
     /// Whether it is listed and can be ordered.
@@ -147,7 +164,12 @@ impl Product {
             category_id: category.id,
             categories: category.path(),
             stock: input.stock,
+            held: 0,
             held_unverified: 0,
+            shards: 0,
+            shards_opened: 0,
+            shard_stock: 0,
+            shard_held: 0,
             tags: input.tags,
             active: true,
             created_at: now,

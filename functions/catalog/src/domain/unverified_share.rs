@@ -5,8 +5,9 @@
 use std::{collections::HashMap, str::FromStr};
 
 use contracts::{calls::Shortage, events::OrderLine};
+use kernel::ProductId;
 
-use super::Product;
+use super::{Product, Shard};
 
 /// A share in percent, from 1 to 100; 100 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,57 @@ pub struct ShareCondition {
     pub held_most: u32,
     /// Units that have to be available.
     pub stock_least: u32,
+}
+
+/// Where a line's goods are taken from. A share of each shard is a share of the
+/// whole, rounded down in each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    pub stock: u32,
+    pub held_unverified: u32,
+    pub kind: ShelfKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShelfKind {
+    /// A product without shards.
+    Whole,
+    /// What a product has beside its shards. Their shares are all there is: of
+    /// goods that come here from a shard, the share may be taken already.
+    Rest,
+    /// A shard; so much of what is held elsewhere counts towards its share.
+    Shard { carried: u32 },
+}
+
+impl Shelf {
+    pub const fn of(product: &Product) -> Self {
+        Self {
+            stock: product.stock,
+            held_unverified: product.held_unverified,
+            kind: match product.shards {
+                0 => ShelfKind::Whole,
+                _ => ShelfKind::Rest,
+            },
+        }
+    }
+
+    pub const fn of_shard(shard: &Shard) -> Self {
+        Self {
+            stock: shard.stock,
+            held_unverified: shard.held_unverified,
+            kind: ShelfKind::Shard {
+                carried: shard.carried_unverified,
+            },
+        }
+    }
+
+    /// What counts towards the share.
+    const fn held(self) -> u32 {
+        match self.kind {
+            ShelfKind::Whole | ShelfKind::Rest => self.held_unverified,
+            ShelfKind::Shard { carried } => self.held_unverified.saturating_add(carried),
+        }
+    }
 }
 
 impl Default for UnverifiedShare {
@@ -54,18 +106,16 @@ impl UnverifiedShare {
     pub fn admit(
         self,
         lines: &[OrderLine],
-        products: &[Product],
+        shelves: &HashMap<ProductId, Shelf>,
     ) -> Result<Vec<ShareCondition>, Vec<Shortage>> {
-        let products: HashMap<_, _> = products.iter().map(|p| (p.id, p)).collect();
         let (mut conditions, mut excesses) = (Vec::with_capacity(lines.len()), Vec::new());
         for line in lines {
-            let product = products.get(&line.product_id);
-            let (stock, held) = product.map_or((0, 0), |p| (p.stock, p.held_unverified));
-            match self.condition(stock, held, line.quantity) {
+            let shelf = shelves.get(&line.product_id);
+            match shelf.and_then(|shelf| self.condition(*shelf, line.quantity)) {
                 Some(condition) => conditions.push(condition),
                 None => excesses.push(Shortage {
                     product_id: line.product_id,
-                    available: Some(self.most(stock, held).saturating_sub(held).min(stock)),
+                    available: shelf.map(|shelf| self.room(*shelf).min(shelf.stock)),
                 }),
             }
         }
@@ -76,31 +126,47 @@ impl UnverifiedShare {
         }
     }
 
+    /// Whether a line of `quantity` could be taken from the shelf.
+    pub fn admits(self, shelf: Shelf, quantity: u32) -> bool {
+        self.condition(shelf, quantity).is_some()
+    }
+
+    fn room(self, shelf: Shelf) -> u32 {
+        self.most(shelf).saturating_sub(shelf.held())
+    }
+
     /// How many units unverified buyers may hold in all: a share of what is
     /// available and what they hold, so that it does not shrink as they take
-    /// theirs. At least one, so that a shop with single pieces sells to them.
-    fn most(self, stock: u32, held: u32) -> u32 {
-        let base = u64::from(stock) + u64::from(held);
+    /// theirs. At least one, so that a shop with single pieces sells to them;
+    /// but not one in each of many shards.
+    fn most(self, shelf: Shelf) -> u32 {
+        let base = u64::from(shelf.stock) + u64::from(shelf.held());
         let most = base * u64::from(self.0) / 100;
-        u32::try_from(most).unwrap_or(u32::MAX).max(1)
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        match shelf.kind {
+            ShelfKind::Whole => most.max(1),
+            ShelfKind::Rest => 0,
+            ShelfKind::Shard { .. } => most,
+        }
     }
 
     /// Leaves half of the remaining room to other unverified buyers and the rest
     /// to others who lower the stock meanwhile, so that neither makes a
     /// reservation start again while there is plenty.
-    fn condition(self, stock: u32, held: u32, quantity: u32) -> Option<ShareCondition> {
-        let room = self.most(stock, held).checked_sub(held)?;
+    fn condition(self, shelf: Shelf, quantity: u32) -> Option<ShareCondition> {
+        let held = shelf.held();
+        let room = self.most(shelf).checked_sub(held)?;
         let spare = room.checked_sub(quantity)?;
         let held_most = held + spare / 2;
         let total = u64::from(held_most) + u64::from(quantity);
         // The smallest stock for which `most` is still that total.
         let base = match total {
-            0 | 1 => 0,
+            0 | 1 if shelf.kind == ShelfKind::Whole => 0,
             total => (total * 100).div_ceil(u64::from(self.0)),
         };
         let stock_least = base.saturating_sub(u64::from(held_most));
         Some(ShareCondition {
-            held_most,
+            held_most: held_most - (held - shelf.held_unverified),
             stock_least: u32::try_from(stock_least).unwrap_or(u32::MAX).max(quantity),
         })
     }
@@ -111,6 +177,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn shelf(stock: u32, held_unverified: u32, kind: ShelfKind) -> Shelf {
+        Shelf {
+            stock,
+            held_unverified,
+            kind,
+        }
+    }
 
     #[test]
     fn a_share_is_a_percentage() {
@@ -125,11 +199,19 @@ mod tests {
     #[test]
     fn a_quarter_is_rounded_down_but_is_at_least_one_unit() {
         let quarter = UnverifiedShare::default();
-        let admits = |stock, held, quantity| quarter.condition(stock, held, quantity).is_some();
+        let admits =
+            |stock, held, quantity| quarter.admits(shelf(stock, held, ShelfKind::Whole), quantity);
         assert!(admits(1, 0, 1) && !admits(2, 1, 1));
         assert!(admits(7, 0, 1) && !admits(7, 0, 2));
         assert!(admits(8, 0, 2) && admits(7, 1, 1) && !admits(6, 2, 1));
         assert!(!admits(1, 9, 1), "sold meanwhile to others");
+        let admits = |stock, carried, quantity| {
+            quarter.admits(shelf(stock, 0, ShelfKind::Shard { carried }), quantity)
+        };
+        assert!(!admits(3, 0, 1) && admits(4, 0, 1), "one of many shards");
+        assert!(!admits(6, 1, 1) && admits(7, 1, 1), "held elsewhere");
+        let rest = shelf(1_000, 0, ShelfKind::Rest);
+        assert!(!quarter.admits(rest, 1), "beside shards");
     }
 
     proptest! {
@@ -137,18 +219,22 @@ mod tests {
         fn whatever_is_written_under_the_conditions_stays_within_the_share(
             percent in 1..=100_u32, stock in 0..2_000_u32, held in 0..2_000_u32,
             quantity in 1..500_u32, less_held in 0..2_000_u32, more_stock in 0..2_000_u32,
+            carried in prop::option::of(0..100_u32),
         ) {
             let share = UnverifiedShare(percent);
-            if let Some(condition) = share.condition(stock, held, quantity) {
+            let kind = carried.map_or(ShelfKind::Whole, |carried| ShelfKind::Shard { carried });
+            if let Some(condition) = share.condition(shelf(stock, held, kind), quantity) {
                 prop_assert!(held <= condition.held_most);
                 prop_assert!(stock >= condition.stock_least || stock < quantity);
                 // Any state that meets the conditions.
                 let held = condition.held_most.saturating_sub(less_held);
                 let stock = condition.stock_least + more_stock;
                 prop_assert!(stock >= quantity);
-                prop_assert!(held + quantity <= share.most(stock, held));
+                let shelf = shelf(stock, held, kind);
+                prop_assert!(shelf.held() + quantity <= share.most(shelf));
             } else {
-                prop_assert!(held + quantity > share.most(stock, held));
+                let shelf = shelf(stock, held, kind);
+                prop_assert!(shelf.held() + quantity > share.most(shelf));
             }
         }
     }

@@ -1,34 +1,49 @@
-//! `expire-reservations`: ends the reservations whose hold period is over,
-//! every minute.
+//! `expire-reservations`: ends the reservations whose hold period is over, and
+//! tends the shards of products that sell fast, every minute.
 //!
-//! If another run, or an event of the order, changes a reservation at the same
-//! time, its version has changed, and this run leaves it alone.
+//! A run goes on while there is work and time. Reservations are ended many at a
+//! time: those of one product change its numbers in one write. If another run, or an event
+//! of an order, changes one of them at the same time, its version has changed, and
+//! they are ended one by one; the one that has changed is left alone.
+
+use std::{collections::BTreeSet, time::Duration};
 
 use contracts::Envelope;
 use dynamo::StoreError;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::try_join_all, stream};
 use kernel::{Actor, Cause, OrderId};
-use runtime::{Function, Grant, grant, schedule};
+use runtime::{Function, Grant, Stopwatch, grant, schedule};
 use serde::Serialize;
 
 use crate::{
     App,
-    domain::Transition,
-    store::{ApplyTransitionError, EXPIRY_SHARDS},
+    domain::{Reservation, Transition},
+    shelves,
+    store::{ApplyTransitionError, EXPIRY_SHARDS, Settled},
 };
 
 const NAME: &str = "expire-reservations";
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "CatalogTable"),
+    grant("dynamodb:BatchGetItem", "CatalogTable"),
     grant("dynamodb:PutItem", "CatalogTable"),
     grant("dynamodb:UpdateItem", "CatalogTable"),
+    grant("dynamodb:DeleteItem", "CatalogTable"),
+    grant("dynamodb:Query", "CatalogTable"),
     grant("dynamodb:Query", "CatalogTable/index/by-expiry"),
 ];
 
-/// Reservations of one shard that a run ends: at some 20 ms each, well within
-/// the function's ten seconds. The next run goes on.
-const OVERDUE_MAX: usize = 100;
+/// Reservations of one partition that are looked up at a time.
+const OVERDUE_MAX: usize = 500;
+/// The time after which a run begins nothing new. The function has 60 s, and
+/// what it has begun takes some 10 s at worst; the next run comes after a minute.
+const TIME_MAX: Duration = Duration::from_secs(45);
+/// Writes of a transaction (a limit of DynamoDB).
+const WRITES_MAX: usize = 100;
+/// Transactions at a time. More would meet on the items of a product that many
+/// wanted.
+const CONCURRENT_MAX: usize = 4;
 
 pub fn function() -> Function {
     schedule::job(NAME, GRANTS, App::start, |app| async move {
@@ -39,6 +54,10 @@ pub fn function() -> Function {
 #[derive(Default, Serialize)]
 struct Report {
     expired: usize,
+    /// Left to the next run, because others were writing the same items.
+    contended: usize,
+    /// Products whose shards were folded.
+    folded: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -49,50 +68,140 @@ enum ExpireReservationsError {
     Store(#[from] StoreError),
 }
 
+/// A reservation whose hold period is over, and how it ends.
+struct Overdue {
+    current: Reservation,
+    transition: Transition,
+    events: Vec<Envelope>,
+}
+
+impl Overdue {
+    fn settled(&self) -> Settled<'_> {
+        Settled {
+            current: Some(&self.current),
+            transition: &self.transition,
+            events: &self.events,
+        }
+    }
+}
+
 /// Returns the first error, but only after everything else was attempted: one
 /// reservation that cannot be ended does not block the others.
 async fn expire_reservations(app: &App) -> Result<Report, ExpireReservationsError> {
-    let shards = (0..EXPIRY_SHARDS).map(|shard| expire_shard(app, shard));
+    let stopwatch = Stopwatch::start();
     let mut report = Report::default();
     let mut first_error = None;
-    for outcome in join_all(shards).await.into_iter().flatten() {
-        match outcome {
-            Ok(expired) => report.expired += usize::from(expired),
-            Err(error) => drop(first_error.get_or_insert(error)),
+    loop {
+        let overdue = find_overdue(app).await?;
+        let found = overdue.len();
+        let before = report.expired;
+        let outcomes = stream::iter(batches(overdue))
+            .map(|batch| expire_batch(app, batch, stopwatch))
+            .buffer_unordered(CONCURRENT_MAX);
+        let outcomes: Vec<_> = outcomes.collect().await;
+        for outcome in outcomes.into_iter().flatten() {
+            match outcome {
+                Ok(expired) => report.expired += usize::from(expired),
+                Err(ExpireReservationsError::Store(StoreError::Contended { .. })) => {
+                    report.contended += 1;
+                }
+                Err(error) => drop(first_error.get_or_insert(error)),
+            }
         }
+        // Where nothing can be ended, or the index shows what has been, another
+        // round would find the same.
+        if found == 0 || report.expired == before || stopwatch.elapsed() >= TIME_MAX {
+            break;
+        }
+    }
+    match shelves::tend(&app.catalog, &app.host).await {
+        Ok(folded) => report.folded = folded,
+        Err(error) => drop(first_error.get_or_insert(error.into())),
     }
     first_error.map_or(Ok(report), Err)
 }
 
-async fn expire_shard(app: &App, shard: u8) -> Vec<Result<bool, ExpireReservationsError>> {
-    let overdue = app.catalog.overdue(shard, app.host.now(), OVERDUE_MAX);
-    let order_ids = match overdue.await {
-        Ok(order_ids) => order_ids,
-        Err(error) => return vec![Err(error.into())],
-    };
-    let mut outcomes = Vec::with_capacity(order_ids.len());
-    for order_id in order_ids {
-        outcomes.push(expire(app, order_id).await);
+/// The reservations that are over, those of one product next to each other.
+async fn find_overdue(app: &App) -> Result<Vec<Overdue>, StoreError> {
+    let now = app.host.now();
+    let partitions = (0..EXPIRY_SHARDS).map(|shard| app.catalog.overdue(shard, now, OVERDUE_MAX));
+    let order_ids = try_join_all(partitions).await?.concat();
+    let reservations = app.catalog.reservations(order_ids).await?;
+    let overdue = reservations.into_iter().filter_map(|current| {
+        let transition = current.expire(now)?;
+        let events = envelopes(app, &transition);
+        Some(Overdue {
+            current,
+            transition,
+            events,
+        })
+    });
+    let mut overdue: Vec<Overdue> = overdue.collect();
+    overdue.sort_by_key(|one| {
+        let line = one.current.lines.first();
+        let product_id = line.map(|line| line.product_id);
+        (
+            product_id.map(|id| (id, one.current.place_of(id))),
+            one.current.order_id,
+        )
+    });
+    Ok(overdue)
+}
+
+/// As many at a time as a transaction can end.
+fn batches(overdue: Vec<Overdue>) -> Vec<Vec<Overdue>> {
+    let mut batches = Vec::new();
+    let (mut batch, mut places, mut writes) = (Vec::new(), BTreeSet::new(), 0);
+    for one in overdue {
+        let reservation = &one.current;
+        let lines = reservation.lines.iter().map(|line| line.product_id);
+        let its_places: Vec<_> = lines.map(|id| (id, reservation.place_of(id))).collect();
+        // What came from different shards may have to go to one product, never
+        // the other way around.
+        places.extend(its_places.iter().copied());
+        writes += 1 + one.events.len();
+        if writes + places.len() > WRITES_MAX {
+            batches.push(std::mem::take(&mut batch));
+            writes = 1 + one.events.len();
+            places = its_places.into_iter().collect();
+        }
+        batch.push(one);
+    }
+    batches.push(batch);
+    batches.retain(|batch| !batch.is_empty());
+    batches
+}
+
+/// Whether each reservation was ended by this run.
+async fn expire_batch(
+    app: &App,
+    batch: Vec<Overdue>,
+    since: Stopwatch,
+) -> Vec<Result<bool, ExpireReservationsError>> {
+    if since.elapsed() >= TIME_MAX {
+        return Vec::new();
+    }
+    let settled: Vec<_> = batch.iter().map(Overdue::settled).collect();
+    if app.catalog.apply(&settled).await.is_ok() {
+        return batch.iter().map(|_| Ok(true)).collect();
+    }
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for one in &batch {
+        if since.elapsed() >= TIME_MAX {
+            break;
+        }
+        outcomes.push(expire(app, one).await);
     }
     outcomes
 }
 
-/// Returns whether this run ended the reservation.
-async fn expire(app: &App, order_id: OrderId) -> Result<bool, ExpireReservationsError> {
-    let Some(reservation) = app.catalog.reservation(order_id).await? else {
-        return Ok(false);
-    };
-    let Some(transition) = reservation.expire(app.host.now()) else {
-        return Ok(false);
-    };
-    let events = envelopes(app, &transition);
-    let applied = app.catalog.apply(Some(&reservation), &transition, &events);
-    match applied.await {
+async fn expire(app: &App, one: &Overdue) -> Result<bool, ExpireReservationsError> {
+    match app.catalog.apply(&[one.settled()]).await {
         Ok(()) => Ok(true),
         Err(ApplyTransitionError::Changed) => Ok(false),
-        Err(ApplyTransitionError::ProductMissing) => {
-            Err(ExpireReservationsError::ProductMissing(order_id))
-        }
+        Err(ApplyTransitionError::ProductMissing) => Err(ExpireReservationsError::ProductMissing(
+            one.current.order_id,
+        )),
         Err(ApplyTransitionError::Store(error)) => Err(error.into()),
     }
 }

@@ -15,13 +15,14 @@ use runtime::{Function, Grant, grant, queue};
 use crate::{
     App,
     domain::{OrderEvent, settle},
-    store::ApplyTransitionError,
+    store::{ApplyTransitionError, Settled},
 };
 
 const NAME: &str = "settle-reservations";
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "CatalogTable"),
+    grant("dynamodb:BatchGetItem", "CatalogTable"),
     grant("dynamodb:PutItem", "CatalogTable"),
     grant("dynamodb:UpdateItem", "CatalogTable"),
     grant("dynamodb:Query", "CatalogTable"),
@@ -65,10 +66,12 @@ async fn settle_reservation(app: &App, trigger: &Envelope) -> Result<(), SettleR
             return Ok(());
         };
         let events = transition.envelopes(|| app.host.stamp(now, &cause));
-        let applied = app
-            .catalog
-            .apply(reservation.as_ref(), &transition, &events);
-        match applied.await {
+        let settled = Settled {
+            current: reservation.as_ref(),
+            transition: &transition,
+            events: &events,
+        };
+        match app.catalog.apply(&[settled]).await {
             Ok(()) => return Ok(()),
             Err(ApplyTransitionError::Changed) => {}
             Err(ApplyTransitionError::ProductMissing) => {

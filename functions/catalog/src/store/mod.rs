@@ -6,6 +6,8 @@
 //! | the name of a category, unique in its parent | `CATEGORY_NAMES#<parent>` | `<name>` |
 //! | the number of categories | `CATEGORIES_COUNT` | `COUNT` |
 //! | a product, with its available stock | `PRODUCT#<id>` | `PRODUCT` |
+//! | a shard of its stock, while it sells fast | `STOCK#<id>#<number>` | `STOCK` |
+//! | the products with shards | `SHARDED` | `<id>` |
 //! | an entry of a product in a list | `LIST#<facet>` | `<product id>` |
 //! | the reservation of an order | `RESERVATION#<order id>` | `RESERVATION` |
 //! | an event | the partition of its subject | `EVENT#<id>` |
@@ -20,6 +22,8 @@ mod list_query;
 mod products;
 mod reservations;
 mod search;
+mod shards;
+mod stock;
 
 use contracts::Envelope;
 use dynamo::{Expression, Index, IndexKey, Keep, Key, Table, TableSchema, Transaction};
@@ -27,10 +31,11 @@ use kernel::{CategoryId, OrderId, ProductId};
 use runtime::Environment;
 
 pub use categories::CreateCategoryError;
-pub use products::{CreateProductError, SetStockError};
-pub use reservations::ApplyTransitionError;
+pub use products::CreateProductError;
 pub(crate) use reservations::EXPIRY_SHARDS;
+pub use reservations::{ApplyTransitionError, Settled};
 pub use search::{Position, SearchPage};
+pub use stock::{AdjustError, Adjusted};
 
 pub const SCHEMA: TableSchema = TableSchema {
     indexes: &[

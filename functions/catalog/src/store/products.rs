@@ -1,14 +1,12 @@
-use contracts::{Envelope, events::OrderLine};
-use dynamo::{CommitError, Expression, OutboxItem, StoreError, Transaction};
-use jiff::Timestamp;
+use contracts::Envelope;
+use dynamo::{CommitError, StoreError};
 use kernel::ProductId;
 use serde::Serialize;
 
 use super::{
-    CatalogStore, announce, category_key, event_key, exists, list_entries::list_entries,
-    product_key,
+    CatalogStore, announce, category_key, exists, list_entries::list_entries, product_key,
 };
-use crate::domain::{Product, ShareCondition, Transition};
+use crate::domain::Product;
 
 #[derive(Serialize)]
 struct ProductItem<'a> {
@@ -23,15 +21,6 @@ struct ProductItem<'a> {
 pub enum CreateProductError {
     #[error("the category does not exist")]
     CategoryMissing,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why a stock cannot be set.
-#[derive(Debug, thiserror::Error)]
-pub enum SetStockError {
-    #[error("the stock has changed since it was read")]
-    Changed,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -87,98 +76,4 @@ impl CatalogStore {
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }
-
-    /// Sets the stock of a product that was read as `current`, and announces it.
-    pub async fn set_stock(
-        &self,
-        current: &Product,
-        stock: u32,
-        event: &Envelope,
-    ) -> Result<(), SetStockError> {
-        let key = product_key(current.id);
-        let update = Expression::update("SET stock = :stock, updated_at = :now ADD version :one")
-            .only_when("stock = :current")
-            .value(":stock", stock)
-            .value(":current", current.stock)
-            .value(":now", event.time)
-            .value(":one", 1);
-        let transaction = self.table.transaction();
-        let transaction = transaction.update("product", key.clone(), update);
-        match announce(transaction, &key.pk, event).commit().await {
-            Ok(()) => Ok(()),
-            Err(CommitError::Store(error)) => Err(error.into()),
-            // The event is written together with the change, so it shows whether
-            // an earlier attempt, whose reply was lost, made the change.
-            Err(CommitError::ConditionFailed(_)) => {
-                let key = event_key(&key.pk, event);
-                let announced: Option<OutboxItem> = self.table.get(key).await?;
-                announced.map(drop).ok_or(SetStockError::Changed)
-            }
-        }
-    }
-}
-
-/// Takes a line's goods out of the available stock. The condition also covers
-/// the product's name and price, so the line has them as they are at the
-/// very moment of the reservation; and what unverified buyers hold, if the
-/// buyer is one of them.
-pub(super) fn decrement_stock(
-    transaction: Transaction,
-    line: &OrderLine,
-    share: Option<&ShareCondition>,
-    now: Timestamp,
-) -> Transaction {
-    let update =
-        match share {
-            None => Expression::update(
-                "SET stock = stock - :quantity, updated_at = :now ADD version :one",
-            )
-            .only_when("stock >= :quantity AND active = :yes AND #name = :name AND price = :price"),
-            Some(share) => Expression::update(
-                "SET stock = stock - :quantity, updated_at = :now \
-             ADD version :one, held_unverified :quantity",
-            )
-            .only_when(
-                "stock >= :least AND active = :yes AND #name = :name AND price = :price \
-             AND (attribute_not_exists(held_unverified) OR held_unverified <= :held)",
-            )
-            .value(":least", share.stock_least)
-            .value(":held", share.held_most),
-        };
-    let update = update
-        .name("#name", "name")
-        .value(":quantity", line.quantity)
-        .value(":yes", true)
-        .value(":name", &line.name)
-        .value(":price", line.unit_price)
-        .value(":now", now)
-        .value(":one", 1);
-    transaction.update("line", product_key(line.product_id), update)
-}
-
-/// Returns a line's goods to what the transition returns them to: the available
-/// stock, and the share of unverified buyers. The condition keeps the update
-/// from creating an item with nothing but numbers.
-pub(super) fn return_goods(
-    transaction: Transaction,
-    line: &OrderLine,
-    transition: &Transition,
-) -> Transaction {
-    let update = match (transition.restock, transition.frees_share) {
-        (false, false) => return transaction,
-        (true, false) => "SET stock = stock + :quantity, updated_at = :now ADD version :one",
-        (true, true) => {
-            "SET stock = stock + :quantity, held_unverified = held_unverified - :quantity, \
-             updated_at = :now ADD version :one"
-        }
-        (false, true) => {
-            "SET held_unverified = held_unverified - :quantity, updated_at = :now ADD version :one"
-        }
-    };
-    let update = Expression::update(update)
-        .only_when("attribute_exists(pk)")
-        .value(":quantity", line.quantity)
-        .value(":now", transition.reservation.updated_at)
-        .value(":one", 1);
-    transaction.update("line", product_key(line.product_id), update)
 }

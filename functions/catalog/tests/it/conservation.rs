@@ -1,11 +1,11 @@
 //! Whatever happens, and however often: the available, held and sold goods of a
-//! product add up to what was put in, nothing is sold late, and no event is
-//! answered twice. What unverified buyers hold is counted exactly, and within
+//! product and its shards add up to what was put in, the held ones are those of
+//! reservations, nothing is sold late, and no event is answered twice. What unverified buyers hold is counted exactly, and within
 //! their share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::domain::Status;
+use catalog::domain::{Product, Status};
 use contracts::{Envelope, calls::StockReservation};
 use kernel::{OrderId, ProductId, SignedDuration};
 use proptest::{prelude::*, test_runner::TestCaseError};
@@ -29,6 +29,12 @@ enum Action {
     Redeliver(usize),
     Expire,
     AdvanceMinutes(i64),
+    /// Opens some shards for a product, and moves all but some of its goods there.
+    Open(usize, u32, u32),
+    /// Folds the oldest shard of a product, and no more: whoever does it dies.
+    Fold(usize),
+    /// A stock-take that finds what is on hand; folds all shards.
+    CountStock(usize),
     /// Several of these at once.
     Concurrently(usize),
 }
@@ -49,7 +55,41 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Expire),
         2 => (1..12_i64).prop_map(Action::AdvanceMinutes),
         1 => order.prop_map(Action::Concurrently),
+        2 => (0..2_usize, 1..4_u32, 0..4_u32)
+            .prop_map(|(product, shards, left)| Action::Open(product, shards, left)),
+        1 => (0..2_usize).prop_map(Action::Fold),
+        1 => (0..2_usize).prop_map(Action::CountStock),
     ]
+}
+
+/// Opens shards, even for few goods.
+async fn open(catalog: &TestCatalog, id: ProductId, count: u32, left: u32) {
+    let product = catalog.peek(id).await;
+    let now = catalog.table.clock().now();
+    let plenty = Product {
+        stock: 1_000,
+        ..product.clone()
+    };
+    let mut opening = plenty.opening(now).unwrap();
+    opening.shards.truncate(count as usize);
+    let moved = product.stock.saturating_sub(left);
+    for (shard, index) in opening.shards.iter_mut().zip(0..) {
+        shard.stock = moved / count + u32::from(index < moved % count);
+        let carried = product.held_unverified;
+        shard.carried_unverified = carried / count + u32::from(index < carried % count);
+    }
+    opening.moved = moved;
+    let _ = catalog.store.open_shards(&product, &opening, now).await;
+}
+
+async fn fold(catalog: &TestCatalog, id: ProductId) {
+    let product = catalog.peek(id).await;
+    let oldest = product.shard_numbers().take(1);
+    let shards = catalog.store.shards(id, oldest).await.unwrap();
+    let now = catalog.table.clock().now();
+    if let [shard] = &shards[..] {
+        let _ = catalog.store.fold_shard(&product, shard, now).await;
+    }
 }
 
 struct Simulation {
@@ -112,6 +152,16 @@ impl Simulation {
             Action::AdvanceMinutes(minutes) => {
                 catalog.advance(SignedDuration::from_mins(minutes));
             }
+            Action::Open(product, count, left) => {
+                open(catalog, self.products[product], count, left).await;
+            }
+            Action::Fold(product) => fold(catalog, self.products[product]).await,
+            Action::CountStock(product) => {
+                let id = self.products[product];
+                let on_hand = catalog.stock(id).await + catalog.held(id).await;
+                let reply = catalog.adjust(id, "set", on_hand).await;
+                assert_eq!(reply["onHand"], on_hand);
+            }
             Action::Concurrently(order) => self.run_concurrently(self.orders[order]).await,
         }
     }
@@ -123,6 +173,8 @@ impl Simulation {
         let unverified = order == self.orders[0];
         let _ = futures_util::join!(
             catalog.try_reserve(order, &lines, unverified),
+            open(catalog, self.products[0], 2, 1),
+            fold(catalog, self.products[0]),
             catalog.settle(&authorized),
             catalog.expire(),
             catalog.settle(&cancelled),
@@ -143,6 +195,12 @@ impl Simulation {
             let lines = lines.filter(|line| line.product_id == *product);
             let reserved: u32 = lines.map(|line| line.quantity).sum();
             prop_assert_eq!(self.catalog.stock(*product).await + reserved, put_in);
+            let held = reservations.iter();
+            let held = held.filter(|one| one.status == Status::Held);
+            let held = held.flat_map(|one| &one.lines);
+            let held = held.filter(|line| line.product_id == *product);
+            let held: u32 = held.map(|line| line.quantity).sum();
+            prop_assert_eq!(self.catalog.held(*product).await, held);
             let held = unverified.iter();
             let held = held.filter(|line| line.product_id == *product);
             let held: u32 = held.map(|line| line.quantity).sum();

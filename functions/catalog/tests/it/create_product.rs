@@ -28,7 +28,8 @@ async fn a_product_is_created_and_announced() {
     }
     let expected = json!({
         "name": "Desk lamp", "description": "Bright", "price": 19.9, "currency": "EUR",
-        "categoryId": category, "stock": 7, "tags": ["new", "led"], "active": true
+        "categoryId": category, "stock": 7, "held": 0, "onHand": 7, "tags": ["new", "led"],
+        "active": true
     });
     assert_eq!(shown, expected);
     let events = catalog.table.events().await;

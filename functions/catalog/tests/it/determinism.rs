@@ -19,7 +19,7 @@ async fn run(seed: u64, losses: &LostReplies) -> BTreeMap<String, Value> {
     let lamp = json!({ "name": "Lamp", "stock": 5, "categoryId": category });
     let lamp = catalog.product_of(lamp).await;
     let path = format!("/api/products/{lamp}/stock");
-    let client = catalog.internal();
+    let client = catalog.internal().with_header("Idempotency-Key", "a");
     client.patch(&path, &json!({ "quantity": 1 }), OK).await;
     let [sold, released, expired] = [1, 2, 3].map(|n| OrderId::from(Uuid::from_u128(n)));
     for order_id in [sold, released, expired] {

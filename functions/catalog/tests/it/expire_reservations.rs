@@ -1,6 +1,10 @@
 use catalog::domain::{HOLD_PERIOD, Status};
 use dynamo::{Expression, Key};
-use futures_util::future::{join, join_all};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+    stream,
+};
 use kernel::SignedDuration;
 use runtime::{Context, LambdaEvent};
 use serde_json::{json, value::to_raw_value};
@@ -102,4 +106,31 @@ async fn a_reservation_whose_product_is_missing_does_not_block_the_others() {
     assert_eq!(catalog.stock(lamp).await, 5);
     let product = catalog.store.product(missing).await.unwrap();
     assert_eq!(product, None, "restocking created half a product");
+}
+
+/// What a run took a round of a minute for each four hundred of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_run_ends_thousands_of_reservations() {
+    const ORDERS: usize = 2_500;
+    let catalog = TestCatalog::new().await;
+    let lamps = [catalog.product(5_000).await, catalog.product(5_000).await];
+    let orders = stream::iter(0..ORDERS)
+        .map(|n| {
+            let lamp = lamps[usize::from(n % 5 == 0)];
+            let catalog = &catalog;
+            async move { catalog.hold(&[(lamp, 1)]).await }
+        })
+        .buffer_unordered(8);
+    assert_eq!(orders.count().await, ORDERS);
+    catalog.advance(HOLD_PERIOD);
+    assert_eq!(catalog.expire().await, ORDERS as u64);
+    for lamp in lamps {
+        assert_eq!(
+            (catalog.stock(lamp).await, catalog.held(lamp).await),
+            (5_000, 0)
+        );
+    }
+    let events = catalog.table.event_types().await;
+    let expired = events.iter().filter(|name| *name == "reservation.expired");
+    assert_eq!(expired.count(), ORDERS);
 }

@@ -1,6 +1,9 @@
 //! The service on a table of its own.
 
-use catalog::{domain::Reservation, store::CatalogStore};
+use catalog::{
+    domain::{Product, Reservation, Shard},
+    store::CatalogStore,
+};
 use contracts::{
     Envelope,
     calls::{ReserveStock, StockReservation},
@@ -9,7 +12,11 @@ use contracts::{
 use kernel::{CategoryId, Currency, Money, OrderId, ProductId, SignedDuration};
 use runtime::{Error, Handler};
 use serde_json::{Value, json};
-use testkit::{Client, Service, TestTable, status::CREATED};
+use testkit::{
+    Client, Service, TestTable,
+    status::{CREATED, OK},
+};
+use uuid::Uuid;
 
 pub(crate) struct TestCatalog {
     pub(crate) table: TestTable,
@@ -87,13 +94,42 @@ impl TestCatalog {
         self.product_of(body).await
     }
 
+    pub(crate) async fn peek(&self, id: ProductId) -> Product {
+        self.store.product(id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn shards(&self, id: ProductId) -> Vec<Shard> {
+        let product = self.peek(id).await;
+        let shards = self.store.shards(id, product.shard_numbers()).await;
+        let mut shards = shards.unwrap();
+        assert_eq!(shards.len(), product.shards as usize);
+        shards.sort_by_key(|shard| shard.number);
+        shards
+    }
+
+    /// What is available of a product, in it and in all its shards.
     pub(crate) async fn stock(&self, id: ProductId) -> u32 {
-        self.store.product(id).await.unwrap().unwrap().stock
+        let in_shards = self.shards(id).await.into_iter().map(|shard| shard.stock);
+        self.peek(id).await.stock + in_shards.sum::<u32>()
+    }
+
+    pub(crate) async fn held(&self, id: ProductId) -> u32 {
+        let in_shards = self.shards(id).await.into_iter().map(|shard| shard.held);
+        self.peek(id).await.held + in_shards.sum::<u32>()
     }
 
     pub(crate) async fn held_unverified(&self, id: ProductId) -> u32 {
-        let product = self.store.product(id).await.unwrap().unwrap();
-        product.held_unverified
+        let shards = self.shards(id).await.into_iter();
+        let in_shards = shards.map(|shard| shard.held_unverified);
+        self.peek(id).await.held_unverified + in_shards.sum::<u32>()
+    }
+
+    /// Changes a stock, under a new key.
+    pub(crate) async fn adjust(&self, id: ProductId, operation: &str, quantity: u32) -> Value {
+        let body = json!({ "quantity": quantity, "operation": operation });
+        let path = format!("/api/products/{id}/stock");
+        let client = self.internal().with_header("Idempotency-Key", &new_key());
+        client.put(&path, &body, OK).await.body["data"].clone()
     }
 
     pub(crate) async fn reserve(
@@ -124,9 +160,24 @@ impl TestCatalog {
             lines: quantities(lines),
             unverified,
             knows_invalid_total: true,
+            knows_contended: true,
             correlation_id: "test-correlation".into(),
         };
         self.call_reserve(&call).await
+    }
+
+    /// Reserves a unit for a new order, and repeats a call that failed, or that met
+    /// too many others. On a busy machine the embedded database keeps some of
+    /// many calls waiting for too long, which is as good as a lost reply.
+    pub(crate) async fn reserve_at_last(&self, product: ProductId) -> StockReservation {
+        let order_id = testkit::new_id();
+        for _ in 0..20 {
+            match self.try_reserve(order_id, &[(product, 1)], false).await {
+                Ok(StockReservation::Contended) | Err(_) => {}
+                Ok(reply) => return reply,
+            }
+        }
+        panic!("no reply")
     }
 
     pub(crate) async fn call_reserve(
@@ -216,6 +267,10 @@ pub(crate) fn quantities(lines: &[(ProductId, u32)]) -> Vec<Quantity> {
         quantity,
     };
     lines.iter().map(quantity).collect()
+}
+
+pub(crate) fn new_key() -> String {
+    testkit::new_id::<Uuid>().to_string()
 }
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(body: &Value) -> T {

@@ -2,8 +2,8 @@
 //! its own earlier success by the item that makes the condition fail.
 
 use catalog::{
-    domain::{Category, NewCategory, Product},
-    store::{CreateCategoryError, CreateProductError, SetStockError},
+    domain::{Category, NewCategory, Operation, Product},
+    store::{AdjustError, Adjusted, CreateCategoryError, CreateProductError},
 };
 use contracts::{
     Envelope,
@@ -24,14 +24,27 @@ async fn a_repeated_stock_adjustment_is_applied_once() {
             product_id: lamp,
             previous_stock: 5,
             stock,
+            approximate: false,
         })
     };
     let (own, other) = (adjusted(8), adjusted(9));
+    let set = async |quantity, event| {
+        let adjusted = Adjusted {
+            product: &current,
+            operation: Operation::Set,
+            quantity,
+            in_shards: 0,
+            is_exact: true,
+            event,
+        };
+        let reply = None::<(&dynamo::idempotency::Claim, &())>;
+        catalog.store.adjust_stock(&adjusted, reply).await
+    };
     for _ in 0..2 {
-        catalog.store.set_stock(&current, 8, &own).await.unwrap();
+        set(8, &own).await.unwrap();
     }
-    let conflict = catalog.store.set_stock(&current, 9, &other).await;
-    assert!(matches!(conflict, Err(SetStockError::Changed)));
+    let conflict = set(9, &other).await;
+    assert!(matches!(conflict, Err(AdjustError::Changed)));
     let product = catalog.store.product(lamp).await.unwrap().unwrap();
     assert_eq!((product.stock, product.version), (8, current.version + 1));
 }

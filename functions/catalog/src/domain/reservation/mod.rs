@@ -8,7 +8,9 @@
 //!
 //! The goods are out of the available stock while the reservation is `held` or
 //! `sold`, and in no other status. Each transition out of these two restocks
-//! them in the same write, so they are restocked exactly once.
+//! them in the same write, so they are restocked exactly once. While it is
+//! `held` they are on hand and counted as held; the transition out of it
+//! takes them out of that number, likewise once.
 
 use std::collections::BTreeSet;
 
@@ -21,14 +23,18 @@ use contracts::{
     },
 };
 use jiff::{SignedDuration, Timestamp, fmt::serde::timestamp::millisecond};
-use kernel::OrderId;
+use kernel::{OrderId, ProductId};
 use serde::{Deserialize, Serialize};
 
-use super::OrderEvent;
+use super::{OrderEvent, Place};
 
 /// How long goods are held for an order that is not paid: a customer at a
 /// payment page needs a few minutes, and others may want the goods.
 pub const HOLD_PERIOD: SignedDuration = SignedDuration::from_mins(15);
+
+/// What has to be left of it for an order that is only placed now: the
+/// authorisation of a payment takes seconds, or a minute when something is retried.
+pub const HOLD_LEFT_MIN: SignedDuration = SignedDuration::from_mins(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +60,14 @@ pub struct Reservation {
     /// Whether its goods count as held by unverified buyers while it is held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
+    /// Whether its goods are counted as held where they were taken from, while
+    /// it is held. The release before that number did not count them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
+    /// The lines whose goods came from a shard; those of all others came from
+    /// the product itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<TakenFrom>,
     pub status: Status,
     /// When the hold period ends; never changes.
     #[serde(with = "millisecond::required")]
@@ -65,6 +79,13 @@ pub struct Reservation {
     /// Counts the transitions, from 1.
     pub version: u32,
     pub updated_at: Timestamp,
+}
+
+/// The shard that a line's goods came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenFrom {
+    pub product_id: ProductId,
+    pub shard: u32,
 }
 
 /// An event that a transition announces.
@@ -94,6 +115,9 @@ pub struct Transition {
     pub reservation: Reservation,
     /// Whether its goods return to the available stock.
     pub restock: bool,
+    /// Whether its goods are no longer counted as held, but available again or
+    /// sold. Only the transition out of `held` does that, so it happens once.
+    pub ends_hold: bool,
     /// Whether its goods count as held by unverified buyers no longer. Only the
     /// transition out of `held` does that, so it happens once.
     pub frees_share: bool,
@@ -119,6 +143,8 @@ impl Reservation {
             order_id,
             lines,
             unverified: false,
+            counted: true,
+            shards: Vec::new(),
             status: Status::Held,
             held_until: now.saturating_add(HOLD_PERIOD).unwrap_or(now),
             correlation_id,
@@ -138,10 +164,12 @@ impl Reservation {
 
     /// The reply to a repeated call for the same order: the first reply, as
     /// long as the order can still have the goods, or already has them.
+    /// A hold that is nearly over is of no use to an order that is only placed now:
+    /// its payment would come too late.
     pub fn repeated_reply(&self, requested: &[Quantity], now: Timestamp) -> StockReservation {
         let is_same = self.quantities() == requested;
         let is_valid = match self.status {
-            Status::Held => !self.is_overdue(now),
+            Status::Held => self.held_until.duration_since(now) >= HOLD_LEFT_MIN,
             Status::Sold => true,
             Status::Released | Status::Expired | Status::Missing => false,
         };
@@ -188,6 +216,7 @@ impl Reservation {
         reservation.seen.insert(dedup_key.to_owned());
         Some(Transition {
             frees_share: self.frees_share(status),
+            ends_hold: self.ends_hold(status),
             reservation,
             restock,
             events,
@@ -210,6 +239,7 @@ impl Reservation {
             reservation,
             restock: true,
             frees_share: self.frees_share(Status::Released),
+            ends_hold: self.ends_hold(Status::Released),
             events: vec![StockEvent::Released(released)],
         })
     }
@@ -221,6 +251,7 @@ impl Reservation {
             reservation: self.changed(Status::Expired, now),
             restock: true,
             frees_share: self.frees_share(Status::Expired),
+            ends_hold: self.ends_hold(Status::Expired),
             events: vec![StockEvent::Expired(ReservationExpired {
                 order_id: self.order_id,
             })],
@@ -241,6 +272,7 @@ impl Reservation {
             },
             restock: false,
             frees_share: false,
+            ends_hold: false,
             events: vec![StockEvent::CommitRejected(rejected)],
         }
     }
@@ -248,6 +280,17 @@ impl Reservation {
     /// Whether its goods are out of the available stock.
     pub const fn has_goods(&self) -> bool {
         matches!(self.status, Status::Held | Status::Sold)
+    }
+
+    /// Where the goods of a product came from.
+    pub fn place_of(&self, product_id: ProductId) -> Place {
+        let mut shards = self.shards.iter();
+        let taken = shards.find(|taken| taken.product_id == product_id);
+        taken.map_or(Place::Product, |taken| Place::Shard(taken.shard))
+    }
+
+    fn ends_hold(&self, next: Status) -> bool {
+        self.counted && self.status == Status::Held && next != Status::Held
     }
 
     fn frees_share(&self, next: Status) -> bool {

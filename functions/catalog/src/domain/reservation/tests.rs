@@ -88,7 +88,12 @@ fn a_repeated_call_gets_the_first_reply_while_the_reservation_is_valid() {
     let requested = held().quantities();
     let in_time = at(-MILLISECOND);
     let first = held().held_reply();
-    assert_eq!(held().repeated_reply(&requested, in_time), first);
+    let in_time_to_pay = at(-HOLD_LEFT_MIN);
+    assert_eq!(held().repeated_reply(&requested, in_time_to_pay), first);
+    for too_late_to_pay in [at(MILLISECOND - HOLD_LEFT_MIN), in_time] {
+        let reply = held().repeated_reply(&requested, too_late_to_pay);
+        assert_eq!(reply, StockReservation::Gone);
+    }
     let sold = in_status(Status::Sold);
     assert_eq!(sold.repeated_reply(&requested, at(MILLISECOND)), first);
     assert_eq!(
@@ -103,7 +108,7 @@ fn a_repeated_call_gets_the_first_reply_while_the_reservation_is_valid() {
     }
     let mut different = requested;
     different[0].quantity = 1;
-    let reply = held().repeated_reply(&different, in_time);
+    let reply = held().repeated_reply(&different, in_time_to_pay);
     assert_eq!(reply, StockReservation::Gone);
 }
 
@@ -149,7 +154,11 @@ proptest! {
                     continue;
                 }
             };
-            let Some(Transition { reservation: next, restock, .. }) = transition else { continue };
+            let Some(Transition { reservation: next, restock, ends_hold, .. }) = transition else {
+                continue;
+            };
+            let leaves_hold = reservation.status == Status::Held && next.status != Status::Held;
+            prop_assert_eq!(ends_hold, leaves_hold);
             prop_assert_eq!(restock, reservation.has_goods() && !next.has_goods());
             if let Some(key) = key {
                 prop_assert!(handled.insert(key), "an event was handled twice");
