@@ -35,11 +35,11 @@ impl PaymentStore {
         let change = match seen {
             Some(_) => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
-                 updated_at = :at REMOVE payment_method ADD seen :seen"
+                 updated_at = :at, expires_at = :expires REMOVE payment_method ADD seen :seen"
             }
             None => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
-                 updated_at = :at REMOVE payment_method"
+                 updated_at = :at, expires_at = :expires REMOVE payment_method"
             }
         };
         let mut expression = Expression::update(change)
@@ -49,6 +49,8 @@ impl PaymentStore {
             .value(":reason", &payment.failure_reason)
             .value(":reference", &payment.provider_reference)
             .value(":at", payment.updated_at)
+            // Null, which expires nothing, until the payment has ended.
+            .value(":expires", payment.expires_at())
             .value(":pending", Status::Pending);
         if let Some(trigger) = seen {
             expression = expression.string_set(":seen", vec![trigger.dedup_key()]);
@@ -87,13 +89,15 @@ impl PaymentStore {
         trigger: &Envelope,
     ) -> Result<(), CommitError> {
         let expression = Expression::update(
-            "SET #status = :status, failure_reason = :reason, updated_at = :at ADD seen :seen",
+            "SET #status = :status, failure_reason = :reason, updated_at = :at, \
+             expires_at = :expires ADD seen :seen",
         )
         .only_when("#status = :authorized AND intent = :intent AND NOT contains(seen, :event)")
         .name("#status", "status")
         .value(":status", payment.status)
         .value(":reason", &payment.failure_reason)
         .value(":at", payment.updated_at)
+        .value(":expires", payment.expires_at())
         .value(":authorized", Status::Authorized)
         .value(":intent", intent)
         .value(":event", trigger.dedup_key())
