@@ -164,22 +164,28 @@ impl<T: std::str::FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     }
 }
 
-/// The idempotency key that a request must have (`Idempotency-Key`).
-fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, ApiError> {
-    let refused = |code, detail| ApiError::new(StatusCode::BAD_REQUEST, code, detail);
+/// The idempotency key of a request, if it has one (`Idempotency-Key`).
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else {
-        return Err(refused(
-            "idempotency_key_required",
-            "this route requires an Idempotency-Key header",
-        ));
+        return Ok(None);
     };
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
-    key.ok_or_else(|| {
-        refused(
+    let key = key.ok_or_else(|| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
             "idempotency_key_invalid",
             "the Idempotency-Key header must have 1 to 255 visible ASCII characters",
         )
-    })
+    });
+    key.map(Some)
+}
+
+fn key_required() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "idempotency_key_required",
+        "this route requires an Idempotency-Key header",
+    )
 }
 
 /// A JSON body with an idempotency key, and the fingerprint that shows when
@@ -199,16 +205,55 @@ impl<T: FromInput, S: Send + Sync> FromRequest<S> for Idempotent<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         require_json(request.headers())?;
-        let key = idempotency_key(request.headers())?;
+        let key = idempotency_key(request.headers())?.ok_or_else(key_required)?;
         let body = body(request, state).await?;
         let input = read_json(&body)?;
-        let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical(&body)));
         Ok(Self {
             key,
-            fingerprint,
+            fingerprint: fingerprint(&body),
             input,
         })
     }
+}
+
+/// The same where only some bodies require a key: the handler decides.
+#[derive(Debug)]
+pub struct MaybeIdempotent<T> {
+    /// The client's key, if it sent one.
+    pub key: Option<IdempotencyKey>,
+    /// SHA-256 of the body, base64url.
+    pub fingerprint: String,
+    /// The body.
+    pub input: T,
+}
+
+impl<T> MaybeIdempotent<T> {
+    /// Refuses a request without a key.
+    ///
+    /// # Errors
+    /// The reply to it.
+    pub fn require_key(&self) -> Result<(), ApiError> {
+        self.key.as_ref().map(drop).ok_or_else(key_required)
+    }
+}
+
+impl<T: FromInput, S: Send + Sync> FromRequest<S> for MaybeIdempotent<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        require_json(request.headers())?;
+        let key = idempotency_key(request.headers())?;
+        let body = body(request, state).await?;
+        Ok(Self {
+            key,
+            input: read_json(&body)?,
+            fingerprint: fingerprint(&body),
+        })
+    }
+}
+
+fn fingerprint(body: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(canonical(body)))
 }
 
 /// The body with its members sorted and without white space, so that two

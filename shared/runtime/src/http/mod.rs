@@ -19,7 +19,7 @@ pub use axum::{
 pub use edge::Edge;
 pub use endpoint::Endpoint;
 pub use error::ApiError;
-pub use extract::{FromQuery, Id, Idempotent, Json, PageQuery, Query};
+pub use extract::{FromQuery, Id, Idempotent, Json, MaybeIdempotent, PageQuery, Query};
 pub use http::{HeaderMap, Method, StatusCode};
 pub use reply::{Reply, StoredReply};
 pub use request::{RequestCause, RequestInfo, SourceIp, client_ids};
