@@ -28,6 +28,10 @@ const PLACES_ATTEMPTS_MAX: u32 = 4;
 /// How long a reservation without goods is kept: longer than any queue retains
 /// an event, so that a late one still finds it.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long the reservation of goods that were sold is kept: three years, longer
+/// than goods come back. The seller is liable for two (Directive (EU) 2019/771,
+/// article 10). The order itself has its lines for ever.
+const SOLD_RETENTION: SignedDuration = SignedDuration::from_hours(3 * 366 * 24);
 
 #[derive(Serialize)]
 struct ReservationItem<'a> {
@@ -47,15 +51,18 @@ impl<'a> ReservationItem<'a> {
         let key = reservation_key(reservation.order_id);
         let shard = reservation.order_id.as_uuid().as_bytes()[15] % EXPIRY_SHARDS;
         let is_held = reservation.status == Status::Held;
-        let expires_at = reservation.updated_at.saturating_add(RETENTION).ok();
+        let retention = match reservation.status {
+            Status::Held => None,
+            Status::Sold => Some(SOLD_RETENTION),
+            Status::Released | Status::Expired | Status::Missing => Some(RETENTION),
+        };
+        let end = |retention| reservation.updated_at.saturating_add(retention).ok();
         Self {
             pk: key.pk,
             sk: key.sk,
             reservation,
             holding: is_held.then(|| shard.to_string()),
-            expires_at: expires_at
-                .filter(|_| !reservation.has_goods())
-                .map(Timestamp::as_second),
+            expires_at: retention.and_then(end).map(Timestamp::as_second),
         }
     }
 }

@@ -3,11 +3,16 @@
 use contracts::{Envelope, events::Channel};
 use dynamo::{CommitError, Expression, Keep, StoreError};
 use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
-use kernel::Timestamp;
+use kernel::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Store, notification_key, unlisted_key};
 use crate::domain::{Message, Notification, Status};
+
+/// How long a message is kept: two years, as long as a seller is liable for goods
+/// (Directive (EU) 2019/771, article 10), so that what a customer was told can be
+/// looked up, and no longer, because it says what a person bought.
+const RETENTION: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnqueueOutcome {
@@ -31,6 +36,9 @@ struct NotificationItem<'a> {
     #[serde(with = "millisecond")]
     created_at: Timestamp,
     correlation_id: &'a str,
+    /// Set now and not when the message has been sent, because it may never be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
 }
 
 impl<'a> NotificationItem<'a> {
@@ -50,6 +58,10 @@ impl<'a> NotificationItem<'a> {
             status,
             created_at: notification.created_at,
             correlation_id: &notification.correlation_id,
+            expires_at: {
+                let end = notification.created_at.saturating_add(RETENTION).ok();
+                end.map(Timestamp::as_second)
+            },
         }
     }
 }

@@ -16,6 +16,7 @@ mod limits;
 mod list_notifications;
 mod preferences;
 mod rendering;
+mod retention;
 mod samples;
 mod ses;
 mod strangers;

@@ -5,6 +5,7 @@
 //! | the snapshot: the order's current state and its address | `ORDER#<id>` | `ORDER` |
 //! | its events: both history and outbox | `ORDER#<id>` | `EVENT#000001` |
 //! | the reply to an idempotency key | `IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
+//! | how far an erased user's orders are anonymised, see [`anonymising`] | `ANONYMISING#<user id>` | `ANONYMISING` |
 //! | the open orders and declined payments of a holder, see [`holds`] | `HOLDER#…` | `HOLDER` |
 //!
 //! The index `by-user` has the keys of the snapshots under attributes that
@@ -28,6 +29,7 @@ use serde::{
 
 use crate::domain::Order;
 
+mod anonymising;
 pub mod holds;
 mod item;
 
@@ -201,24 +203,6 @@ impl OrderStore {
             .announce(&pk, &sk, event, Keep::Forever)
             .commit()
             .await
-    }
-
-    /// Removes the personal data from an order's address. Town, state and
-    /// country stay; the postal code does not, because it can be one door.
-    pub async fn anonymise(&self, id: OrderId) -> Result<(), StoreError> {
-        let redact = Expression::update(
-            "SET shipping_address.#name = :redacted, shipping_address.line1 = :redacted, \
-             shipping_address.postalCode = :redacted \
-             REMOVE shipping_address.line2",
-        )
-        .only_when("attribute_exists(pk)")
-        .name("#name", "name")
-        .value(":redacted", REDACTED);
-        let updated = self.table.update::<IgnoredAny>(snapshot_key(id), redact);
-        match updated.await {
-            Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
-            Err(CommitError::Store(error)) => Err(error),
-        }
     }
 
     /// Takes an order that is over out of the index of open ones. Idempotent.

@@ -1,7 +1,10 @@
 //! `anonymise-orders`: the person is removed, the orders stay.
 
+use std::time::Duration;
+
 use contracts::events::{PaymentAuthorized, UserErased, UserReactivated};
-use kernel::UserId;
+use dynamo::Expression;
+use kernel::{OrderId, UserId};
 use serde_json::{Value, json};
 use testkit::{deliver, new_id};
 
@@ -88,4 +91,60 @@ async fn a_concurrent_transition_and_anonymisation_both_take_effect() {
     let types = orders.history_types(id).await;
     assert_eq!(types, ["order.placed", "order.authorized"]);
     orders.assert_snapshot_is_the_fold(id).await;
+}
+
+/// How many pages of a hundred orders a person has.
+const PAGES: usize = 12;
+
+#[tokio::test]
+async fn a_run_that_times_out_is_continued_and_not_begun_again() {
+    let mut orders = TestOrders::new().await;
+    let user_id: UserId = new_id();
+    orders.place(user_id).await;
+    let [first] = &orders.snapshots().await[..] else {
+        panic!("one order");
+    };
+    for _ in 1..100 * PAGES {
+        let (id, mut copy): (OrderId, _) = (new_id(), first.clone());
+        copy["pk"] = format!("ORDER#{id}").into();
+        copy["order_id"] = json!(id);
+        let table = orders.table.table();
+        table.put(&copy, Expression::default()).await.unwrap();
+    }
+    let erased = [orders.event(&UserErased { user_id })];
+    let calls = orders.table.slow_down(Duration::from_millis(2)).await;
+    let mut attempts = 1;
+    loop {
+        assert!(
+            attempts < PAGES,
+            "no attempt gets further than the one before it"
+        );
+        // A new process each time, as after a time-out.
+        let consumer = orders.new_instance("anonymise-orders").await;
+        let read = calls.all("BatchGetItem");
+        let timeout = async {
+            while calls.all("BatchGetItem") < read + 5 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            failed = deliver(&consumer, &erased) => {
+                assert!(failed.is_empty());
+                break;
+            }
+            () = timeout => attempts += 1,
+        }
+    }
+    assert!(attempts > 2, "{attempts}");
+    // Each attempt reads the page again at which the one before it ended.
+    let pages = calls.all("BatchGetItem");
+    assert!(
+        pages < PAGES + attempts,
+        "{pages} pages in {attempts} attempts"
+    );
+    for order in orders.snapshots().await {
+        assert_eq!(order["shipping_address"]["name"], "-");
+    }
+    let notes: Vec<Value> = orders.table.items_of("ANONYMISING#", "ANONYMISING").await;
+    assert_eq!(notes, Vec::<Value>::new(), "nothing of the person is left");
 }

@@ -1,10 +1,15 @@
 //! A payment and its states.
 
 use contracts::events::OrderPlaced;
-use kernel::{Money, OrderId, PaymentId, Timestamp, UserId};
+use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::OrderEnded;
+
+/// How long a payment is kept after its end: eleven years. Records of accounts are
+/// kept for ten, counted from the end of their year (in Germany, section 147 of the
+/// Fiscal Code); no country of the EU asks for longer.
+const RETENTION: SignedDuration = SignedDuration::from_hours(11 * 366 * 24);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +87,18 @@ impl Payment {
             payment_method: Some(placed.payment_method.clone()),
             created_at: now,
             updated_at: now,
+        }
+    }
+
+    /// When the item may be deleted, in seconds since the Unix epoch; `None` while the
+    /// payment has not ended.
+    pub fn expires_at(&self) -> Option<i64> {
+        match self.status {
+            Status::Pending | Status::Authorized => None,
+            Status::Declined | Status::Captured | Status::CaptureFailed | Status::Voided => {
+                let end = self.updated_at.saturating_add(RETENTION).ok();
+                end.map(Timestamp::as_second)
+            }
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct NewPayment<'a> {
     open_since: Option<i64>,
     #[serde(flatten)]
     payment: &'a Payment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
 }
 
 impl<'a> NewPayment<'a> {
@@ -51,6 +53,7 @@ impl<'a> NewPayment<'a> {
             pk: partition(payment.payment_id),
             sk: PAYMENT_SK,
             payment,
+            expires_at: payment.expires_at(),
         }
     }
 }

@@ -35,19 +35,19 @@ impl PaymentStore {
         let change = match (seen, payment.status.is_final()) {
             (Some(_), false) => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
-                 updated_at = :at REMOVE payment_method ADD seen :seen"
+                 updated_at = :at, expires_at = :expires REMOVE payment_method ADD seen :seen"
             }
             (Some(_), true) => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
-                 updated_at = :at REMOVE payment_method, open_shard, open_since ADD seen :seen"
+                 updated_at = :at, expires_at = :expires REMOVE payment_method, open_shard, open_since ADD seen :seen"
             }
             (None, false) => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
-                 updated_at = :at REMOVE payment_method"
+                 updated_at = :at, expires_at = :expires REMOVE payment_method"
             }
             (None, true) => {
                 "SET #status = :status, failure_reason = :reason, provider_reference = :reference, \
-                 updated_at = :at REMOVE payment_method, open_shard, open_since"
+                 updated_at = :at, expires_at = :expires REMOVE payment_method, open_shard, open_since"
             }
         };
         let mut expression = Expression::update(change)
@@ -57,6 +57,8 @@ impl PaymentStore {
             .value(":reason", &payment.failure_reason)
             .value(":reference", &payment.provider_reference)
             .value(":at", payment.updated_at)
+            // Null, which expires nothing, until the payment has ended.
+            .value(":expires", payment.expires_at())
             .value(":pending", Status::Pending);
         if let Some(trigger) = seen {
             expression = expression.string_set(":seen", vec![trigger.dedup_key()]);
@@ -95,14 +97,15 @@ impl PaymentStore {
         trigger: &Envelope,
     ) -> Result<(), CommitError> {
         let expression = Expression::update(
-            "SET #status = :status, failure_reason = :reason, updated_at = :at \
-             REMOVE open_shard, open_since ADD seen :seen",
+            "SET #status = :status, failure_reason = :reason, updated_at = :at, \
+             expires_at = :expires REMOVE open_shard, open_since ADD seen :seen",
         )
         .only_when("#status = :authorized AND intent = :intent AND NOT contains(seen, :event)")
         .name("#status", "status")
         .value(":status", payment.status)
         .value(":reason", &payment.failure_reason)
         .value(":at", payment.updated_at)
+        .value(":expires", payment.expires_at())
         .value(":authorized", Status::Authorized)
         .value(":intent", intent)
         .value(":event", trigger.dedup_key())

@@ -13,4 +13,5 @@ mod interrupted_processing;
 mod process_payments;
 mod recording_provider;
 mod relay_payment_events;
+mod retention;
 mod samples;
