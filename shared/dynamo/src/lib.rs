@@ -6,6 +6,7 @@
 
 mod attempts;
 mod batch;
+mod contradictions;
 mod cursor;
 mod error;
 mod expression;
@@ -19,6 +20,7 @@ mod table;
 mod transaction;
 
 pub use attempts::Attempts;
+pub use contradictions::{CONTRADICTIONS_PK, Contradiction};
 pub use cursor::CursorKey;
 pub use error::StoreError;
 pub use expression::Expression;

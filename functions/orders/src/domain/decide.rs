@@ -27,7 +27,7 @@ pub enum Decision {
     /// The event arrived before its cause; it must be delivered again.
     Defer(&'static str),
     /// The event contradicts the order's state. A person has to look at it,
-    /// because money may be in the wrong place.
+    /// because money or goods may be in the wrong place.
     Contradiction(&'static str),
 }
 
@@ -85,13 +85,12 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentCaptured(_) | E::PaymentCaptureFailed(_) => {
                 Defer("the goods are not sold yet")
             }
-            E::PaymentVoided(_) | E::StockReleased(_) => {
-                Ignore("it only follows from the order's end")
-            }
+            E::PaymentVoided(_) => Contradiction("the payment of an open order was voided"),
+            E::StockReleased(_) => Contradiction("the goods of an open order were released"),
             E::PaymentDelayed(_) => Remind,
         },
         State::Authorized => match event {
-            E::PaymentAuthorized(_) | E::PaymentDeclined(_) => Ignore("the payment is authorised"),
+            E::PaymentAuthorized(_) => Ignore("the payment is authorised"),
             E::StockCommitted(_) => Apply(committed(order)),
             E::StockCommitRejected(rejected) => {
                 Apply(cancelled(order, cancellation_reason(rejected.reason)))
@@ -104,34 +103,35 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             E::PaymentCaptured(_) | E::PaymentCaptureFailed(_) => {
                 Defer("the goods are not sold yet")
             }
-            E::PaymentVoided(_) | E::StockReleased(_) => {
-                Ignore("it only follows from the order's end")
-            }
+            E::PaymentDeclined(_) => Contradiction("an authorised payment was declined"),
+            E::PaymentVoided(_) => Contradiction("the payment of an open order was voided"),
+            E::StockReleased(_) => Contradiction("the goods of an open order were released"),
             E::PaymentDelayed(_) => Remind,
         },
         State::Committed => match event {
             E::PaymentCaptured(_) => Apply(confirmed(order)),
             E::PaymentCaptureFailed(failed) => Apply(payment_failed(order, &failed.reason)),
-            E::PaymentAuthorized(_) | E::PaymentDeclined(_) => Ignore("the payment is authorised"),
-            E::StockCommitted(_) | E::StockCommitRejected(_) | E::ReservationExpired(_) => {
-                Ignore("the goods are sold")
-            }
-            E::PaymentVoided(_) | E::StockReleased(_) => {
-                Ignore("it only follows from the order's end")
+            E::PaymentAuthorized(_) => Ignore("the payment is authorised"),
+            E::StockCommitted(_) => Ignore("the goods are sold"),
+            E::PaymentDeclined(_) => Contradiction("an authorised payment was declined"),
+            E::PaymentVoided(_) => Contradiction("the payment of sold goods was voided"),
+            E::StockCommitRejected(_) | E::ReservationExpired(_) | E::StockReleased(_) => {
+                Contradiction("goods that were sold to the order went back into stock")
             }
             E::PaymentDelayed(_) => Remind,
         },
         State::Paid => match event {
             E::PaymentAuthorized(_)
-            | E::PaymentDeclined(_)
             | E::PaymentCaptured(_)
-            | E::PaymentCaptureFailed(_)
-            | E::PaymentVoided(_)
             | E::StockCommitted(_)
-            | E::StockCommitRejected(_)
-            | E::StockReleased(_)
-            | E::PaymentDelayed(_)
-            | E::ReservationExpired(_) => Ignore("the order is paid"),
+            // Sent before the capture.
+            | E::PaymentDelayed(_) => Ignore("the order is paid"),
+            E::PaymentDeclined(_) | E::PaymentCaptureFailed(_) | E::PaymentVoided(_) => {
+                Contradiction("the money of a paid order was not taken, or given up")
+            }
+            E::StockCommitRejected(_) | E::ReservationExpired(_) | E::StockReleased(_) => {
+                Contradiction("the goods of a paid order went back into stock")
+            }
         },
         State::Failed => match event {
             // Payments never captures for an order that has failed. If it did,
@@ -141,6 +141,8 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             }
             E::PaymentDelayed(_) => Remind,
             E::StockReleased(_) if order.awaits_release() => Close,
+            // The order's end reaches payments, which voids what it has authorised, and
+            // catalog, which releases what it has sold.
             E::PaymentAuthorized(_)
             | E::PaymentDeclined(_)
             | E::PaymentCaptureFailed(_)

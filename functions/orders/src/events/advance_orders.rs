@@ -37,8 +37,6 @@ enum AdvanceOrderError {
     NotFound(OrderId),
     #[error("deferred: {0}")]
     Deferred(&'static str),
-    #[error("contradiction: {0}")]
-    Contradiction(&'static str),
     #[error("order {0} changed during every attempt")]
     Contended(OrderId),
     /// Repeating does not help, and the shell finds that among the sources.
@@ -79,7 +77,11 @@ async fn advance_order(app: &App, trigger: Envelope) -> Result<(), AdvanceOrderE
             Decision::Close => return Ok(app.orders.close(order_id).await?),
             Decision::Defer(reason) => return Err(AdvanceOrderError::Deferred(reason)),
             Decision::Contradiction(reason) => {
-                return Err(AdvanceOrderError::Contradiction(reason));
+                let now = app.host.now();
+                let recorded = app
+                    .orders
+                    .record_contradiction(&trigger, order_id, reason, now);
+                return Ok(recorded.await?);
             }
         };
         let stamp = app.host.stamp(app.host.now(), &trigger.cause(NAME));

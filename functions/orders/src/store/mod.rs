@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | the snapshot: the order's current state and its address | `ORDER#<id>` | `ORDER` |
 //! | its events: both history and outbox | `ORDER#<id>` | `EVENT#000001` |
+//! | an event that contradicts its order | `CONTRADICTIONS` | `<time>#<event id>` |
 //! | the reply to an idempotency key | `IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
 //! | how far an erased user's orders are anonymised, see [`anonymising`] | `ANONYMISING#<user id>` | `ANONYMISING` |
 //! | the open orders and declined payments of a holder, see [`holds`] | `HOLDER#…` | `HOLDER` |
@@ -203,6 +204,18 @@ impl OrderStore {
             .announce(&pk, &sk, event, Keep::Forever)
             .commit()
             .await
+    }
+
+    /// Puts an event that contradicts its order on the operator's list.
+    pub async fn record_contradiction(
+        &self,
+        event: &Envelope,
+        id: OrderId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let table = &self.table;
+        table.record_contradiction(event, id, reason, now).await
     }
 
     /// Takes an order that is over out of the index of open ones. Idempotent.

@@ -2,14 +2,16 @@
 
 use contracts::{
     Envelope,
-    events::{CategoryCreated, PaymentAuthorized, ReservationExpired, StockCommitted},
+    events::{
+        CategoryCreated, PaymentAuthorized, PaymentVoided, ReservationExpired, StockCommitted,
+    },
 };
-use dynamo::CommitError;
+use dynamo::{CONTRADICTIONS_PK, CommitError, Contradiction};
 use futures_util::future::join_all;
 use kernel::{Currency, Money, OrderId};
 use orders::domain::{Decision, ExternalEvent, Status, decide};
 use serde_json::json;
-use testkit::{deliver, new_id};
+use testkit::{RecordedMetrics, deliver, new_id};
 
 use crate::{
     external_events::{ExternalEvents, placed_order},
@@ -225,7 +227,7 @@ async fn only_the_expiry_of_a_reservation_may_lack_an_order() {
 }
 
 #[tokio::test]
-async fn a_contradiction_fails_alone_and_changes_nothing() {
+async fn a_contradiction_is_listed_once_and_changes_nothing() {
     let (orders, order, events) = placed_order().await;
     let other = orders.place(new_id()).await.order;
     let contradiction = orders.event(&PaymentAuthorized {
@@ -241,15 +243,77 @@ async fn a_contradiction_fails_alone_and_changes_nothing() {
     let mut unreadable = events.authorized.clone();
     unreadable.data = json!({"orderId": "not an id"});
     let consumer = orders.function("advance-orders").await;
-    let failed = deliver(&consumer, &[contradiction, valid, unreadable]).await;
-    assert_eq!(failed, [0, 2]);
+    let batch = [contradiction.clone(), valid, unreadable];
+    let failed = deliver(&consumer, &batch).await;
+    assert_eq!(failed, [2]);
     let status = async |id| orders.find(id).await.order.status;
     assert_eq!(status(order.order_id).await, Status::Pending);
     assert_eq!(status(other.order_id).await, Status::Authorized);
 
     // A captured payment for an order that has failed.
     orders.advance(&[&events.declined]).await;
-    assert_eq!(deliver(&consumer, &[events.captured]).await, [0]);
+    orders.advance(&[&events.captured]).await;
+    // The queue delivers both again.
+    orders.advance(&[&contradiction, &events.captured]).await;
+    let listed = listed(&orders).await;
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|one| (one.order_id, one.event_type.as_str(), one.reason.as_str()))
+        .collect();
+    let expected = [
+        (
+            order.order_id,
+            "payment.authorized",
+            "the payment's amount is not the order's total",
+        ),
+        (
+            order.order_id,
+            "payment.captured",
+            "a payment was captured for an order that has failed",
+        ),
+    ];
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert!(
+        expected.iter().all(|one| listed.contains(one)),
+        "{listed:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_payment_voided_and_goods_lost_after_an_order_was_confirmed_are_contradictions() {
+    let (orders, order, events) = placed_order().await;
+    orders
+        .advance(&[&events.authorized, &events.committed])
+        .await;
+    let metrics = RecordedMetrics::begin();
+    // Goods that were sold are sold no longer.
+    orders.advance(&[&events.rejected]).await;
+    orders.advance(&[&events.captured]).await;
+    let voided = orders.event(&PaymentVoided {
+        payment_id: order.payment_id,
+        order_id: order.order_id,
+    });
+    orders.advance(&[&voided]).await;
+    let types: Vec<String> = listed(&orders)
+        .await
+        .into_iter()
+        .map(|one| one.event_type)
+        .collect();
+    assert_eq!(types.len(), 2, "{types:?}");
+    for one in ["stock.commit_rejected", "payment.voided"] {
+        assert!(types.iter().any(|listed| listed == one), "{types:?}");
+    }
+    assert_eq!(metrics.take()["Contradictions[]"], 2.0);
+    let status = orders.find(order.order_id).await.order.status;
+    assert_eq!(status, Status::Confirmed);
+}
+
+async fn listed(orders: &TestOrders) -> Vec<Contradiction> {
+    let items = orders.table.items().await.into_iter();
+    let pk = |pk: &str| pk == CONTRADICTIONS_PK;
+    let items = items.filter(|item| item["pk"].as_s().is_ok_and(|text| pk(text)));
+    let read = items.map(|item| serde_dynamo::from_item(item).unwrap());
+    read.collect()
 }
 
 #[tokio::test]

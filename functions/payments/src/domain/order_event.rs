@@ -61,7 +61,7 @@ impl OrderEvent {
         }
     }
 
-    pub(super) const fn order_and_amount(&self) -> (OrderId, Money) {
+    pub const fn order_and_amount(&self) -> (OrderId, Money) {
         match self {
             Self::Placed(placed) => (placed.order_id, placed.total),
             Self::Committed(committed) => (committed.order_id, committed.total),

@@ -47,10 +47,6 @@ pub struct Processor {
 pub enum ProcessPaymentError {
     #[error("the event arrived too early: {0}")]
     TooEarly(&'static str),
-    /// Repeating does not help: the event ends in the dead-letter queue, where
-    /// a person looks at it.
-    #[error("the event contradicts the payment: {0}")]
-    Contradiction(&'static str),
     #[error("payment {0} changed during every attempt")]
     Contended(PaymentId),
     #[error(transparent)]
@@ -100,6 +96,21 @@ impl Processor {
         Err(ProcessPaymentError::Contended(order_event.payment_id()))
     }
 
+    /// Puts an event on the operator's list, which is all that can be done with it.
+    async fn record_contradiction(
+        &self,
+        trigger: &Envelope,
+        event: &OrderEvent,
+        reason: &'static str,
+    ) -> Result<Attempt, ProcessPaymentError> {
+        let (order_id, _) = event.order_and_amount();
+        let (payments, now) = (&self.payments, self.host.now());
+        payments
+            .record_contradiction(trigger, order_id, reason, now)
+            .await?;
+        Ok(Attempt::Done)
+    }
+
     /// Announces the answer to a reminder again, if the event is a question.
     async fn answer_again(&self, trigger: &Envelope, event: &OrderEvent) -> Result<(), StoreError> {
         let answers: &[&str] = match event {
@@ -147,10 +158,13 @@ impl Processor {
                 Ok(Attempt::Done)
             }
             (Action::Defer(reason), _) => Err(ProcessPaymentError::TooEarly(reason)),
-            (Action::Contradiction(reason), _) => Err(ProcessPaymentError::Contradiction(reason)),
-            (Action::Authorize(_) | Action::Capture(_) | Action::Void(_), None) => Err(
-                ProcessPaymentError::Contradiction("the payment does not exist"),
-            ),
+            (Action::Contradiction(reason), _) => {
+                self.record_contradiction(trigger, event, reason).await
+            }
+            (Action::Authorize(_) | Action::Capture(_) | Action::Void(_), None) => {
+                let reason = "the payment does not exist";
+                self.record_contradiction(trigger, event, reason).await
+            }
         }
     }
 }

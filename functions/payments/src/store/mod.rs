@@ -3,6 +3,7 @@
 //! | item | pk | sk |
 //! |---|---|---|
 //! | a payment | `PAYMENT#<id>` | `PAYMENT` |
+//! | an event that contradicts its payment | `CONTRADICTIONS` | `<time>#<event id>` |
 //! | its events | `PAYMENT#<id>` | `EVENT#<event id>` |
 //!
 //! The index `open` has the keys of payments until they are at their end: two

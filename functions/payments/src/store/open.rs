@@ -1,11 +1,11 @@
-//! Payments that are not at their end.
+//! Payments that are not at their end, and events that contradict theirs.
 
 use contracts::{Envelope, EventData, events::PaymentDelayed};
 use dynamo::{
     CommitError, Expression, Keep, Key, OutboxItem, Query, StoreError,
     reminder::{FIRST_LOOK, is_due},
 };
-use kernel::{PaymentId, SignedDuration, Timestamp};
+use kernel::{OrderId, PaymentId, SignedDuration, Timestamp};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{EVENTS, OPEN, OPEN_SHARDS, PaymentStore, StoredPayment, key, partition};
@@ -54,6 +54,20 @@ impl PaymentStore {
             Ok(_) | Err(CommitError::ConditionFailed(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
+    }
+
+    /// Puts an event that contradicts its payment on the operator's list.
+    pub async fn record_contradiction(
+        &self,
+        event: &Envelope,
+        order_id: OrderId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let table = &self.table;
+        table
+            .record_contradiction(event, order_id, reason, now)
+            .await
     }
 
     /// Announces that a payment is delayed. It changes nothing, so the event is

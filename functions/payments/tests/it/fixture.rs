@@ -73,6 +73,18 @@ impl TestPayments {
         own.map(|event| event.event_type).collect()
     }
 
+    /// The operator's list: the types of events, and what is wrong.
+    pub(crate) async fn contradictions(&self) -> Vec<String> {
+        let items = self.table.items().await.into_iter();
+        let is_listed = |pk: &String| pk == dynamo::CONTRADICTIONS_PK;
+        let listed = items.filter(|item| item["pk"].as_s().is_ok_and(is_listed));
+        let text = listed.map(|item| {
+            let of = |name: &str| item[name].as_s().unwrap().clone();
+            format!("{}: {}", of("event_type"), of("reason"))
+        });
+        text.collect()
+    }
+
     /// Processes events in turn; each must succeed.
     pub(crate) async fn process(&self, events: &[&Envelope]) {
         for event in events {

@@ -106,7 +106,20 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// The metrics of the shells, which every service has.
-pub const METRICS: &[Metric] = &[REQUEST_LATENCY.0, DEPENDENCY_ERRORS.0, BREAKER_OPEN.0];
+pub const METRICS: &[Metric] = &[
+    REQUEST_LATENCY.0,
+    DEPENDENCY_ERRORS.0,
+    BREAKER_OPEN.0,
+    CONTRADICTIONS.0,
+];
+
+/// Counted by whoever puts an event on the operator's list.
+pub const CONTRADICTIONS: Counter = Counter(Metric {
+    name: "Contradictions",
+    unit: Some(Unit::Count),
+    labels: &[],
+    help: "Events that contradict what a service has recorded, on the operator's list",
+});
 
 pub(crate) const REQUEST_LATENCY: Histogram = Histogram(Metric {
     name: "RequestLatency",
