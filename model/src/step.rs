@@ -203,7 +203,8 @@ impl Shop {
                 deal.orders.seen.add(kind);
                 true
             }
-            Decision::Ignore(_) => true,
+            // No event is lost here, so nobody has to be reminded.
+            Decision::Ignore(_) | Decision::Remind | Decision::Close => true,
             Decision::Defer(_) => false,
             Decision::Contradiction(_) => {
                 deal.contradicted = true;

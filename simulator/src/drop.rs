@@ -141,7 +141,11 @@ pub fn run(template: &Arc<Template>, drop: Drop) -> Report {
 }
 
 async fn simulate(template: &Arc<Template>, drop: Drop) -> Report {
-    let calm = Forecast::of(Weather::CALM, &Dice::new(drop.seed, PURPOSE), Duration::ZERO);
+    let calm = Forecast::of(
+        Weather::CALM,
+        &Dice::new(drop.seed, PURPOSE),
+        Duration::ZERO,
+    );
     let world = World::deploy(template, &Run::of(drop.seed), Rates::NONE, calm);
     let world = Arc::new(world.expect("the template deploys"));
     let hot = product(&world, "Hot", drop.stock).await;

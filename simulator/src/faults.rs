@@ -39,6 +39,18 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Nothing goes wrong.
+    pub const NONE: Self = Self {
+        refused: 0,
+        reply_lost: 0,
+        hangs: 0,
+        crashes: 0,
+        duplicates: 0,
+        delays: 0,
+        provider: 0,
+        given_up: 0,
+    };
+
     /// A run's rates: some runs are calm, some storms of one kind, some of all.
     pub fn of(dice: &Dice) -> Self {
         let rate = |most: u64| {

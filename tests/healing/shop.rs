@@ -133,6 +133,7 @@ impl Shop {
             }],
             unverified: false,
             knows_invalid_total: true,
+            knows_contended: true,
             correlation_id: "test".into(),
         };
         let function = self.function("catalog", "reserve-stock").await;

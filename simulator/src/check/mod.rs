@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use self::state::{Parts, items, parts, status, text};
+pub(crate) use self::state::items;
+use self::state::{Parts, parts, status, text};
 pub use self::{events::event_id, state::is_at_rest};
 use crate::{
     buyers::{Product, Told},
@@ -165,7 +166,10 @@ fn held(world: &World, products: &[Product]) -> Vec<String> {
     let items = items(world, "CatalogTable");
     let mut wrong = Vec::new();
     for product in products {
-        for (counter, of_whom) in [("held", ""), ("held_unverified", " by unverified customers")] {
+        for (counter, of_whom) in [
+            ("held", ""),
+            ("held_unverified", " by unverified customers"),
+        ] {
             let places = items.iter().filter(|item| has_stock_of(item, product));
             let held: i64 = places.filter_map(|item| item[counter].as_i64()).sum();
             if held != 0 {
