@@ -1,5 +1,8 @@
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Key, StoreError};
+use dynamo::{
+    CommitError, Expression, Key, StoreError,
+    idempotency::{Claim, Effect},
+};
 use kernel::CategoryId;
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +44,21 @@ pub enum CreateCategoryError {
     NameTaken,
     #[error("there are {CATEGORIES_MAX} categories already")]
     TooMany,
+    #[error("the claim no longer holds")]
+    ClaimLost,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CreateCategoryError {
+    /// What the attempt may have done.
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::ParentMissing | Self::NameTaken | Self::TooMany => Effect::None,
+            Self::ClaimLost => Effect::ClaimLost,
+            Self::Store(_) => Effect::Unknown,
+        }
+    }
 }
 
 impl CatalogStore {
@@ -57,11 +73,13 @@ impl CatalogStore {
         self.table.list(CATEGORIES, CATEGORY_PREFIX, limit).await
     }
 
-    /// Writes a new category, claims its name, counts it and announces it.
-    pub async fn create_category(
+    /// Writes a new category, claims its name, counts it, announces it, and stores the
+    /// reply under the idempotency key, if there is one.
+    pub async fn create_category<R: Serialize>(
         &self,
         category: &Category,
         event: &Envelope,
+        keyed: Option<(&Claim, &R)>,
     ) -> Result<(), CreateCategoryError> {
         let item = CategoryItem {
             pk: CATEGORIES,
@@ -81,10 +99,16 @@ impl CatalogStore {
         if let Some(parent_id) = category.parent_id {
             transaction = transaction.check("parent", category_key(parent_id), exists());
         }
+        if let Some((claim, reply)) = keyed {
+            transaction = transaction.complete(claim, reply);
+        }
         let partition = format!("{CATEGORY_PREFIX}{}", category.id);
         match announce(transaction, &partition, event).commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("claim") => {
+                Err(CreateCategoryError::ClaimLost)
+            }
             Err(CommitError::ConditionFailed(failed)) => match failed.item::<NameItem>("name")? {
                 // An earlier attempt wrote this category, and its reply was lost.
                 Some(name) if name.category_id == category.id => Ok(()),
