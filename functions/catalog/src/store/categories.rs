@@ -1,6 +1,6 @@
 use contracts::Envelope;
 use dynamo::{
-    CommitError, Expression, Key, StoreError,
+    CommitError, Expression, Key, Query, StoreError,
     idempotency::{Claim, Effect},
 };
 use kernel::CategoryId;
@@ -67,10 +67,12 @@ impl CatalogStore {
         self.table.get(category_key(id)).await
     }
 
-    /// Reads all categories, oldest first.
+    /// Reads all categories for display, oldest first: eventually consistent, at
+    /// half the price.
     pub async fn categories(&self) -> Result<Vec<Category>, StoreError> {
         let limit = usize::try_from(CATEGORIES_MAX).unwrap_or(usize::MAX);
-        self.table.list(CATEGORIES, CATEGORY_PREFIX, limit).await
+        let query = Query::partition(CATEGORIES, CATEGORY_PREFIX);
+        self.table.read_all(query, limit).await
     }
 
     /// Writes a new category, claims its name, counts it, announces it, and stores the
