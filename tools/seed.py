@@ -23,6 +23,8 @@ from pathlib import Path
 from shop import PAGE_LIMIT, Json, Shop, ShopError, Unreachable
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
+# How old the shop's list of categories may be.
+CATEGORIES_AGE_SECONDS = 5
 # How often the creation of a product is attempted if there is no reply.
 CREATE_ATTEMPTS_MAX = 3
 FAILURES_SHOWN_MAX = 20
@@ -177,13 +179,15 @@ def create_category(shop: Shop, category: Json, parent_id: str | None) -> tuple[
         if error.reply.code != "category_exists":
             raise
         # Another run created it meanwhile, or the shop compares names less strictly.
-        known = list_categories(shop)
-        found = find_category(known, category["name"], parent_id) or next(
-            (c for c in known if c["name"].casefold() == category["name"].casefold()), None
-        )
-        if found is None:
-            raise
-        return found, False
+        for _ in range(CATEGORIES_AGE_SECONDS + 1):
+            known = list_categories(shop)
+            found = find_category(known, category["name"], parent_id) or next(
+                (c for c in known if c["name"].casefold() == category["name"].casefold()), None
+            )
+            if found is not None:
+                return found, False
+            time.sleep(1)
+        raise
 
 
 def parents_first(categories: list[Json]) -> list[Json]:

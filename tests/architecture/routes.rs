@@ -126,6 +126,43 @@ fn every_route_is_documented_with_its_access() {
     }
 }
 
+/// A client that gets no reply repeats its request, and has to know what that does.
+#[test]
+fn every_write_is_documented_with_what_a_repetition_does_and_keys_are_where_they_are_said_to_be() {
+    let documented = read(&root().join("docs/api.md"));
+    let (_, section) = documented.split_once("### Repeating a write").unwrap();
+    let (section, _) = section.split_once("\n#").unwrap();
+    for (service, function) in functions() {
+        let Trigger::Http(routes) = &function.trigger else {
+            continue;
+        };
+        for route in routes {
+            let Some(method) = &route.method else {
+                continue;
+            };
+            if !["POST", "PUT", "PATCH"].contains(&method.as_str()) {
+                continue;
+            }
+            let name = format!("`{method} {}`", route.path);
+            let rows: Vec<&str> = section.lines().filter(|row| row.contains(&name)).collect();
+            let [row] = rows[..] else {
+                panic!("docs/api.md has {} rows for {name}", rows.len());
+            };
+            let class = row.split('|').nth(2).unwrap().trim();
+            assert!(
+                ["key", "once", "bounded", "secret"].contains(&class),
+                "{name}: {class}"
+            );
+            let folder = root().join("functions").join(service).join("src/api");
+            let handler = folder.join(format!("{}.rs", function.name.replace('-', "_")));
+            let takes_key = read(&handler).contains("Idempotent<");
+            if takes_key || method == "POST" {
+                assert_eq!(takes_key, class == "key", "{name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn queues_hide_messages_for_all_retries_and_have_a_dead_letter_queue() {
     let template = template();

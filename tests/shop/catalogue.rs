@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use shop_client::{Client, new_key};
+use shop_client::{Client, eventually, new_key};
 
 use crate::support::{anonymous, internal};
 
@@ -21,7 +21,20 @@ async fn categories_are_listed_with_their_parents() {
     let word = shop_client::unique().simple().to_string();
     let root = category(&internal, &format!("Root {word}"), None).await;
     let leaf = category(&internal, &format!("Leaf {word}"), Some(&root)).await;
-    let listed = anonymous().await.get("/api/categories", 200).await;
+    let client = anonymous().await;
+    let find = |id: Value| {
+        let client = client.clone();
+        async move {
+            let listed = client.get("/api/categories", 200).await;
+            listed
+                .items()
+                .iter()
+                .any(|one| one["id"] == id)
+                .then_some(listed)
+        }
+    };
+    // The list may be five seconds old.
+    let listed = eventually("the category is listed", || find(leaf.clone())).await;
     let found = |id: &Value| {
         let all = listed.items();
         all.iter().find(|one| one["id"] == *id).unwrap().clone()

@@ -4,6 +4,8 @@
 //! request will create, so that whoever takes over an abandoned claim creates
 //! the same one. The reply is stored in the transaction of the effect.
 
+mod intention;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 use kernel::{IdempotencyKey, Timestamp};
@@ -12,6 +14,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{CommitError, Expression, Key, StoreError, Table, Transaction};
+
+pub use intention::{Effect, Intention};
 
 /// How long a reply is kept, counted from the claim.
 const RETENTION: SignedDuration = SignedDuration::from_hours(24);

@@ -33,6 +33,7 @@ impl From<CreateCategoryError> for ApiError {
                 "too_many_categories",
                 "the shop already has the maximum number of categories",
             ),
+            CreateCategoryError::ClaimLost => Self::idempotency_in_progress(),
             CreateCategoryError::Store(error) => error.into(),
         }
     }
@@ -45,6 +46,7 @@ impl From<CreateProductError> for ApiError {
                 "/categoryId",
                 "is not an existing category",
             )),
+            CreateProductError::ClaimLost => Self::idempotency_in_progress(),
             CreateProductError::Store(error) => error.into(),
         }
     }

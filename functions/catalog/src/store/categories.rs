@@ -1,5 +1,8 @@
 use contracts::Envelope;
-use dynamo::{CommitError, Expression, Key, StoreError};
+use dynamo::{
+    CommitError, Expression, Key, Query, StoreError,
+    idempotency::{Claim, Effect},
+};
 use kernel::CategoryId;
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +44,21 @@ pub enum CreateCategoryError {
     NameTaken,
     #[error("there are {CATEGORIES_MAX} categories already")]
     TooMany,
+    #[error("the claim no longer holds")]
+    ClaimLost,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CreateCategoryError {
+    /// What the attempt may have done.
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::ParentMissing | Self::NameTaken | Self::TooMany => Effect::None,
+            Self::ClaimLost => Effect::ClaimLost,
+            Self::Store(_) => Effect::Unknown,
+        }
+    }
 }
 
 impl CatalogStore {
@@ -51,17 +67,21 @@ impl CatalogStore {
         self.table.get(category_key(id)).await
     }
 
-    /// Reads all categories, oldest first.
+    /// Reads all categories for display, oldest first: eventually consistent, at
+    /// half the price.
     pub async fn categories(&self) -> Result<Vec<Category>, StoreError> {
         let limit = usize::try_from(CATEGORIES_MAX).unwrap_or(usize::MAX);
-        self.table.list(CATEGORIES, CATEGORY_PREFIX, limit).await
+        let query = Query::partition(CATEGORIES, CATEGORY_PREFIX);
+        self.table.read_all(query, limit).await
     }
 
-    /// Writes a new category, claims its name, counts it and announces it.
-    pub async fn create_category(
+    /// Writes a new category, claims its name, counts it, announces it, and stores the
+    /// reply under the idempotency key, if there is one.
+    pub async fn create_category<R: Serialize>(
         &self,
         category: &Category,
         event: &Envelope,
+        keyed: Option<(&Claim, &R)>,
     ) -> Result<(), CreateCategoryError> {
         let item = CategoryItem {
             pk: CATEGORIES,
@@ -81,10 +101,16 @@ impl CatalogStore {
         if let Some(parent_id) = category.parent_id {
             transaction = transaction.check("parent", category_key(parent_id), exists());
         }
+        if let Some((claim, reply)) = keyed {
+            transaction = transaction.complete(claim, reply);
+        }
         let partition = format!("{CATEGORY_PREFIX}{}", category.id);
         match announce(transaction, &partition, event).commit().await {
             Ok(()) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("claim") => {
+                Err(CreateCategoryError::ClaimLost)
+            }
             Err(CommitError::ConditionFailed(failed)) => match failed.item::<NameItem>("name")? {
                 // An earlier attempt wrote this category, and its reply was lost.
                 Some(name) if name.category_id == category.id => Ok(()),

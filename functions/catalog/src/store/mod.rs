@@ -11,12 +11,14 @@
 //! | an entry of a product in a list | `LIST#<facet>` | `<product id>` |
 //! | the reservation of an order | `RESERVATION#<order id>` | `RESERVATION` |
 //! | an event | the partition of its subject | `EVENT#<id>` |
+//! | a reply under an idempotency key | `IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
 //!
 //! Only list entries are in the indexes `by-price` and `by-name`, and only held
 //! reservations in `by-expiry`: an order writes to no index but that one and
 //! the outbox's.
 
 mod categories;
+mod keys;
 mod list_entries;
 mod list_query;
 mod products;

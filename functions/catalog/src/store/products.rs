@@ -1,5 +1,8 @@
 use contracts::Envelope;
-use dynamo::{CommitError, StoreError};
+use dynamo::{
+    CommitError, StoreError,
+    idempotency::{Claim, Effect},
+};
 use kernel::ProductId;
 use serde::Serialize;
 
@@ -21,8 +24,21 @@ struct ProductItem<'a> {
 pub enum CreateProductError {
     #[error("the category does not exist")]
     CategoryMissing,
+    #[error("the claim no longer holds")]
+    ClaimLost,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CreateProductError {
+    /// What the attempt may have done.
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::CategoryMissing => Effect::None,
+            Self::ClaimLost => Effect::ClaimLost,
+            Self::Store(_) => Effect::Unknown,
+        }
+    }
 }
 
 impl CatalogStore {
@@ -46,11 +62,13 @@ impl CatalogStore {
         self.table.get_many(keys, true).await
     }
 
-    /// Writes a new product and its list entries, and announces it.
-    pub async fn create_product(
+    /// Writes a new product and its list entries, announces it, and stores the reply
+    /// under the idempotency key, if there is one.
+    pub async fn create_product<R: Serialize>(
         &self,
         product: &Product,
         event: &Envelope,
+        keyed: Option<(&Claim, &R)>,
     ) -> Result<(), CreateProductError> {
         let key = product_key(product.id);
         let item = ProductItem {
@@ -67,8 +85,14 @@ impl CatalogStore {
         for entry in list_entries(product) {
             transaction = transaction.insert("entry", &entry);
         }
+        if let Some((claim, reply)) = keyed {
+            transaction = transaction.complete(claim, reply);
+        }
         match announce(transaction, &key.pk, event).commit().await {
             Ok(()) => Ok(()),
+            Err(CommitError::ConditionFailed(failed)) if failed.includes("claim") => {
+                Err(CreateProductError::ClaimLost)
+            }
             // The id is new, so the existing product is this one, written by an
             // earlier attempt whose reply was lost.
             Err(CommitError::ConditionFailed(failed)) if failed.includes("product") => Ok(()),

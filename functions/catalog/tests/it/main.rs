@@ -10,6 +10,7 @@ mod adjust_stock;
 mod conservation;
 mod create_category;
 mod create_product;
+mod creating_once;
 mod determinism;
 mod expire_reservations;
 mod fixture;

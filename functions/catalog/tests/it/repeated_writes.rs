@@ -9,10 +9,13 @@ use contracts::{
     Envelope,
     events::{CategoryCreated, StockAdjusted},
 };
-use dynamo::Key;
+use dynamo::{Key, idempotency::Claim};
 use serde_json::Value;
 
 use crate::fixture::TestCatalog;
+
+/// Without an idempotency key.
+const NO_KEY: Option<(&Claim, &Value)> = None;
 
 #[tokio::test]
 async fn a_repeated_stock_adjustment_is_applied_once() {
@@ -55,10 +58,14 @@ async fn a_repeated_category_is_told_from_another_with_its_name() {
     let (own, twin) = (category(&catalog), category(&catalog));
     let event = created(&catalog, &own);
     for _ in 0..2 {
-        catalog.store.create_category(&own, &event).await.unwrap();
+        catalog
+            .store
+            .create_category(&own, &event, NO_KEY)
+            .await
+            .unwrap();
     }
     let event = created(&catalog, &twin);
-    let conflict = catalog.store.create_category(&twin, &event).await;
+    let conflict = catalog.store.create_category(&twin, &event, NO_KEY).await;
     assert!(matches!(conflict, Err(CreateCategoryError::NameTaken)));
     assert_eq!(catalog.store.categories().await.unwrap(), [own]);
     let count = Key::new("CATEGORIES_COUNT", "COUNT");
@@ -91,7 +98,7 @@ async fn a_repeated_product_is_told_from_one_without_a_category() {
     let product = catalog.store.product(lamp).await.unwrap().unwrap();
     let event = catalog.table.events().await.pop().unwrap();
     catalog.hold(&[(lamp, 1)]).await;
-    let repeated = catalog.store.create_product(&product, &event).await;
+    let repeated = catalog.store.create_product(&product, &event, NO_KEY).await;
     assert!(repeated.is_ok());
     assert_eq!(catalog.stock(lamp).await, 4, "it was not written again");
 
@@ -100,7 +107,7 @@ async fn a_repeated_product_is_told_from_one_without_a_category() {
         category_id: testkit::new_id(),
         ..product
     };
-    let refused = catalog.store.create_product(&orphan, &event).await;
+    let refused = catalog.store.create_product(&orphan, &event, NO_KEY).await;
     assert!(matches!(refused, Err(CreateProductError::CategoryMissing)));
     assert_eq!(catalog.store.product(orphan.id).await.unwrap(), None);
 }
