@@ -8,6 +8,9 @@ use runtime::http::ApiError;
 use super::{order_limits::LimitError, place_order::PlaceOrderError};
 use crate::domain::{Dimension, HoldRefusal, InvalidOrderError, RefusalReason};
 
+/// After running out of time: whatever is slow needs a moment.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
 impl From<PlaceOrderError> for ApiError {
     fn from(error: PlaceOrderError) -> Self {
         match error {
@@ -37,6 +40,7 @@ impl From<PlaceOrderError> for ApiError {
             PlaceOrderError::Claim(ClaimError::Store(error)) | PlaceOrderError::Store(error) => {
                 error.into()
             }
+            PlaceOrderError::OutOfTime => Self::unavailable(RETRY_AFTER_SECONDS),
             PlaceOrderError::Catalog(error) => error.into(),
             PlaceOrderError::Reply(error) => error,
         }
