@@ -10,6 +10,8 @@ use crate::domain::{Dimension, HoldRefusal, InvalidOrderError, RefusalReason};
 
 /// A product that many buy at once is in shards, or sold, a second later.
 const RETRY_AFTER_CONTENDED_SECONDS: u32 = 2;
+/// After running out of time: whatever is slow needs a moment.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 impl From<PlaceOrderError> for ApiError {
     fn from(error: PlaceOrderError) -> Self {
@@ -41,6 +43,7 @@ impl From<PlaceOrderError> for ApiError {
             PlaceOrderError::Claim(ClaimError::Store(error)) | PlaceOrderError::Store(error) => {
                 error.into()
             }
+            PlaceOrderError::OutOfTime => Self::unavailable(RETRY_AFTER_SECONDS),
             PlaceOrderError::Catalog(error) => error.into(),
             PlaceOrderError::Reply(error) => error,
         }

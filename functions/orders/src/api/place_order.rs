@@ -8,7 +8,7 @@
 //!   Without a retry the reservation expires;
 //! - after the transaction: a retry gets the stored reply.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, time::Duration};
 
 use contracts::{
     OrderTotalError,
@@ -32,6 +32,8 @@ use runtime::{
     log,
 };
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{
     order_limits::{self, LimitError, OrderLimits, Placement},
     views::OrderView,
@@ -41,6 +43,12 @@ use crate::{
     metrics,
     store::{Hold, OrderStore, StoredOrder},
 };
+
+/// For all until the order is written. The function has ten seconds
+/// (docs/decisions/0036-time-to-place-an-order.md).
+const PLACE_TIME_MAX: Duration = Duration::from_secs(7);
+/// For giving up the claim afterwards. Without it, the claim expires by itself.
+const GIVE_UP_TIME_MAX: Duration = Duration::from_millis(1_500);
 
 const GRANTS: &[Grant] = &[
     grant("dynamodb:GetItem", "OrdersTable"),
@@ -76,7 +84,8 @@ pub(super) enum PlaceOrderError {
         requested: Vec<Quantity>,
         excesses: Vec<Shortage>,
     },
-    /// An earlier request with the key reserved the goods; its reservation has ended.
+    /// An earlier request with the key reserved the goods; its reservation has ended,
+    /// or does so within a minute.
     #[error("the reservation of an earlier request has ended")]
     ReservationExpired,
     /// Too many others are buying the same goods at this moment.
@@ -97,6 +106,10 @@ pub(super) enum PlaceOrderError {
     Catalog(#[from] CallError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store or catalog is slow. What was begun is found by the next request with
+    /// the key.
+    #[error("out of time")]
+    OutOfTime,
     #[error("the reply cannot be made")]
     Reply(ApiError),
 }
@@ -115,6 +128,7 @@ impl PlaceOrderError {
             | Self::Invalid(_)
             | Self::Claim(_)
             | Self::ClaimLost
+            | Self::OutOfTime
             | Self::Catalog(_)
             | Self::Store(_)
             | Self::Reply(_) => false,
@@ -131,31 +145,43 @@ async fn place_order(
     request: Idempotent<PlaceOrder>,
 ) -> Result<StoredReply, ApiError> {
     let user_id = caller.user_id;
-    let now = app.host.now();
-    app.limits
-        .count_request(&app.orders, user_id, now)
-        .await
-        .map_err(PlaceOrderError::from)?;
-    let claim = match app.claim(user_id, &request).await? {
+    let until = Instant::now() + PLACE_TIME_MAX;
+    let claimed = in_time(until, async {
+        let now = app.host.now();
+        app.limits.count_request(&app.orders, user_id, now).await?;
+        app.claim(user_id, &request).await
+    });
+    let claim = match claimed.await? {
         Claimed::Completed(reply) => return Ok(reply.replayed()),
         Claimed::Granted(claim) => claim,
     };
     let placed = app.place_within_limits(&claim, &caller, ip, &request.input, &info, &cause);
-    let error = match placed.await {
+    let error = match in_time(until, placed).await {
         Ok(reply) => return Ok(reply),
         Err(error) => error,
     };
+    let until = Instant::now() + GIVE_UP_TIME_MAX;
     let claim = match error {
         // Another request took the claim over, or this one wrote the order and
         // the store's reply was lost. The key's record shows which.
-        PlaceOrderError::ClaimLost => match app.claim(user_id, &request).await? {
+        PlaceOrderError::ClaimLost => match in_time(until, app.claim(user_id, &request)).await? {
             Claimed::Completed(reply) => return Ok(reply.replayed()),
             Claimed::Granted(claim) => claim,
         },
         _ => claim,
     };
-    app.give_up(claim, &error).await;
+    app.give_up(claim, &error, until).await;
     Err(error.into())
+}
+
+/// Does some work until then. Work that is dropped is like a function that died at
+/// that place: the next request with the key goes on from there.
+async fn in_time<T>(
+    until: Instant,
+    work: impl Future<Output = Result<T, PlaceOrderError>>,
+) -> Result<T, PlaceOrderError> {
+    let worked = timeout_at(until, work).await;
+    worked.unwrap_or(Err(PlaceOrderError::OutOfTime))
 }
 
 impl Checkout {
@@ -230,7 +256,13 @@ impl Checkout {
     ) -> Result<StoredReply, PlaceOrderError> {
         let order_id = claim.subject.into();
         let reservation = self.reserve(order_id, buyer, input, cause).await?;
-        let stamp = self.host.stamp(self.host.now(), cause);
+        let now = self.host.now();
+        // Right before the transaction, which takes seconds at most: a retry may have
+        // found a reservation of a quarter of an hour ago.
+        if reservation.is_over(now) {
+            return Err(PlaceOrderError::ReservationExpired);
+        }
+        let stamp = self.host.stamp(now, cause);
         let payment_id = self.host.new_id();
         let (order, placed) = Order::place(buyer.user_id, payment_id, input, reservation, stamp)?;
         let stored = StoredOrder::new(order, input.shipping_address.clone());
@@ -292,13 +324,15 @@ impl Checkout {
     /// stays bound to the order's id, so that the retry finds the reservation
     /// instead of making a second one. If the order was written after all, the
     /// key has its reply, and giving up changes nothing.
-    async fn give_up(&self, claim: Claim, error: &PlaceOrderError) {
-        let result = if error.reserved_nothing() {
-            self.orders.release(claim).await
-        } else {
-            self.orders.abandon(claim, self.host.now()).await
-        };
-        if let Err(error) = result {
+    async fn give_up(&self, claim: Claim, error: &PlaceOrderError, until: Instant) {
+        let reserved_nothing = error.reserved_nothing();
+        let given_up = in_time(until, async {
+            Ok(match reserved_nothing {
+                true => self.orders.release(claim).await?,
+                false => self.orders.abandon(claim, self.host.now()).await?,
+            })
+        });
+        if let Err(error) = given_up.await {
             let error = log::error_chain(&error);
             tracing::warn!(error, "idempotency claim not released; it will expire");
         }

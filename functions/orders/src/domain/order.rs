@@ -5,7 +5,7 @@ use contracts::{
     events::{OrderLine, OrderPlaced, Quantity},
     order_total,
 };
-use kernel::{Money, OrderId, PaymentId, Timestamp, UserId};
+use kernel::{Money, OrderId, PaymentId, SignedDuration, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{PlaceOrder, Transition, transition::cancellation_code};
@@ -79,6 +79,20 @@ pub enum InvalidOrderError {
     /// A defect of catalog.
     #[error("the reserved goods are not the requested ones")]
     ReservationMismatch,
+}
+
+/// How long the goods have to be held still when an order is written: the time in
+/// which the transaction ends, and what payments needs to authorise and catalog to
+/// sell. A hold that ends sooner would end the order that was just confirmed to its
+/// customer, or before it.
+const PLACE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+impl Reservation {
+    /// Whether the goods are held for too short a time to order them.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        let latest = self.held_until.saturating_sub(PLACE_MARGIN);
+        latest.is_ok_and(|latest| latest <= now)
+    }
 }
 
 impl Order {

@@ -10,7 +10,7 @@ use runtime::Handler;
 use serde_json::{Value, json};
 use testkit::{Client, Reply, Service, StubServer, TestTable, deliver, status::CREATED};
 
-use crate::stub_catalog::StubCatalog;
+use crate::{slow_store::SlowStore, stub_catalog::StubCatalog};
 
 pub(crate) const PATH: &str = "/api/orders";
 
@@ -41,12 +41,19 @@ impl TestOrders {
         Self::on(Self::table().await.seeded(seed), &[]).await
     }
 
+    /// Reaches the store through a proxy.
+    pub(crate) async fn behind(proxy: &SlowStore) -> Self {
+        let table = Self::table().await;
+        let url = proxy.start(&table).await;
+        Self::on(table, &[("AWS_ENDPOINT_URL_DYNAMODB", &url)]).await
+    }
+
     async fn table() -> TestTable {
         TestTable::create_at(&orders::store::SCHEMA, "2026-01-05T12:00:00Z").await
     }
 
     async fn on(mut table: TestTable, variables: &[(&str, &str)]) -> Self {
-        let catalog = StubCatalog::start().await;
+        let catalog = StubCatalog::start(table.clock().clone()).await;
         table.set("AWS_ENDPOINT_URL_LAMBDA", &catalog.url);
         table.set("RESERVE_STOCK_FUNCTION", "reserve-stock");
         for (name, value) in variables {

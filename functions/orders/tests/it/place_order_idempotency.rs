@@ -169,6 +169,31 @@ async fn an_expired_reservation_is_reported_and_frees_the_key() {
     assert_eq!(orders.catalog.stock(product), 3);
 }
 
+#[tokio::test]
+async fn a_retry_shortly_before_its_reservation_ends_places_nothing_and_frees_the_key() {
+    // Goods are held for fifteen minutes; a minute of it has to be left.
+    for (seconds, status) in [(14 * 60 - 1, CREATED), (14 * 60, CONFLICT), (899, CONFLICT)] {
+        let orders = TestOrders::new().await;
+        let product = orders.catalog.add_product(100, 5);
+        let body = order_body(&[(product, 2)]);
+        let client = orders.customer(new_id(), "key");
+        orders.catalog.fail(Fault::ClosedAfterRun, 3);
+        client.post(PATH, &body, SERVICE_UNAVAILABLE).await;
+        let clock = orders.table.clock();
+        clock.advance(SignedDuration::from_secs(seconds));
+
+        let reply = client.post(PATH, &body, status).await;
+        if status == CREATED {
+            continue;
+        }
+        assert_eq!(reply.body["code"], "reservation_expired");
+        assert!(orders.has_no_orders_or_keys().await);
+        let reply = client.post(PATH, &body, CREATED).await;
+        assert_ne!(orders.catalog.calls()[0], order_id(&reply));
+        assert_eq!(orders.snapshots().await.len(), 1);
+    }
+}
+
 /// An order as `place-order` writes it, for tests of the store.
 fn new_order(
     orders: &TestOrders,

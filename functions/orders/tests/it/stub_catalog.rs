@@ -11,7 +11,8 @@ use contracts::{
     events::OrderLine,
     order_total,
 };
-use kernel::{Currency, Money, OrderId, ProductId, Timestamp};
+use kernel::{Currency, Money, OrderId, ProductId, SignedDuration, Timestamp};
+use testkit::Clock;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -48,7 +49,8 @@ struct Product {
 #[derive(Default)]
 struct State {
     products: BTreeMap<ProductId, Product>,
-    reservations: BTreeMap<OrderId, Vec<OrderLine>>,
+    /// The lines of each order, and until when they are held.
+    reservations: BTreeMap<OrderId, (Vec<OrderLine>, Timestamp)>,
     expired: BTreeSet<OrderId>,
     /// A fault and the number of calls that it still affects.
     fault: Option<(Fault, u32)>,
@@ -62,17 +64,19 @@ struct State {
 pub(crate) struct StubCatalog {
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
+    clock: Clock,
     /// Notified when a reply is held back.
     pub(crate) silent: Arc<Notify>,
     resumed: Arc<Notify>,
 }
 
 impl StubCatalog {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let catalog = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             state: Arc::default(),
+            clock,
             silent: Arc::default(),
             resumed: Arc::default(),
         };
@@ -112,7 +116,7 @@ impl StubCatalog {
     pub(crate) fn expire_reservations(&self) {
         let mut state = self.state.lock().unwrap();
         let reservations = std::mem::take(&mut state.reservations);
-        for (order, lines) in reservations {
+        for (order, (lines, _)) in reservations {
             state.expired.insert(order);
             for line in lines {
                 state.products.get_mut(&line.product_id).unwrap().stock += line.quantity;
@@ -196,7 +200,12 @@ impl StubCatalog {
             let reply = serde_json::to_string(&StockReservation::Contended);
             return (fault, reply.unwrap());
         }
-        let mut reservation = reserve(&mut state, call, fault == Some(Fault::Older));
+        let mut reservation = reserve(
+            &mut state,
+            call,
+            fault == Some(Fault::Older),
+            self.clock.now(),
+        );
         if let (Some(Fault::WrongGoods), StockReservation::Held { lines, .. }) =
             (fault, &mut reservation)
         {
@@ -206,16 +215,18 @@ impl StubCatalog {
     }
 }
 
-fn reserve(state: &mut State, call: &ReserveStock, is_older: bool) -> StockReservation {
-    let held = |lines| StockReservation::Held {
-        lines,
-        held_until: "2026-01-05T12:15:00Z".parse::<Timestamp>().unwrap(),
-    };
+fn reserve(
+    state: &mut State,
+    call: &ReserveStock,
+    is_older: bool,
+    now: Timestamp,
+) -> StockReservation {
+    let held = |lines, held_until| StockReservation::Held { lines, held_until };
     if state.expired.contains(&call.order_id) {
         return StockReservation::Gone;
     }
-    if let Some(lines) = state.reservations.get(&call.order_id) {
-        return held(lines.clone());
+    if let Some((lines, held_until)) = state.reservations.get(&call.order_id) {
+        return held(lines.clone(), *held_until);
     }
     let available = |id| {
         state
@@ -264,8 +275,10 @@ fn reserve(state: &mut State, call: &ReserveStock, is_older: bool) -> StockReser
         let product = state.products.get_mut(&line.product_id).unwrap();
         product.stock -= line.quantity;
     }
-    state.reservations.insert(call.order_id, lines.clone());
-    held(lines)
+    let held_until = now + SignedDuration::from_mins(15);
+    let reservation = (lines.clone(), held_until);
+    state.reservations.insert(call.order_id, reservation);
+    held(lines, held_until)
 }
 
 fn reply(status: &str, headers: &str, body: &str) -> String {

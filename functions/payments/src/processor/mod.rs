@@ -7,7 +7,8 @@
 //!   died before the result, the provider is called again under the same key and
 //!   returns the same result, whether or not the first call has landed by then. An
 //!   order that ends meanwhile does the same and voids what it learns of; one that
-//!   ends before the provider was asked leaves a tombstone, and nothing is asked.
+//!   ends before the provider was asked leaves a tombstone, and nothing is asked; nor is
+//!   it once the goods are held no longer.
 //! - *Record the intent, capture or void, then record the result.* If it died
 //!   after the intent, the same operation is begun again, never the other one.
 //!   If it died before the result, the provider is called again under the same
@@ -28,7 +29,7 @@ use kernel::PaymentId;
 use runtime::{Environment, Host};
 
 use crate::{
-    domain::{Action, OrderEvent, decide},
+    domain::{Action, OrderEvent, decide_in_time},
     provider::{PaymentProvider, ProviderError},
     store::PaymentStore,
 };
@@ -140,7 +141,8 @@ impl Processor {
             return Ok(Attempt::Done);
         }
         let payment = stored.as_ref().map(|stored| &stored.payment);
-        match (decide(payment, event), payment) {
+        let action = decide_in_time(payment, event, self.host.now());
+        match (action, payment) {
             (Action::Begin(placed), _) => self.begin(&placed).await,
             (Action::Authorize(method), Some(payment)) => {
                 self.authorize(payment, method, event, trigger).await

@@ -1,12 +1,12 @@
 //! Order events that arrive in order, repeatedly, too early, or with invalid data.
 
 use contracts::{Envelope, events::OrderCommitted};
-use kernel::{Currency, EventId, Money};
+use kernel::{Currency, EventId, Money, SignedDuration};
 use payments::domain::Status;
 use serde_json::json;
 use testkit::deliver;
 
-use crate::fixture::TestPayments;
+use crate::{fixture::TestPayments, recording_provider::Call};
 
 pub(crate) const AUTHORIZED: &str = "payment.authorized";
 pub(crate) const CAPTURED: &str = "payment.captured";
@@ -168,6 +168,56 @@ async fn an_order_whose_end_arrives_before_its_placement_is_never_authorised() {
     assert_eq!(payments.status(order.payment_id).await, Status::Voided);
     assert_eq!(payments.provider.account(order.payment_id).authorized, None);
     assert!(payments.event_types(order.payment_id).await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_authorised_for_goods_that_cannot_be_sold_in_time() {
+    // The goods are held until 12:15.
+    for (seconds, expected) in [
+        (14 * 60 + 29, Status::Authorized),
+        (14 * 60 + 30, Status::Voided),
+    ] {
+        let payments = TestPayments::new().await;
+        let order = payments.order("pm_card_visa");
+        let clock = payments.table.clock();
+        clock.advance(SignedDuration::from_secs(seconds));
+        for _ in 0..2 {
+            payments.process(&[&order.placed]).await;
+        }
+        assert_eq!(
+            payments.status(order.payment_id).await,
+            expected,
+            "{seconds}"
+        );
+        let account = payments.provider.account(order.payment_id);
+        assert_eq!(account.authorized.is_some(), expected == Status::Authorized);
+        // The order ends with its reservation.
+        payments.process(&[&order.cancelled]).await;
+        assert_eq!(payments.status(order.payment_id).await, Status::Voided);
+    }
+}
+
+/// The provider was dead while the goods were held.
+#[tokio::test]
+async fn an_authorisation_is_not_asked_for_again_once_the_goods_are_held_no_longer() {
+    for lost in [Call::RequestLost, Call::ResponseLost] {
+        let payments = TestPayments::new().await;
+        let order = payments.order("pm_card_visa");
+        payments.provider.plan([lost]);
+        assert!(payments.processor.process(&order.placed).await.is_err());
+        payments
+            .table
+            .clock()
+            .advance(SignedDuration::from_mins(15));
+        let calls = payments.provider.keys(order.payment_id).len();
+        payments.process(&[&order.placed]).await;
+        assert_eq!(payments.provider.keys(order.payment_id).len(), calls);
+        assert_eq!(payments.status(order.payment_id).await, Status::Pending);
+        // What the lost request may have left is voided.
+        payments.process(&[&order.cancelled]).await;
+        assert_eq!(payments.status(order.payment_id).await, Status::Voided);
+        assert!(payments.provider.account(order.payment_id).voided);
+    }
 }
 
 #[tokio::test]
