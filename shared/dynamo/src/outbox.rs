@@ -7,12 +7,15 @@ use jiff::SignedDuration;
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, StoreError, Transaction};
+use crate::{CommitError, Expression, Key, StoreError, Table, Transaction};
 
 /// The index of events that are not known to be published.
 pub const UNSENT_INDEX: &str = "unsent";
 /// Partitions of that index, so that a busy shop does not reach the limit of one.
-pub(crate) const UNSENT_SHARDS: u8 = 4;
+pub const UNSENT_SHARDS: u8 = 4;
+/// How old an unsent event is before the sweep sends it: long past what the
+/// stream needs.
+pub(crate) const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// How long an event is kept that is no part of a history.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -51,19 +54,23 @@ impl OutboxItem {
     /// # Errors
     /// When the event does not serialise, which is a defect.
     pub fn new(key: Key, event: &Envelope, keep: Keep) -> Result<Self, serde_json::Error> {
-        let shard = event.id.as_uuid().as_bytes()[15] % UNSENT_SHARDS;
         let expires = |time: Timestamp| time.saturating_add(RETENTION).map(Timestamp::as_second);
         Ok(Self {
             pk: key.pk,
             sk: key.sk,
             event: serde_json::to_string(event)?,
-            unsent: Some(shard.to_string()),
+            unsent: Some(shard_of(event).to_string()),
             unsent_since: Some(event.time.as_millisecond()),
             expires_at: match keep {
                 Keep::Forever => None,
                 Keep::ThirtyDays => expires(event.time).ok(),
             },
         })
+    }
+
+    /// Where the item is.
+    pub fn key(&self) -> Key {
+        Key::new(self.pk.as_str(), self.sk.as_str())
     }
 
     /// The event.
@@ -73,6 +80,39 @@ impl OutboxItem {
     pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
         serde_json::from_str(&self.event)
     }
+}
+
+impl Table {
+    /// Marks an event of the outbox as unsent once more, so that the next sweep
+    /// publishes it. Safe to repeat, also while it is being published: at worst
+    /// consumers get it twice, and those that have handled it do nothing.
+    ///
+    /// Returns whether the event is still there; some are removed after a while.
+    ///
+    /// # Errors
+    /// When the store fails, or the stored event cannot be read.
+    pub async fn announce_again(&self, key: Key, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(item) = self.get::<OutboxItem>(key).await? else {
+            return Ok(false);
+        };
+        let event = item.envelope();
+        let event = event.map_err(|error| StoreError::call("UpdateItem", error))?;
+        // Old enough for the next sweep, which leaves younger ones to the stream.
+        let since = now.saturating_sub(SWEEP_AFTER).unwrap_or(now);
+        let unsent = Expression::update("SET unsent = :shard, unsent_since = :since")
+            .only_when("attribute_exists(event)")
+            .value(":shard", shard_of(&event).to_string())
+            .value(":since", since.as_millisecond() - 1);
+        match self.update::<OutboxItem>(item.key(), unsent).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::ConditionFailed(_)) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+}
+
+fn shard_of(event: &Envelope) -> u8 {
+    event.id.as_uuid().as_bytes()[15] % UNSENT_SHARDS
 }
 
 impl Transaction {

@@ -13,7 +13,7 @@ use std::{
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_sdk_sns::{Client as Sns, types::PublishBatchRequestEntry};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use runtime::{
     BoxFuture, Clock, Environment, Error, Function, Grant, Handler, LambdaEvent, Stopwatch,
     Trigger, aws::Aws, log, metrics::Dependency,
@@ -22,16 +22,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    Expression, Key, OutboxItem, Query, StoreError, Table, UNSENT_INDEX, outbox::UNSENT_SHARDS,
+    Expression, Key, OutboxItem, Query, StoreError, Table, UNSENT_INDEX,
+    outbox::{SWEEP_AFTER, UNSENT_SHARDS},
 };
 
 /// Entries of one PublishBatch (a limit of SNS).
 const BATCH_ENTRIES_MAX: usize = 10;
 /// Bytes of one PublishBatch; SNS takes 262,144 with what is around them.
 const BATCH_BYTES_MAX: usize = 240_000;
-/// How old an unsent event is before the sweep sends it: long past what the
-/// stream needs.
-const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// Events of one shard in one sweep; the next one goes on.
 const SWEEP_EVENTS_MAX: usize = 200;
 

@@ -26,8 +26,11 @@ pub struct PaymentStore {
 impl PaymentStore {
     /// Opens the table in `TABLE`.
     pub async fn open(environment: &Environment) -> Result<Self, runtime::Error> {
-        let table = Table::open(environment).await?;
-        Ok(Self { table })
+        Ok(Self::new(Table::open(environment).await?))
+    }
+
+    pub const fn new(table: Table) -> Self {
+        Self { table }
     }
 
     /// Reads a payment, strongly consistent.
