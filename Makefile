@@ -116,6 +116,14 @@ deploy-built: $(VENV)/ready ## deploy the binaries that are in target/lambda/, a
 	@test -n "$(ENV)" || { echo 'usage: make deploy ENV=dev' >&2; exit 1; }
 	$(VENV)/bin/python tools/deploy.py $(ENV) $(if $(filter file environment,$(origin ARCH)),,Architecture=$(ARCH)) $(if $(RELEASE),Release=$(RELEASE)) $(PARAMETERS)
 
+# ---- For whoever is on call ---------------------------------------------------
+
+.PHONY: emporium
+# Of the workspace, so that the SDK is not built again with other features.
+emporium: ## build target/debug/emporium: shows, resumes and cancels orders, redrives, checks
+	@tools/need-cc.sh
+	cargo build --workspace --bin emporium
+
 # ---- The shop under faults ------------------------------------------------------
 
 .PHONY: simulate drop

@@ -26,6 +26,7 @@ pub mod broken;
 mod deal;
 mod facts;
 mod kind;
+mod payment;
 mod provider;
 mod rest;
 mod step;

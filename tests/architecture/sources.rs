@@ -30,10 +30,13 @@ fn depends_on(manifest: &str, name: &str) -> bool {
 
 #[test]
 fn nothing_scans_a_table() {
-    for folder in ["functions", "shared", "local"] {
+    for folder in ["functions", "shared", "local", "operator"] {
         for file in files(&root().join(folder), ".rs") {
             let text = read(&file);
-            let allowed = file.to_string_lossy().contains("shared/testkit/");
+            let file_name = file.to_string_lossy();
+            let allowed = ["shared/testkit/", "operator/src/check/pages.rs"]
+                .iter()
+                .any(|place| file_name.contains(place));
             assert!(
                 allowed || !text.contains(".scan()"),
                 "{} scans",
@@ -70,7 +73,16 @@ fn the_domain_does_no_io() {
 #[test]
 fn no_file_exceeds_400_lines() {
     const LINES_MAX: usize = 400;
-    for folder in ["functions", "shared", "local", "tests", "tools", "cost"] {
+    for folder in [
+        "functions",
+        "shared",
+        "local",
+        "tests",
+        "tools",
+        "cost",
+        "model",
+        "operator",
+    ] {
         for ending in [".rs", ".py"] {
             for file in files(&root().join(folder), ending) {
                 let lines = read(&file).lines().count();

@@ -17,12 +17,14 @@ use runtime::Function;
 
 pub mod api;
 mod app;
+mod cancellation;
 pub mod domain;
 pub mod events;
 pub mod metrics;
 pub mod store;
 
 pub use app::App;
+pub use cancellation::{CancelError, cancel_order};
 
 pub fn functions() -> Vec<Function> {
     vec![

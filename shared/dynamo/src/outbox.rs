@@ -15,7 +15,7 @@ pub const UNSENT_INDEX: &str = "unsent";
 /// out again: 8 write units, so 1,000 orders a second write 8,000. A partition
 /// takes 1,000, and sixteen are half full then. A sweep reads each of them. Only
 /// ever more: events of earlier releases are in the first four.
-pub(crate) const UNSENT_SHARDS: u8 = 16;
+pub const UNSENT_SHARDS: u8 = 16;
 /// How long an event is kept that is no part of a history.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -55,19 +55,23 @@ impl OutboxItem {
     /// # Errors
     /// When the event does not serialise, which is a defect.
     pub fn new(key: Key, event: &Envelope, keep: Keep) -> Result<Self, serde_json::Error> {
-        let shard = event.id.as_uuid().as_bytes()[15] % UNSENT_SHARDS;
         let expires = |time: Timestamp| time.saturating_add(RETENTION).map(Timestamp::as_second);
         Ok(Self {
             pk: key.pk,
             sk: key.sk,
             event: serde_json::to_string(event)?,
-            unsent: Some(shard.to_string()),
+            unsent: Some(shard_of(event).to_string()),
             unsent_since: Some(event.time.as_millisecond()),
             expires_at: match keep {
                 Keep::Forever => None,
                 Keep::ThirtyDays => expires(event.time).ok(),
             },
         })
+    }
+
+    /// Where the item is.
+    pub fn key(&self) -> Key {
+        Key::new(self.pk.as_str(), self.sk.as_str())
     }
 
     /// The event as it is kept: without its private members, also while it still
@@ -86,6 +90,10 @@ impl OutboxItem {
     pub fn published(&self) -> Result<Envelope, serde_json::Error> {
         serde_json::from_str(&self.event)
     }
+}
+
+fn shard_of(event: &Envelope) -> u8 {
+    event.id.as_uuid().as_bytes()[15] % UNSENT_SHARDS
 }
 
 impl Transaction {

@@ -80,8 +80,11 @@ impl CatalogStore {
     /// # Errors
     /// When a variable is missing.
     pub async fn open(environment: &Environment) -> Result<Self, runtime::Error> {
-        let table = Table::open(environment).await?;
-        Ok(Self { table })
+        Ok(Self::new(Table::open(environment).await?))
+    }
+
+    pub const fn new(table: Table) -> Self {
+        Self { table }
     }
 }
 

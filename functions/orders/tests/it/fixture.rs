@@ -8,7 +8,9 @@ use orders::{
 };
 use runtime::Handler;
 use serde_json::{Value, json};
-use testkit::{Client, Reply, Service, StubServer, TestTable, deliver, status::CREATED};
+use testkit::{
+    Client, LostReplies, Reply, Service, StubServer, TestTable, deliver, status::CREATED,
+};
 
 use crate::{slow_store::SlowStore, stub_catalog::StubCatalog};
 
@@ -46,6 +48,11 @@ impl TestOrders {
         let table = Self::table().await;
         let url = proxy.start(&table).await;
         Self::on(table, &[("AWS_ENDPOINT_URL_DYNAMODB", &url)]).await
+    }
+
+    /// Loses replies to writes of functions and of [`Self::store_of_functions`].
+    pub(crate) async fn losing(losses: &LostReplies) -> Self {
+        Self::on(Self::table().await.losing(losses).await, &[]).await
     }
 
     async fn table() -> TestTable {
@@ -115,6 +122,11 @@ impl TestOrders {
     /// An event of another service.
     pub(crate) fn event<T: EventData>(&self, data: &T) -> Envelope {
         self.table.event(data)
+    }
+
+    /// The store as functions open it.
+    pub(crate) async fn store_of_functions(&self) -> OrderStore {
+        OrderStore::open(&self.table.environment()).await.unwrap()
     }
 
     pub(crate) fn store(&self) -> OrderStore {

@@ -8,6 +8,7 @@
 
 mod advance_orders;
 mod anonymise_orders;
+mod cancel_order;
 mod determinism;
 mod export_orders;
 mod external_events;
