@@ -119,9 +119,13 @@ deploy-built: $(VENV)/ready ## deploy the binaries that are in target/lambda/, a
 # ---- The shop under faults ------------------------------------------------------
 
 .PHONY: simulate
+# WEATHER names a set of troubles, FROM the first seed, FOUND after how many broken runs to
+# stop; TEETH=0 leaves the teeth out, UPDATE=1 writes docs/reliability.md.
 simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one and tells its story
 	@tools/need-cc.sh
-	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) cargo run --quiet --release --package simulator
+	@COMMIT=$$(git describe --always --dirty 2>/dev/null) SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) \
+		WEATHER=$(WEATHER) FOUND=$(FOUND) TEETH=$(TEETH) UPDATE=$(UPDATE) \
+		cargo run --quiet --release --package simulator
 
 # ---- Figures -----------------------------------------------------------------
 
