@@ -127,9 +127,13 @@ emporium: ## build target/debug/emporium: shows, resumes and cancels orders, red
 # ---- The shop under faults ------------------------------------------------------
 
 .PHONY: simulate drop
+# WEATHER names a set of troubles, FROM the first seed, FOUND after how many broken runs to
+# stop; TEETH=0 leaves the teeth out, UPDATE=1 writes docs/reliability.md.
 simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one and tells its story
 	@tools/need-cc.sh
-	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) cargo run --quiet --release --package simulator
+	@COMMIT=$$(git describe --always --dirty 2>/dev/null) SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) \
+		WEATHER=$(WEATHER) FOUND=$(FOUND) TEETH=$(TEETH) UPDATE=$(UPDATE) \
+		cargo run --quiet --release --package simulator
 
 .PHONY: model
 model: ## search every interleaving of ORDERS=2 orders for UNITS=1 units (3 orders take half a minute)
@@ -137,7 +141,7 @@ model: ## search every interleaving of ORDERS=2 orders for UNITS=1 units (3 orde
 
 drop: ## many buyers of one product: RATE=1000 a second, BUYERS=50000, of STOCK=25000 units
 	@tools/need-cc.sh
-	@RATE=$(or $(RATE),1000) BUYERS=$(or $(BUYERS),50000) STOCK=$(or $(STOCK),25000) SEED=$(SEED) cargo run --quiet --release --package simulator
+	@RATE=$(or $(RATE),1000) BUYERS=$(or $(BUYERS),50000) STOCK=$(or $(STOCK),25000) SEED=$(SEED) cargo run --quiet --release --package simulator --bin drop
 
 # ---- Figures -----------------------------------------------------------------
 

@@ -116,6 +116,9 @@ pub fn client(world: &Arc<World>, function: &'static str) -> Client {
         Box::pin(async move {
             let invocation = world.invoke(function, event.payload.get().to_owned());
             let reply = match tokio::time::timeout(PATIENCE, invocation).await {
+                Ok(Ok(_)) if world.faults.loses_answer() => {
+                    json!({"statusCode": 504, "body": ""}).to_string()
+                }
                 Ok(Ok(reply)) => reply,
                 // API Gateway's answers to a function that failed or took too long.
                 Ok(Err(_)) => json!({"statusCode": 500, "body": ""}).to_string(),
@@ -160,8 +163,9 @@ pub async fn stock(world: &Arc<World>, dice: &Dice) -> Vec<Product> {
 }
 
 /// How many customers a run has: mostly few, so that there are many runs.
-pub fn crowd(dice: &Dice) -> u64 {
-    match dice.happens(CROWDED) {
+pub fn crowd(dice: &Dice, is_rough: bool) -> u64 {
+    let crowded = dice.happens(CROWDED);
+    match crowded || is_rough {
         true => BUYERS_MAX / 3 + dice.below(BUYERS_MAX * 2 / 3 + 1),
         false => 2 + dice.below(BUYERS_MAX / 3),
     }

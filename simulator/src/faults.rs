@@ -51,6 +51,18 @@ impl Rates {
         given_up: 0,
     };
 
+    /// A little of everything, and many messages twice: what safeguards are for.
+    pub const ROUGH: Self = Self {
+        refused: 10,
+        reply_lost: 30,
+        hangs: 3,
+        crashes: 15,
+        duplicates: 400,
+        delays: 60,
+        provider: 150,
+        given_up: 100,
+    };
+
     /// A run's rates: some runs are calm, some storms of one kind, some of all.
     pub fn of(dice: &Dice) -> Self {
         let rate = |most: u64| {
@@ -258,6 +270,15 @@ impl Faults {
             _ => "payment operation without an answer",
         });
         fault
+    }
+
+    /// Whether a client never gets the answer that a function has given.
+    pub fn loses_answer(&self) -> bool {
+        let loses = self.draw(self.rates.reply_lost);
+        if loses {
+            self.count("answer to a client lost");
+        }
+        loses
     }
 
     /// Whether SNS refuses one message of a batch that it accepts otherwise.

@@ -50,6 +50,8 @@ pub struct Trace {
     pub tables: BTreeMap<String, u64>,
     /// The mails that it has sent, by their place in the list of all.
     pub mails: Vec<usize>,
+    /// Payments that it has recorded, by table and key; only of interest to sabotage.
+    pub recorded: Vec<(String, (String, String))>,
 }
 
 /// A process that runs a function.
@@ -159,6 +161,9 @@ impl Functions {
                 Ok(handled) => Ok(handled),
             },
         };
+        for (table, key) in running.instance.trace().recorded.drain(..) {
+            world.database.forget_pending(&table, &key);
+        }
         match outcome {
             Err(failure) => {
                 world.tell(format_args!("{name}: {failure}"));

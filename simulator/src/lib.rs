@@ -11,6 +11,7 @@
 
 pub mod busy;
 pub mod buyers;
+pub mod campaign;
 pub mod check;
 pub mod cloud;
 pub mod dice;
@@ -18,6 +19,7 @@ pub mod drop;
 pub mod faults;
 pub mod functions;
 pub mod ledger;
+pub mod report;
 pub mod sabotage;
 pub mod staff;
 pub mod story;
@@ -62,6 +64,8 @@ pub struct Run {
     pub weather: Weather,
     /// Whether the story is kept.
     pub told: bool,
+    /// Whether there are many customers and many messages come twice, whatever the seed.
+    pub is_rough: bool,
     /// The safeguard that is taken away.
     pub sabotage: Sabotage,
 }
@@ -73,7 +77,17 @@ impl Run {
             seed,
             weather: Weather::DEFAULT,
             told: false,
+            is_rough: false,
             sabotage: Sabotage::None,
+        }
+    }
+
+    /// A seed without a safeguard.
+    pub const fn without(sabotage: Sabotage, seed: u64) -> Self {
+        Self {
+            is_rough: true,
+            sabotage,
+            ..Self::of(seed)
         }
     }
 }
@@ -118,7 +132,10 @@ pub fn run(template: &Arc<Template>, run: &Run) -> Outcome {
 async fn simulate(template: &Arc<Template>, run: &Run) -> Outcome {
     let (seed, begun) = (run.seed, Instant::now());
     let dice = Dice::new(seed, BUYERS);
-    let rates = Rates::of(&Dice::new(seed, RATES));
+    let rates = match run.is_rough {
+        false => Rates::of(&Dice::new(seed, RATES)),
+        true => Rates::ROUGH,
+    };
     let open = Duration::from_millis(SHOPPING_MILLIS);
     let forecast = Forecast::of(run.weather, &Dice::new(seed, FORECAST), open);
     let world = World::deploy(template, run, rates, forecast.clone());
@@ -126,7 +143,7 @@ async fn simulate(template: &Arc<Template>, run: &Run) -> Outcome {
     world.tell(format_args!("seed {seed}: {rates:?} {forecast:?}"));
     let products = buyers::stock(&world, &dice).await;
     triggers::start(&world);
-    let crowd = buyers::crowd(&dice);
+    let crowd = buyers::crowd(&dice, run.is_rough);
     buyers::register(&world, crowd).await;
     world.faults.begin();
     let told: Arc<Told> = Arc::default();

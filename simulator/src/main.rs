@@ -1,79 +1,83 @@
 //! `make simulate`: runs seeds, and says what broke.
 
 use std::{
-    collections::BTreeMap,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 use local::template::Template;
 use runtime::Environment;
-use simulator::{Outcome, Run, drop, run, sabotage::Sabotage};
+use simulator::{
+    Run,
+    campaign::{run_seeds, teeth},
+    report::{self, Header},
+    run, story,
+    weather::Weather,
+};
 
 /// Seeds of a run that is not told how many.
 const SEEDS_DEFAULT: u64 = 200;
-/// Seeds within which a missing safeguard has to be noticed.
-const BITES_WITHIN: u64 = 100;
-/// Violations after which no more are looked for.
-const FOUND_MAX: usize = 5;
+/// The runs that broke whose stories are told.
+const STORIES_MAX: usize = 2;
+
+/// What the environment asks for.
+struct Settings {
+    header: Header,
+    weather: Weather,
+    /// The one seed whose story is wanted; 0 for many.
+    seed: u64,
+    /// How many broken runs are looked for.
+    found_max: Option<usize>,
+    teeth: bool,
+    update: bool,
+}
 
 fn main() -> ExitCode {
-    let environment = Environment::from_process();
-    let number = |name, default| environment.parse_or(name, default, "a whole number");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let settings = (
-        number("SEEDS", SEEDS_DEFAULT),
-        number("FROM", 1),
-        number("SEED", 0),
-    );
-    let (seeds, from, seed) = match settings {
-        (Ok(seeds), Ok(from), Ok(seed)) => (seeds, from, seed),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-            return fail(&error.to_string());
+    match settings().and_then(|settings| Ok((start()?, settings))) {
+        Ok((template, settings)) if settings.seed > 0 => one(&template, &settings),
+        Ok((template, settings)) => many(&template, &settings),
+        Err(reason) => {
+            say(&format!("cannot simulate: {reason}"));
+            ExitCode::FAILURE
         }
-    };
-    let template = match Template::load(&root, &Environment::default()) {
-        Ok(template) => template,
-        Err(error) => return fail(&error.to_string()),
-    };
-    match (number("RATE", 0), seed) {
-        (Ok(rate @ 1..), _) => drop_of(template, rate, &environment),
-        (_, 0) => many(&Arc::new(template), from, seeds),
-        (_, seed) => one(&Arc::new(template), seed),
     }
 }
 
-/// `make drop`: everybody wants one product.
-fn drop_of(template: Template, rate: u64, environment: &Environment) -> ExitCode {
-    let number = |name, default| environment.parse_or(name, default, "a whole number");
-    let (Ok(buyers), Ok(stock)) = (number("BUYERS", rate * 10), number("STOCK", rate * 5)) else {
-        return fail("BUYERS and STOCK are whole numbers");
+fn settings() -> Result<Settings, String> {
+    let environment = Environment::from_process();
+    let number = |name, default| {
+        let number = environment.parse_or(name, default, "a whole number");
+        number.map_err(|error| error.to_string())
     };
-    let seed = number("SEED", 1).unwrap_or(1).max(1);
-    let offered = drop::Drop {
-        rate,
-        buyers,
-        stock,
-        seed,
-    };
-    let report = drop::run(&Arc::new(template), offered);
-    say(&format!(
-        "{buyers} buyers, {rate} a second, of {stock} units\n{report}"
-    ));
-    match report.wrong.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
+    let weather = environment.get("WEATHER").unwrap_or("default");
+    let weather = Weather::named(weather).ok_or_else(|| {
+        let names = Weather::ALL.map(|weather| weather.name).join(", ");
+        format!("WEATHER is none of {names}")
+    })?;
+    let found = number("FOUND", 0)?;
+    Ok(Settings {
+        header: Header {
+            commit: environment.get("COMMIT").unwrap_or("unknown").to_owned(),
+            weather: weather.name,
+            seeds: (number("FROM", 1)?, number("SEEDS", SEEDS_DEFAULT)?),
+        },
+        weather,
+        seed: number("SEED", 0)?,
+        found_max: usize::try_from(found).ok().filter(|found| *found > 0),
+        teeth: number("TEETH", 1)? > 0,
+        update: number("UPDATE", 0)? > 0,
+    })
 }
 
-fn fail(reason: &str) -> ExitCode {
-    say(&format!("cannot simulate: {reason}"));
-    ExitCode::FAILURE
+fn start() -> Result<Arc<Template>, String> {
+    let template = Template::load(&root().join("template.yaml"), &Environment::default());
+    Ok(Arc::new(template.map_err(|error| error.to_string())?))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn say(line: &str) {
@@ -82,16 +86,22 @@ fn say(line: &str) {
 }
 
 /// Runs a seed twice, and tells its story.
-fn one(template: &Arc<Template>, seed: u64) -> ExitCode {
-    let told = Run {
-        told: true,
-        ..Run::of(seed)
+fn one(template: &Arc<Template>, settings: &Settings) -> ExitCode {
+    let untold = Run {
+        weather: settings.weather,
+        ..Run::of(settings.seed)
     };
-    let outcome = run(template, &told);
+    let outcome = run(
+        template,
+        &Run {
+            told: true,
+            ..untold
+        },
+    );
     for line in &outcome.story {
         say(line);
     }
-    if run(template, &Run::of(seed)).fingerprint != outcome.fingerprint {
+    if run(template, &untold).fingerprint != outcome.fingerprint {
         say("the seed did not replay: two runs differ");
         return ExitCode::FAILURE;
     }
@@ -101,79 +111,49 @@ fn one(template: &Arc<Template>, seed: u64) -> ExitCode {
     }
 }
 
-fn many(template: &Arc<Template>, from: u64, seeds: u64) -> ExitCode {
-    let (next, found) = (AtomicU64::new(from), Mutex::new(Vec::<Outcome>::new()));
-    let totals = Mutex::new((BTreeMap::new(), BTreeMap::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let seed = next.fetch_add(1, Ordering::SeqCst)
-                    && seed < from + seeds
-                    && found.lock().is_ok_and(|found| found.len() < FOUND_MAX)
-                {
-                    let outcome = run(template, &Run::of(seed));
-                    if let Ok(mut totals) = totals.lock() {
-                        for (fault, count) in &outcome.injected {
-                            *totals.0.entry(*fault).or_insert(0) += count;
-                        }
-                        for (status, count) in &outcome.replies {
-                            *totals.1.entry(*status).or_insert(0) += count;
-                        }
-                    }
-                    if let (false, Ok(mut found)) = (outcome.violations.is_empty(), found.lock()) {
-                        found.push(outcome);
-                    }
-                }
-            });
-        }
-    });
-    let (injected, replies) = totals.into_inner().unwrap_or_default();
-    for (fault, count) in &injected {
-        say(&format!("{count:>9}  {fault}"));
+fn many(template: &Arc<Template>, settings: &Settings) -> ExitCode {
+    let Settings {
+        header, weather, ..
+    } = settings;
+    let summary = run_seeds(template, *weather, header.seeds, settings.found_max);
+    for line in report::lines(header, &summary) {
+        say(&line);
     }
-    for (status, count) in &replies {
-        say(&format!("{count:>9}  answers with status {status}"));
-    }
-    let found = found.into_inner().unwrap_or_default();
-    for outcome in &found {
-        say(&format!("SEED={} make simulate", outcome.seed));
-        for violation in &outcome.violations {
-            say(&format!("    {violation}"));
+    for broken in summary.found.iter().take(STORIES_MAX) {
+        let told = Run {
+            weather: *weather,
+            told: true,
+            ..Run::of(broken.seed)
+        };
+        let outcome = run(template, &told);
+        say(&format!("what happened in seed {}:", broken.seed));
+        for line in story::excerpt(&outcome.story, &outcome.violations) {
+            say(&format!("    {line}"));
         }
     }
-    say(&format!("{seeds} seeds, {} with a violation", found.len()));
-    match found.is_empty() && bites(template) {
+    let teeth = match settings.teeth && summary.is_clean() {
+        true => teeth(template, *weather, |tooth| say(&report::tooth(tooth))),
+        false => Vec::new(),
+    };
+    if settings.update
+        && let Err(reason) = update(header, &summary, &teeth)
+    {
+        say(&format!("docs/reliability.md is not written: {reason}"));
+        return ExitCode::FAILURE;
+    }
+    match summary.is_clean() && teeth.iter().all(|tooth| tooth.bit.is_some()) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
 }
 
-/// Takes each safeguard away in turn; whether a check noticed each time.
-fn bites(template: &Arc<Template>) -> bool {
-    let mut all = true;
-    for (safeguard, sabotage) in Sabotage::ALL {
-        let found = (1..=BITES_WITHIN).find_map(|seed| {
-            let sabotaged = Run {
-                sabotage,
-                ..Run::of(seed)
-            };
-            let violations = run(template, &sabotaged).violations;
-            Some((seed, violations.first()?.clone()))
-        });
-        match found {
-            Some((seed, violation)) => {
-                say(&format!(
-                    "without \"{safeguard}\", seed {seed} fails: {violation}"
-                ));
-            }
-            None => {
-                say(&format!(
-                    "without \"{safeguard}\", {BITES_WITHIN} seeds pass: nothing checks it"
-                ));
-                all = false;
-            }
-        }
-    }
-    all
+fn update(
+    header: &Header,
+    summary: &simulator::campaign::Summary,
+    teeth: &[simulator::campaign::Tooth],
+) -> Result<(), String> {
+    let path = root().join("docs/reliability.md");
+    let old = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    let new = report::page(&old, header, summary, teeth)?;
+    std::fs::write(&path, new).map_err(|error| error.to_string())
 }

@@ -15,13 +15,14 @@ pub enum Sabotage {
     Schedule(&'static str),
     /// An authorisation whose capture failed is not voided.
     Release,
+    /// A payment is not recorded before the provider is asked: what an invocation leaves
+    /// pending is gone after it.
+    Unrecorded,
 }
 
 impl Sabotage {
-    /// Every one that the checks must notice, and what it takes away. Not those of an
-    /// order: payments and catalog refuse what contradicts them, so that no seed has shown
-    /// yet what an order's own conditions prevent.
-    pub const ALL: [(&str, Self); 7] = [
+    /// Every one that the checks must notice, and what it takes away.
+    pub const ALL: [(&str, Self); 10] = [
         (
             "stock is taken only if there is enough",
             Self::Conditions("PRODUCT#"),
@@ -35,8 +36,20 @@ impl Sabotage {
             Self::Conditions("PAYMENT#"),
         ),
         (
+            "an order changes only as it was read",
+            Self::Conditions("ORDER#"),
+        ),
+        (
+            "an event makes one message, and one attempt delivers it",
+            Self::Conditions("USER#"),
+        ),
+        (
             "an idempotency key is claimed once",
             Self::Conditions("IDEMPOTENCY#"),
+        ),
+        (
+            "a payment is recorded before the provider is asked",
+            Self::Unrecorded,
         ),
         ("reservations expire", Self::Schedule("expire-reservations")),
         (

@@ -55,7 +55,13 @@ impl Weather {
     /// What `make simulate` has unless it is told otherwise.
     pub const DEFAULT: Self = Self {
         name: "default",
-        kinds: &[Kind::Lag, Kind::Hot, Kind::SlowShards, Kind::Skew],
+        kinds: &[
+            Kind::Lag,
+            Kind::Hot,
+            Kind::SlowShards,
+            Kind::Skew,
+            Kind::Returns,
+        ],
     };
 
     /// No trouble but that of calls.

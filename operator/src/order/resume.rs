@@ -7,7 +7,7 @@ use runtime::Error;
 use serde::Serialize;
 
 use super::{events, facts};
-use crate::{Shop, facts::Wait, outbox, text};
+use crate::{Shop, facts::Wait, text};
 
 /// What was done to set an order going.
 #[derive(Debug, Serialize)]

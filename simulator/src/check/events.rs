@@ -41,6 +41,32 @@ pub(super) fn unheard(world: &World) -> Vec<String> {
     wrong
 }
 
+/// The events of which there is one of a kind about one thing.
+const ONCE: [&str; 5] = [
+    "order.",
+    "payment.",
+    "stock.commit",
+    "reservation.",
+    "notification.queued",
+];
+
+/// What happens once has been announced once: two events that say the same about the same
+/// have been written by two that did not know of each other.
+pub(super) fn repeated(world: &World) -> Vec<String> {
+    let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
+    for (table, _) in outboxes(world) {
+        for item in items(world, &table) {
+            let event: Value = serde_json::from_str(text(&item, "event")).unwrap_or_default();
+            let (kind, about) = (text(&event, "type"), text(&event, "subject"));
+            let is_unique = ONCE.iter().any(|prefix| kind.starts_with(prefix));
+            if is_unique && !seen.insert((kind.to_owned(), about.to_owned())) {
+                wrong.push(format!("{kind} of {about} happened twice"));
+            }
+        }
+    }
+    wrong
+}
+
 /// The tables that have events, by logical id, and the topics that these go to.
 fn outboxes(world: &World) -> Vec<(String, String)> {
     let functions = world.template.functions.iter();

@@ -29,9 +29,11 @@ pub fn violations(world: &World, products: &[Product], told: &Told) -> Vec<Strin
     }
     wrong.extend(goods(world, products, &parts, told));
     wrong.extend(held(world, products));
+    wrong.extend(overwritten(world));
     wrong.extend(keys(told, &parts));
     wrong.extend(money(world, &parts));
     wrong.extend(events::unheard(world));
+    wrong.extend(events::repeated(world));
     wrong.extend(events::mails(world));
     wrong.extend(events::told(world));
     for (queue, length) in world.queues.lengths() {
@@ -53,6 +55,7 @@ pub fn violations(world: &World, products: &[Product], told: &Told) -> Vec<Strin
 pub fn always(world: &World, products: &[Product], told: &Told) -> Vec<String> {
     let parts = parts(world);
     let mut wrong = goods(world, products, &parts, told);
+    wrong.extend(overwritten(world));
     for (payment, (standing, amount)) in world.ledger.standing() {
         let id = payment.to_string();
         let mut orders = parts.values();
@@ -66,6 +69,13 @@ pub fn always(world: &World, products: &[Product], told: &Told) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What has happened has happened: no event takes the place of another.
+fn overwritten(world: &World) -> Vec<String> {
+    let keys = world.database.overwritten().into_iter();
+    keys.map(|key| format!("the event {key} was overwritten or deleted"))
+        .collect()
 }
 
 /// How many orders are in each state.

@@ -35,6 +35,8 @@ pub struct Database {
     meter: Meter,
     clock: Clock,
     changed: Mutex<Vec<Change>>,
+    /// Events that were replaced by others under the same key.
+    overwritten: Mutex<Vec<String>>,
     tables: BTreeMap<String, Watched>,
 }
 
@@ -106,6 +108,7 @@ impl Database {
             meter: Meter::new(limits),
             clock,
             changed: Mutex::default(),
+            overwritten: Mutex::default(),
             tables: watched,
         })
     }
@@ -126,9 +129,25 @@ impl Database {
         std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Events that were replaced by others.
+    pub fn overwritten(&self) -> Vec<String> {
+        let overwritten = self.overwritten.lock();
+        overwritten.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether the partitions that a call touches have units left for it.
     pub fn admits(&self, operation: &str, body: &Value) -> bool {
-        self.meter.admits(&uses(operation, body))
+        let indexes = written_images(operation, body);
+        let full = indexes.iter().any(|(table, image)| {
+            let indexes = self.tables.get(*table).map(|one| &one.definition);
+            let indexes = indexes.and_then(|table| table["GlobalSecondaryIndexes"].as_array());
+            indexes.into_iter().flatten().any(|index| {
+                let name = index["IndexName"].as_str().unwrap_or_default();
+                partition(index, image)
+                    .is_some_and(|one| self.meter.is_used_up(&Use::write(table, name, &one, 0)))
+            })
+        });
+        !full && self.meter.admits(&uses(operation, body))
     }
 
     /// Does what is asked.
@@ -222,6 +241,16 @@ impl Database {
         }
     }
 
+    /// Deletes an item that is still pending, as if it had never been written.
+    pub fn forget_pending(&self, table: &str, key: &(String, String)) {
+        let current = self.images.current(table, key);
+        if current.is_some_and(|item| item["status"]["S"] == "pending") {
+            let key = json!({"pk": {"S": key.0}, "sk": {"S": key.1}});
+            let request = json!({"TableName": table, "Key": key});
+            self.answer("DeleteItem", &request);
+        }
+    }
+
     /// Looks at an item that a call has written; if it has changed, that goes into the
     /// images and the stream.
     fn follow(&self, table: &str, key: &Value) {
@@ -245,6 +274,15 @@ impl Database {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.extend(changes);
         drop(changed);
+        let event = |image: Option<&Value>| image?.get("event").cloned();
+        let (old, new) = (event(before.as_deref()), event(after.as_ref()));
+        if old.is_some() && old != new {
+            let mut overwritten = self
+                .overwritten
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            overwritten.push(format!("{} {}", pk.0, pk.1));
+        }
         let event = match (&before, &after) {
             (None, _) => "INSERT",
             (_, Some(_)) => "MODIFY",
@@ -276,16 +314,9 @@ impl Database {
     ) {
         let indexes = watched.definition["GlobalSecondaryIndexes"].as_array();
         for index in indexes.into_iter().flatten() {
-            let hash = index["KeySchema"][0]["AttributeName"].as_str();
             let name = index["IndexName"].as_str().unwrap_or_default();
-            let partition = |image: Option<&Value>| {
-                let value = image?.get(hash.unwrap_or_default())?;
-                value["S"]
-                    .as_str()
-                    .or_else(|| value["N"].as_str())
-                    .map(str::to_owned)
-            };
-            let (left, entered) = (partition(before), partition(after));
+            let of = |image: Option<&Value>| partition(index, image?);
+            let (left, entered) = (of(before), of(after));
             let moved = left.clone().filter(|left| Some(left) != entered.as_ref());
             for partition in moved.into_iter().chain(entered) {
                 self.meter.add(Use::write(table, name, &partition, 1));
@@ -307,4 +338,28 @@ fn change(pk: &str, before: Option<&Value>, after: Option<&Value>) -> Option<Cha
         before: left,
         after: entered,
     })
+}
+
+/// The partition of an index that an item is in, if it is in the index.
+fn partition(index: &Value, image: &Value) -> Option<String> {
+    let hash = index["KeySchema"][0]["AttributeName"].as_str()?;
+    let value = image.get(hash)?;
+    let text = value["S"].as_str().or_else(|| value["N"].as_str());
+    text.map(str::to_owned)
+}
+
+/// The items that a call writes whole, by table: those whose indexes it tells itself.
+fn written_images<'b>(operation: &str, body: &'b Value) -> Vec<(&'b str, &'b Value)> {
+    let one = |put: &'b Value| {
+        let item = put.get("Item")?;
+        Some((put["TableName"].as_str()?, item))
+    };
+    match operation {
+        "PutItem" => one(body).into_iter().collect(),
+        "TransactWriteItems" => {
+            let actions = body["TransactItems"].as_array().into_iter().flatten();
+            actions.filter_map(|action| one(&action["Put"])).collect()
+        }
+        _ => Vec::new(),
+    }
 }

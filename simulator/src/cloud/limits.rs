@@ -78,6 +78,14 @@ impl Meter {
         })
     }
 
+    /// Whether a partition has no units left.
+    pub(super) fn is_used_up(&self, one: &Use) -> bool {
+        self.with(|used| {
+            let used = used.get(&(one.is_write, one.partition.clone()));
+            used.is_some_and(|used| *used >= self.limits.writes)
+        })
+    }
+
     /// Uses units that were not known before the call was made: those of indexes.
     pub(super) fn add(&self, one: Use) {
         self.with(|used| *used.entry((one.is_write, one.partition)).or_default() += one.units);

@@ -2,7 +2,7 @@
 
 use aws_smithy_runtime_api::{client::orchestrator::HttpResponse, http::StatusCode};
 use aws_smithy_types::body::SdkBody;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A reply before it is sent.
 #[derive(Clone, Debug)]
@@ -43,6 +43,11 @@ impl Reply {
              <RequestId>simulated</RequestId></ErrorResponse>"
         );
         Self::with_status(status, body)
+    }
+
+    /// Its body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
     }
 
     /// Whether it is one of a success.
