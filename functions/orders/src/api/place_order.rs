@@ -327,10 +327,11 @@ impl Checkout {
     async fn give_up(&self, claim: Claim, error: &PlaceOrderError, until: Instant) {
         let reserved_nothing = error.reserved_nothing();
         let given_up = in_time(until, async {
-            Ok(match reserved_nothing {
-                true => self.orders.release(claim).await?,
-                false => self.orders.abandon(claim, self.host.now()).await?,
-            })
+            let given_up = match reserved_nothing {
+                true => self.orders.release(claim).await,
+                false => self.orders.abandon(claim, self.host.now()).await,
+            };
+            given_up.map_err(PlaceOrderError::from)
         });
         if let Err(error) = given_up.await {
             let error = log::error_chain(&error);
