@@ -43,6 +43,10 @@ struct Report {
 
 #[derive(Debug, thiserror::Error)]
 enum ExpireReservationsError {
+    /// What was sold since the time that the table was restored from shows as held:
+    /// its goods must not be sold again.
+    #[error("the table was restored, and its reservations are not reconciled with orders")]
+    NotReconciled,
     #[error("a product of reservation {0} does not exist, so its goods cannot be restocked")]
     ProductMissing(OrderId),
     #[error(transparent)]
@@ -52,6 +56,9 @@ enum ExpireReservationsError {
 /// Returns the first error, but only after everything else was attempted: one
 /// reservation that cannot be ended does not block the others.
 async fn expire_reservations(app: &App) -> Result<Report, ExpireReservationsError> {
+    if app.catalog.is_restored().await? {
+        return Err(ExpireReservationsError::NotReconciled);
+    }
     let shards = (0..EXPIRY_SHARDS).map(|shard| expire_shard(app, shard));
     let mut report = Report::default();
     let mut first_error = None;

@@ -8,6 +8,7 @@
 //! | a product, with its available stock | `PRODUCT#<id>` | `PRODUCT` |
 //! | an entry of a product in a list | `LIST#<facet>` | `<product id>` |
 //! | the reservation of an order | `RESERVATION#<order id>` | `RESERVATION` |
+//! | a restoration that is not reconciled | `RESTORED` | `RESTORED` |
 //! | an event | the partition of its subject | `EVENT#<id>` |
 //!
 //! Only list entries are in the indexes `by-price` and `by-name`, and only held
@@ -19,6 +20,7 @@ mod list_entries;
 mod list_query;
 mod products;
 mod reservations;
+mod restored;
 mod search;
 
 use contracts::Envelope;

@@ -1,4 +1,4 @@
-use contracts::Envelope;
+use contracts::{Envelope, events::OrderLine};
 use dynamo::{CommitError, Expression, Query, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use kernel::OrderId;
@@ -128,6 +128,32 @@ impl CatalogStore {
             }
             Err(CommitError::ConditionFailed(_)) => Err(ApplyTransitionError::ProductMissing),
         }
+    }
+
+    /// Takes the goods of some lines out of the available stock for a reservation that
+    /// counts as having them, because their products were restored from before it.
+    /// `next` is that reservation with a mark, so that this happens once.
+    ///
+    /// # Errors
+    /// When the condition of `reservation` fails because it has changed, or that of
+    /// `line` because a line is not available.
+    pub async fn take_again(
+        &self,
+        current: &Reservation,
+        next: &Reservation,
+        lines: &[OrderLine],
+    ) -> Result<(), CommitError> {
+        let unchanged = Expression::when("version = :version AND #status = :status")
+            .name("#status", "status")
+            .value(":version", current.version)
+            .value(":status", current.status);
+        let item = ReservationItem::of(next);
+        let transaction = self.table.transaction();
+        let mut transaction = transaction.put("reservation", &item, unchanged);
+        for line in lines {
+            transaction = decrement_stock(transaction, line, None, next.updated_at);
+        }
+        transaction.commit().await
     }
 
     /// Reads the orders of one shard whose hold period is over, oldest first.
