@@ -20,6 +20,7 @@ mod list_products;
 mod relay_catalog_events;
 mod repeated_writes;
 mod reserve_stock;
+mod restored;
 mod samples;
 mod settle_reservations;
 mod unverified_share;
