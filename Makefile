@@ -137,7 +137,8 @@ simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one 
 
 .PHONY: model
 model: ## search every interleaving of ORDERS=2 orders for UNITS=1 units (3 orders take half a minute)
-	@ORDERS=$(ORDERS) UNITS=$(UNITS) cargo run --quiet --package model --package shop-tests --bin model
+	@cargo build --quiet --workspace --bin model
+	@ORDERS=$(ORDERS) UNITS=$(UNITS) target/debug/model
 
 drop: ## many buyers of one product: RATE=1000 a second, BUYERS=50000, of STOCK=25000 units
 	@tools/need-cc.sh

@@ -5,13 +5,21 @@
 
 Used to restore a table from a point in time (docs/operations.md). Items with the
 same key are replaced, and others are kept. Can be repeated.
+
+A catalogue gets a mark first: until `emporium reconcile catalog` removes it, nothing
+is reserved and no reservation expires, because what has been sold since would be
+sold again.
 """
 
 import sys
+from datetime import datetime, timezone
 
 import boto3
 
 PROGRESS_ITEMS = 1000
+# The key of the mark, and what the names of catalogues contain (functions/catalog).
+RESTORED = "RESTORED"
+CATALOGUE = "CatalogTable"
 
 
 def items(table):
@@ -29,6 +37,9 @@ def copy_table(source, target):
     """Copies all items and returns their number."""
     if source.key_schema != target.key_schema:
         raise ValueError(f"{source.name} and {target.name} have different key schemas")
+    if CATALOGUE in target.name:
+        at = datetime.now(timezone.utc).isoformat()
+        target.put_item(Item={"pk": RESTORED, "sk": RESTORED, "at": at})
     copied = 0
     # The writer retries unprocessed items.
     with target.batch_writer() as writer:

@@ -2,11 +2,11 @@
 
 use std::{fmt, path::PathBuf};
 
-use kernel::OrderId;
+use kernel::{OrderId, Timestamp};
 use runtime::Error;
 use serde::Serialize;
 
-use crate::{Shop, check, dead_letters, order, outbox};
+use crate::{Shop, check, dead_letters, order, outbox, reconcile};
 
 pub const HELP: &str = "\
 Looks at a shop and sets right what is stuck.
@@ -22,6 +22,11 @@ Looks at a shop and sets right what is stuck.
   outbox [--send]                   events not published yet; --send has the relays sweep
   check [--position FILE]           read whole tables for what contradicts itself; with a
                                     file, a check that ended early goes on from there
+
+  reconcile catalog --since TIME [--apply]
+                                    after the catalogue was restored from TIME (as
+                                    2026-01-31T12:00:00Z): give its reservations the outcomes
+                                    of their orders; without --apply only say how
 
   --stack NAME    a stack in AWS, such as emporium-prod (or STACK=…)
   --shop URL      a shop of `make dev` (http://127.0.0.1:3000, or PORT=…); the default
@@ -52,6 +57,10 @@ pub enum Command {
     Check {
         position: Option<PathBuf>,
     },
+    ReconcileCatalog {
+        since: Timestamp,
+        apply: bool,
+    },
 }
 
 /// A command line.
@@ -79,6 +88,7 @@ impl Arguments {
     pub fn parse(given: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let (mut words, mut stack, mut shop) = (Vec::new(), None, None);
         let (mut json, mut send, mut position) = (false, false, None);
+        let (mut apply, mut since) = (false, None);
         let mut given = given.peekable();
         if given.peek().is_none() {
             return Ok(None);
@@ -89,6 +99,12 @@ impl Arguments {
                 "--help" | "-h" | "help" => return Ok(None),
                 "--json" => json = true,
                 "--send" => send = true,
+                "--apply" => apply = true,
+                "--since" => {
+                    let text = value()?;
+                    let time = text.parse::<Timestamp>();
+                    since = Some(time.map_err(|_| format!("{text} is no time"))?);
+                }
                 "--stack" => stack = Some(value()?),
                 "--shop" => shop = Some(value()?),
                 "--position" => position = Some(PathBuf::from(value()?)),
@@ -101,17 +117,38 @@ impl Arguments {
         if stack.is_some() && shop.is_some() {
             return Err("--stack and --shop are two places".to_owned());
         }
-        let command = command(&words, send, position.clone())?;
-        let takes = (
-            matches!(command, Command::Outbox { .. }),
-            matches!(command, Command::Check { .. }),
-        );
-        match takes {
-            (false, _) if send => return Err("only `outbox` takes --send".to_owned()),
-            (_, false) if position.is_some() => {
-                return Err("only `check` takes --position".to_owned());
+        let command = match (
+            &words.iter().map(String::as_str).collect::<Vec<_>>()[..],
+            since,
+        ) {
+            (["reconcile", "catalog"], Some(since)) => Command::ReconcileCatalog { since, apply },
+            (["reconcile", "catalog"], None) => {
+                return Err("reconcile needs --since, the time the table was restored from".into());
             }
-            _ => {}
+            _ => command(&words, send, position.clone())?,
+        };
+        let is_reconcile = matches!(command, Command::ReconcileCatalog { .. });
+        for (given, takes, refusal) in [
+            (
+                send,
+                matches!(command, Command::Outbox { .. }),
+                "only `outbox` takes --send",
+            ),
+            (
+                position.is_some(),
+                matches!(command, Command::Check { .. }),
+                "only `check` takes --position",
+            ),
+            (apply, is_reconcile, "only `reconcile` takes --apply"),
+            (
+                since.is_some(),
+                is_reconcile,
+                "only `reconcile` takes --since",
+            ),
+        ] {
+            if given && !takes {
+                return Err(refusal.to_owned());
+            }
         }
         Ok(Some(Self {
             command,
@@ -175,6 +212,11 @@ pub async fn run(shop: &Shop, command: &Command, json: bool) -> Result<Outcome, 
             found = !outcome.findings().is_empty();
             written(&outcome, json)
         }
+        Command::ReconcileCatalog { since, apply } => {
+            let reconciled = reconcile::catalog(shop, *since, *apply).await?;
+            found = !reconciled.impossible.is_empty();
+            written(&reconciled, json)
+        }
     };
     Ok(Outcome { text: text?, found })
 }
@@ -222,6 +264,12 @@ mod tests {
                 "outbox --shop a --stack b",
                 "--stack and --shop are two places",
             ),
+            ("reconcile catalog --since noon", "noon is no time"),
+            (
+                "reconcile catalog",
+                "reconcile needs --since, the time the table was restored from",
+            ),
+            ("check --apply", "only `reconcile` takes --apply"),
             ("outbox --force", "unknown option --force"),
             ("check --position", "--position needs a value"),
             ("--json", "no command"),

@@ -2,10 +2,13 @@
 //! it contradicts itself.
 
 use catalog::domain::{Reservation, Status as GoodsStatus};
-use kernel::Timestamp;
+use kernel::{SignedDuration, Timestamp};
 use orders::domain::{Order, Status as OrderStatus};
 use payments::domain::{Intent, Payment, Status as PaymentStatus};
 use serde::Serialize;
+
+/// How long the payment and the goods of an order are kept at least once it has ended.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// An order with its payment and its goods.
 #[derive(Clone, Debug, Default)]
@@ -131,8 +134,9 @@ impl Facts {
     }
 
     /// What cannot stay as it is. Some of it is normal for a moment, while events
-    /// are under way.
-    pub fn contradictions(&self) -> Vec<Contradiction> {
+    /// are under way. What is missing of an order that ended over [`KEPT`] ago may
+    /// have been removed.
+    pub fn contradictions(&self, now: Timestamp) -> Vec<Contradiction> {
         use Contradiction as C;
         use PaymentStatus as P;
 
@@ -155,10 +159,12 @@ impl Facts {
                 }
             }
             OrderStatus::Confirmed | OrderStatus::Shipped | OrderStatus::Delivered => {
-                if payment != Some(P::Captured) {
+                let is_kept = now.duration_since(order.updated_at) < KEPT;
+                let counts = |is_there: bool| is_there || is_kept;
+                if payment != Some(P::Captured) && counts(payment.is_some()) {
                     found.push(C::ConfirmedWithoutCapture);
                 }
-                if goods != Some(GoodsStatus::Sold) {
+                if goods != Some(GoodsStatus::Sold) && counts(goods.is_some()) {
                     found.push(C::ConfirmedWithoutGoods);
                 }
             }

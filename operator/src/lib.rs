@@ -6,7 +6,8 @@
 //!   code of the services, not by a second version of it.
 //! - [`order`] shows, resumes and cancels one order; [`dead_letters`] lists messages
 //!   that were given up and sends them back; [`outbox`] shows what is not published;
-//!   [`check`] reads whole tables for what contradicts itself.
+//!   [`check`] reads whole tables for what contradicts itself; [`reconcile`] brings a
+//!   restored catalogue up to date.
 //! - [`command`] reads the command line.
 //!
 //! Every call is bounded, nothing personal is printed, and every change is safe to
@@ -19,6 +20,7 @@ pub mod facts;
 pub mod order;
 pub mod outbox;
 pub mod place;
+pub mod reconcile;
 pub mod shop;
 mod text;
 

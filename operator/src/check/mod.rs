@@ -8,7 +8,7 @@
 //! and after each the position is saved, so a check that ends early goes on from there.
 
 mod findings;
-mod pages;
+pub(crate) mod pages;
 mod position;
 
 use std::path::Path;
@@ -167,7 +167,8 @@ async fn check_orders(shop: &Shop, rows: Vec<Row>, position: &mut Position) -> R
 }
 
 fn looks_wrong(facts: &Facts, now: Timestamp) -> bool {
-    !facts.contradictions().is_empty() || facts.wait().is_some_and(|wait| is_old(wait.since, now))
+    !facts.contradictions(now).is_empty()
+        || facts.wait().is_some_and(|wait| is_old(wait.since, now))
 }
 
 fn is_old(since: Timestamp, now: Timestamp) -> bool {
@@ -178,7 +179,7 @@ fn wrong(id: OrderId, facts: &Facts, now: Timestamp) -> Vec<Finding> {
     if !facts.changed_at().is_some_and(|at| is_old(at, now)) {
         return Vec::new();
     }
-    let contradictions = facts.contradictions();
+    let contradictions = facts.contradictions(now);
     let is_open = facts
         .order
         .as_ref()

@@ -7,6 +7,7 @@ use runtime::Error;
 use serde::{Deserialize, Serialize};
 
 use super::{FINDINGS_MAX, Finding, GRACE, pages::After};
+use crate::facts::KEPT;
 
 /// The tables in the order in which they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,18 +76,20 @@ impl Position {
         }
     }
 
-    /// Whether an order is old enough to be part of the sums of money, which are of
-    /// orders that nothing happens to any more. An order's id has its time.
+    /// Whether an order is part of the sums of money: old enough that nothing happens
+    /// to it any more, and young enough that its payment is kept. An order's id has
+    /// its time.
     pub(super) fn counts(&self, id: OrderId) -> bool {
         let seconds = id.as_uuid().get_timestamp().map(|time| time.to_unix().0);
         let placed = seconds.and_then(|seconds| i64::try_from(seconds).ok());
-        let before = self
-            .started_at
-            .saturating_sub(GRACE)
-            .map(Timestamp::as_second);
-        placed
-            .zip(before.ok())
-            .is_some_and(|(placed, before)| placed < before)
+        let ago = |period| {
+            let then = self.started_at.saturating_sub(period);
+            then.map(Timestamp::as_second)
+        };
+        let (Some(placed), Ok(first), Ok(last)) = (placed, ago(KEPT), ago(GRACE)) else {
+            return false;
+        };
+        (first..last).contains(&placed)
     }
 
     pub(super) fn find(&mut self, finding: Finding) {

@@ -108,7 +108,7 @@ pub async fn show(shop: &Shop, id: OrderId) -> Result<Report, Error> {
     let events = events(shop, id, &facts).await?;
     let letters = dead_letters::list(shop, None).await?.listed;
     let own = id.to_string();
-    let contradictions = facts.contradictions().into_iter();
+    let contradictions = facts.contradictions(shop.host.now()).into_iter();
     Ok(Report {
         order_id: id,
         messages: messages(shop, &facts, &events).await?,

@@ -94,6 +94,12 @@ impl Fixture {
     }
 
     pub(crate) async fn invoke(&self, function: &str, payload: Value) -> Value {
+        let reply = self.try_invoke(function, payload).await;
+        reply.unwrap_or_else(|error| panic!("{function}: {error}"))
+    }
+
+    /// The function's reply, or what it failed with.
+    pub(crate) async fn try_invoke(&self, function: &str, payload: Value) -> Result<Value, String> {
         let reply = self
             .lambda
             .invoke()
@@ -102,8 +108,11 @@ impl Fixture {
             .send()
             .await
             .unwrap();
-        assert_eq!(reply.function_error, None, "{function}");
-        serde_json::from_slice(&reply.payload.unwrap().into_inner()).unwrap()
+        let payload = reply.payload.unwrap().into_inner();
+        match reply.function_error {
+            None => Ok(serde_json::from_slice(&payload).unwrap()),
+            Some(_) => Err(String::from_utf8(payload).unwrap()),
+        }
     }
 
     /// Has every relay publish everything.

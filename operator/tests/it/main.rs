@@ -13,5 +13,6 @@ mod check;
 mod dead_letters;
 mod fixture;
 mod outbox;
+mod reconcile;
 mod resume;
 mod show;

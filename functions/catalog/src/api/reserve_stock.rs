@@ -72,8 +72,14 @@ impl Reservations {
     async fn start(environment: Environment) -> Result<Self, runtime::Error> {
         let share = UnverifiedShare::default();
         let expected = "a percentage from 1 to 100";
+        let catalog = CatalogStore::open(&environment).await?;
+        // Its stock counts goods as available that have been sold since. Asked once
+        // an instance, because the writers of a table are stopped to restore it.
+        if catalog.is_restored().await? {
+            return Err("the table was restored, and is not reconciled with orders".into());
+        }
         Ok(Self {
-            catalog: CatalogStore::open(&environment).await?,
+            catalog,
             unverified_share: environment.parse_or("UNVERIFIED_SHELF_PERCENT", share, expected)?,
             shelves: Shelves::default(),
             host: environment.host().clone(),

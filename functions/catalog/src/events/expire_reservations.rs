@@ -62,6 +62,10 @@ struct Report {
 
 #[derive(Debug, thiserror::Error)]
 enum ExpireReservationsError {
+    /// What was sold since the time that the table was restored from shows as held:
+    /// its goods must not be sold again.
+    #[error("the table was restored, and its reservations are not reconciled with orders")]
+    NotReconciled,
     #[error("a product of reservation {0} does not exist, so its goods cannot be restocked")]
     ProductMissing(OrderId),
     #[error(transparent)]
@@ -89,6 +93,9 @@ impl Overdue {
 /// reservation that cannot be ended does not block the others.
 async fn expire_reservations(app: &App) -> Result<Report, ExpireReservationsError> {
     let stopwatch = Stopwatch::start();
+    if app.catalog.is_restored().await? {
+        return Err(ExpireReservationsError::NotReconciled);
+    }
     let mut report = Report::default();
     let mut first_error = None;
     loop {

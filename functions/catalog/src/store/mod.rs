@@ -10,6 +10,7 @@
 //! | the products with shards | `SHARDED` | `<id>` |
 //! | an entry of a product in a list | `LIST#<facet>` | `<product id>` |
 //! | the reservation of an order | `RESERVATION#<order id>` | `RESERVATION` |
+//! | a restoration that is not reconciled | `RESTORED` | `RESTORED` |
 //! | an event | the partition of its subject | `EVENT#<id>` |
 //! | a reply under an idempotency key | `IDEMPOTENCY#<hash>` | `IDEMPOTENCY` |
 //!
@@ -23,6 +24,7 @@ mod list_entries;
 mod list_query;
 mod products;
 mod reservations;
+mod restored;
 mod search;
 mod shards;
 mod stock;

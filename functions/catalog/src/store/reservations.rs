@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use contracts::{
     Envelope, EventData,
-    events::{StockCommitRejected, StockCommitted, StockReleased},
+    events::{OrderLine, StockCommitRejected, StockCommitted, StockReleased},
 };
 use dynamo::{CommitError, Expression, Outcome, Query, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BY_EXPIRY, CatalogStore, announce, reservation_key,
-    stock::{Change, change_goods, hold_goods},
+    stock::{Change, change_goods, hold_goods, take_goods},
 };
 use crate::domain::{
     OrderOutcome, Place, Reservation, ShareCondition, Status, TakenFrom, Transition,
@@ -223,6 +223,32 @@ impl CatalogStore {
         };
         let pk = reservation_key(id).pk;
         self.table.remind_of(&pk, "EVENT#", answers, now).await
+    }
+
+    /// Takes the goods of some lines out of the available stock for a reservation that
+    /// counts as having them, because their products were restored from before it.
+    /// `next` is that reservation with a mark, so that this happens once.
+    ///
+    /// # Errors
+    /// When the condition of `reservation` fails because it has changed, or that of
+    /// `line` because a line is not available.
+    pub async fn take_again(
+        &self,
+        current: &Reservation,
+        next: &Reservation,
+        lines: &[OrderLine],
+    ) -> Result<(), CommitError> {
+        let unchanged = Expression::when("version = :version AND #status = :status")
+            .name("#status", "status")
+            .value(":version", current.version)
+            .value(":status", current.status);
+        let item = ReservationItem::of(next);
+        let transaction = self.table.transaction();
+        let mut transaction = transaction.put("reservation", &item, unchanged);
+        for line in lines {
+            transaction = take_goods(transaction, line, next.updated_at);
+        }
+        transaction.commit().await
     }
 
     /// Reads the orders of one shard whose hold period is over, oldest first.

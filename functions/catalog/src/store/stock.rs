@@ -191,16 +191,34 @@ pub(super) fn hold_goods(
         .value(":least", share.stock_least)
         .value(":held", share.held_most),
     };
-    let update = update
+    let (label, key) = place_key(line.product_id, place);
+    transaction.update(label, key, terms(update, line, now))
+}
+
+/// Takes a line's goods out of the available stock of its product, without counting
+/// them as held.
+pub(super) fn take_goods(
+    transaction: Transaction,
+    line: &OrderLine,
+    now: Timestamp,
+) -> Transaction {
+    let update =
+        Expression::update("SET stock = stock - :quantity, updated_at = :now ADD version :one")
+            .only_when("stock >= :quantity AND active = :yes AND #name = :name AND price = :price");
+    let update = terms(update, line, now);
+    transaction.update("line", product_key(line.product_id), update)
+}
+
+/// The values of a condition on what a line was sold as.
+fn terms(update: Expression, line: &OrderLine, now: Timestamp) -> Expression {
+    update
         .name("#name", "name")
         .value(":quantity", line.quantity)
         .value(":yes", true)
         .value(":name", &line.name)
         .value(":price", line.unit_price)
         .value(":now", now)
-        .value(":one", 1);
-    let (label, key) = place_key(line.product_id, place);
-    transaction.update(label, key, update)
+        .value(":one", 1)
 }
 
 /// How the numbers of a place change.

@@ -22,6 +22,7 @@ mod list_products;
 mod relay_catalog_events;
 mod repeated_writes;
 mod reserve_stock;
+mod restored;
 mod retention;
 mod samples;
 mod settle_reservations;
