@@ -136,7 +136,7 @@ simulate: ## run SEEDS=200 seeds of the shop under faults; SEED=<n> replays one 
 		cargo run --quiet --release --package simulator
 
 .PHONY: model
-model: ## search every interleaving of ORDERS=2 orders for UNITS=1 units (3 orders take half a minute)
+model: ## search every interleaving of ORDERS=2 orders for UNITS=1 units (3 orders take about a minute)
 	@cargo build --quiet --workspace --bin model
 	@ORDERS=$(ORDERS) UNITS=$(UNITS) target/debug/model
 
