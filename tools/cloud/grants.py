@@ -17,7 +17,8 @@ Grants = dict[str, set[tuple[str, str]]]
 
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-POLLING_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+# With what a consumer does to a message that fails, which none may in a test.
+POLLING_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
 POLLING_STREAM = {
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",

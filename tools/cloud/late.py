@@ -1,10 +1,11 @@
 """Work that becomes due with time, made due at once.
 
-Three kinds of work are done on a schedule only: unpaid reservations are released
-after fifteen minutes, events that the stream missed are published after one, and
+Four kinds of work are done on a schedule only: unpaid reservations are released
+after fifteen minutes, events that the stream missed are published after one, orders
+and payments that are not at their end are looked at after five, and
 accounts that were closed are erased after thirty days. Here the records are made
 that old, and the scheduled functions are invoked as EventBridge invokes them. The
-fourth kind is the window of a rate limit, which any function behind it may start.
+fifth kind is the window of a rate limit, which any function behind it may start.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ LIMITED = ["export-account", "refresh-tokens", "verify-token"]
 WINDOW = "LIMIT#"
 #: Long ago, in milliseconds since the epoch.
 LONG_AGO = "1000000000000"
+#: The age at which orders and payments that are not at their end are looked at.
+DUE_AGE_MS = 330_000
+#: Who answers a reminder of which event.
+REMINDERS = {"order.committed": "process-payments", "order.authorized": "settle-reservations"}
 #: What replaces a name in an anonymised order.
 ANONYMOUS = "-"
 #: How long queues and streams may take, and the time between two checks.
@@ -123,6 +128,47 @@ class Clockwork:
         if "unsent" in self.item(service, event):
             raise Late(f"{relay} did not publish an unsent event")
 
+    def end_a_pending_order(self) -> None:
+        """An order that has waited for its payment for too long is ended."""
+        failed = (i for i in self.items("orders") if i.get("status", {}).get("S") == "payment_failed")
+        order = next(failed, None)
+        if order is None:
+            raise Incomplete("the tests left no order whose payment failed")
+        due = {"N": str(int(time.time() * 1000) - DUE_AGE_MS)}
+        pending = {"status": {"S": "pending"}, "placed_at": older(order["placed_at"]), "committed": {"BOOL": False}}
+        self.make_older("orders", order, pending | {"open_shard": {"S": "0"}, "open_since": due})
+        self.invoke("relay-order-events", self.scheduled)
+        if self.item("orders", order)["status"]["S"] != "cancelled":
+            raise Late("a pending order was not ended")
+
+    def ask_about_a_delayed_payment(self) -> None:
+        """Orders is asked about a payment that is not at its end."""
+        ended = (i for i in self.items("payments") if i.get("status", {}).get("S") == "declined")
+        payment = next(ended, None)
+        if payment is None:
+            raise Incomplete("the tests left no declined payment")
+        due = {"N": str(int(time.time() * 1000) - DUE_AGE_MS)}
+        delayed = {"status": {"S": "authorized"}, "open_shard": {"S": "0"}, "open_since": due}
+        self.make_older("payments", payment, delayed)
+        self.invoke("relay-payment-events", self.scheduled)
+        self.make_older("payments", payment, {"status": {"S": "declined"}})
+        events = (i["event"]["S"] for i in self.items("payments") if i["pk"] == payment["pk"] and "event" in i)
+        if not any('"payment.delayed"' in event for event in events):
+            raise Late("nobody was asked about a delayed payment")
+
+    def remind(self, event_type: str, consumer: str) -> None:
+        """A consumer that has seen an event is reminded of it."""
+        events = (i["event"]["S"] for i in self.items("orders") if "event" in i)
+        found = next((event for event in map(json.loads, events) if event["type"] == event_type), None)
+        if found is None:
+            raise Incomplete(f"the tests left no {event_type}")
+        batch = json.loads((self.events / f"{consumer}.json").read_text())
+        batch["Records"] = batch["Records"][:1]
+        batch["Records"][0]["body"] = json.dumps(found | {"reminder": True})
+        reply = self.invoke(consumer, json.dumps(batch))
+        if reply["batchItemFailures"]:
+            raise Late(f"{consumer} failed at a reminder of {event_type}")
+
     def until(self, what: str, is_done: Callable[[], bool]) -> None:
         """Waits for the effect of events."""
         ends = time.monotonic() + PATIENCE_SECONDS
@@ -189,7 +235,11 @@ def run(stack: Stack, events: Path) -> int:
     clockwork.release_an_expired_reservation(product["id"]["S"])
     for service, relay in RELAYS.items():
         clockwork.publish_an_unsent_event(service, relay)
+    clockwork.end_a_pending_order()
+    clockwork.ask_about_a_delayed_payment()
+    for event_type, consumer in REMINDERS.items():
+        clockwork.remind(event_type, consumer)
     clockwork.erase_a_closed_account()
     for function in LIMITED:
         clockwork.begin_window(function)
-    return 2 + len(RELAYS) + len(LIMITED)
+    return 4 + len(RELAYS) + len(REMINDERS) + len(LIMITED)

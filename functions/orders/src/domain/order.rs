@@ -54,10 +54,6 @@ pub struct Order {
     /// The number of events so far.
     pub version: u32,
     pub placed_at: Timestamp,
-    /// When the reservation of the goods ends; unknown of orders from before it was
-    /// recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_until: Option<Timestamp>,
     pub updated_at: Timestamp,
 }
 
@@ -133,7 +129,6 @@ impl Order {
             committed: false,
             version: 1,
             placed_at: at,
-            held_until: Some(placed.held_until),
             updated_at: at,
         }
     }

@@ -5,8 +5,9 @@ use kernel::{SignedDuration, Timestamp};
 
 use super::{Order, Status, Transition, decide::cancelled};
 
-/// How long goods are held for an order that does not say until when: as long as
-/// catalog holds them.
+/// How long catalog holds goods. They are reserved before their order is placed, so
+/// they are held for no longer after that. Until when exactly is in `order.placed`: in
+/// the order, it would cost four write units (docs/decisions/0009-what-an-order-writes.md).
 const HOLD_PERIOD: SignedDuration = SignedDuration::from_mins(15);
 /// How long after the end of its reservation a pending order is ended: the time in
 /// which catalog reports that end, if the report is not lost.
@@ -42,10 +43,8 @@ pub fn overdue(order: &Order, now: Timestamp) -> Overdue {
 }
 
 fn is_hold_over(order: &Order, now: Timestamp) -> bool {
-    let assumed = order.placed_at.saturating_add(HOLD_PERIOD);
-    let held_until = order.held_until.or(assumed.ok());
-    let ends = held_until.and_then(|until| until.checked_add(PENDING_GRACE).ok());
-    ends.is_some_and(|ends| ends <= now)
+    let ends = order.placed_at.checked_add(HOLD_PERIOD + PENDING_GRACE);
+    ends.is_ok_and(|ends| ends <= now)
 }
 
 #[cfg(test)]
@@ -55,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    fn order(status: Status, committed: bool, held_until: Option<Timestamp>) -> Order {
+    fn order(status: Status, committed: bool) -> Order {
         let placed = OrderPlaced {
             order_id: testkit::new_id(),
             user_id: testkit::new_id(),
@@ -68,7 +67,6 @@ mod tests {
         Order {
             status,
             committed,
-            held_until,
             ..Order::from_placed(placed, Timestamp::UNIX_EPOCH)
         }
     }
@@ -85,17 +83,9 @@ mod tests {
 
     #[test]
     fn a_pending_order_ends_once_its_goods_are_held_no_longer() {
-        let until = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(7);
-        let known = order(Status::Pending, false, Some(until));
-        let unknown = order(Status::Pending, false, None);
-        assert_eq!(
-            [5, 11, 12].map(|at| after(&known, at)),
-            ["remind", "remind", "cancelled"]
-        );
-        assert_eq!(
-            [5, 19, 20].map(|at| after(&unknown, at)),
-            ["remind", "remind", "cancelled"]
-        );
+        let pending = order(Status::Pending, false);
+        let outcomes = [5, 19, 20].map(|at| after(&pending, at));
+        assert_eq!(outcomes, ["remind", "remind", "cancelled"]);
     }
 
     #[test]
@@ -111,7 +101,7 @@ mod tests {
             (Status::Delivered, true, "-"),
             (Status::Refunded, true, "-"),
         ] {
-            let order = order(status, committed, Some(Timestamp::UNIX_EPOCH));
+            let order = order(status, committed);
             assert_eq!(after(&order, 60), expected, "{status:?} {committed}");
         }
     }
