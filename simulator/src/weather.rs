@@ -30,6 +30,8 @@ pub enum Kind {
     Returns,
     /// Staff change the stock while it is being sold.
     Staff,
+    /// Messages come when the goods of their order are about to be given up.
+    Late,
 }
 
 /// Kinds of trouble, under a name.
@@ -64,8 +66,11 @@ impl Weather {
         ],
     };
 
+    /// Messages that come when the goods of their order are about to be given up.
+    pub const LATE: Self = Self::only("late", &[Kind::Late]);
+
     /// Every weather that has a name.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DEFAULT,
         Self {
             name: "calls",
@@ -80,6 +85,7 @@ impl Weather {
         Self::only("provider", &[Kind::DeadProvider]),
         Self::only("returns", &[Kind::Returns]),
         Self::only("staff", &[Kind::Staff]),
+        Self::LATE,
         Self::only(
             "full",
             &[
@@ -92,6 +98,7 @@ impl Weather {
                 Kind::DeadProvider,
                 Kind::Returns,
                 Kind::Staff,
+                Kind::Late,
             ],
         ),
     ];
@@ -150,6 +157,8 @@ pub struct Forecast {
     pub returns: u32,
     /// How many changes of the stock there are.
     pub adjustments: u64,
+    /// Of a thousand messages, how many come when their goods are about to be given up.
+    pub late: u32,
 }
 
 impl Forecast {
@@ -205,6 +214,7 @@ impl Forecast {
             outages,
             returns: small(returns),
             adjustments,
+            late: small(amount(Kind::Late, 200)),
         }
     }
 
