@@ -173,9 +173,10 @@ pub fn bites(
     weather: Weather,
     sabotage: Sabotage,
 ) -> Option<(u64, String)> {
+    let is_seen_in = sabotage.weather(weather);
     let violations = |sabotage, seed| {
         let one = Run {
-            weather,
+            weather: is_seen_in,
             ..Run::without(sabotage, seed)
         };
         run(template, &one).violations

@@ -122,6 +122,10 @@ pub struct Faults {
 
 /// How late a delayed message may come.
 const DELAY_MILLIS_MAX: u64 = 120_000;
+/// How late a message comes whose goods are about to be given up: they are held for 15
+/// minutes.
+const LATE_MILLIS_MIN: u64 = 13 * 60_000;
+const LATE_MILLIS: u64 = 3 * 60_000;
 /// How late a batch of a stream may come.
 const SHARD_LAG_MILLIS_MAX: u64 = 240_000;
 /// Of a thousand calls of who is down, how many hang rather than fail.
@@ -307,6 +311,10 @@ impl Faults {
 
     /// How long something is under way.
     pub fn transit(&self) -> Duration {
+        if self.draw(self.forecast.late) {
+            self.count("message as late as its goods are held");
+            return Duration::from_millis(LATE_MILLIS_MIN + self.dice.below(LATE_MILLIS));
+        }
         if self.draw(self.rates.delays) {
             self.count("message delayed");
             return Duration::from_millis(self.dice.below(DELAY_MILLIS_MAX));

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::weather::Weather;
+
 /// A safeguard that is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
@@ -65,6 +67,14 @@ impl Sabotage {
             return body;
         };
         weaken(body, prefix)
+    }
+
+    /// The weather in which its absence shows.
+    pub fn weather(self, usual: Weather) -> Weather {
+        match self {
+            Self::Unrecorded => Weather::LATE,
+            _ => usual,
+        }
     }
 
     /// Whether a scheduled function runs.

@@ -30,6 +30,8 @@ pub enum Kind {
     Returns,
     /// Staff change the stock while it is being sold.
     Staff,
+    /// Messages come when the goods of their order are about to be given up.
+    Late,
 }
 
 /// Kinds of trouble, under a name.
@@ -70,8 +72,11 @@ impl Weather {
         kinds: &[],
     };
 
+    /// Messages that come when the goods of their order are about to be given up.
+    pub const LATE: Self = Self::only("late", &[Kind::Late]);
+
     /// Every weather that has a name.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DEFAULT,
         Self::CALM,
         Self::only("lag", &[Kind::Lag]),
@@ -83,6 +88,7 @@ impl Weather {
         Self::only("provider", &[Kind::DeadProvider]),
         Self::only("returns", &[Kind::Returns]),
         Self::only("staff", &[Kind::Staff]),
+        Self::LATE,
         Self::only(
             "full",
             &[
@@ -95,6 +101,7 @@ impl Weather {
                 Kind::DeadProvider,
                 Kind::Returns,
                 Kind::Staff,
+                Kind::Late,
             ],
         ),
     ];
@@ -153,6 +160,8 @@ pub struct Forecast {
     pub returns: u32,
     /// How many changes of the stock there are.
     pub adjustments: u64,
+    /// Of a thousand messages, how many come when their goods are about to be given up.
+    pub late: u32,
 }
 
 impl Forecast {
@@ -208,6 +217,7 @@ impl Forecast {
             outages,
             returns: small(returns),
             adjustments,
+            late: small(amount(Kind::Late, 200)),
         }
     }
 
