@@ -22,7 +22,7 @@ pub use cursor::CursorKey;
 pub use error::StoreError;
 pub use expression::Expression;
 pub use limit::{Quota, RateLimit, hash_key};
-pub use outbox::{Keep, OutboxItem, UNSENT_INDEX};
+pub use outbox::{Keep, OutboxItem, UNSENT_INDEX, UNSENT_SHARDS};
 pub use query::{Query, QueryOutput};
 pub use table::{Index, IndexKey, Item, Key, Table, TableSchema};
 pub use transaction::{CommitError, ConditionFailed, Transaction};
