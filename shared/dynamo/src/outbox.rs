@@ -16,6 +16,9 @@ pub const UNSENT_INDEX: &str = "unsent";
 /// takes 1,000, and sixteen are half full then. A sweep reads each of them. Only
 /// ever more: events of earlier releases are in the first four.
 pub const UNSENT_SHARDS: u8 = 16;
+/// How old an unsent event is before the sweep sends it: long past what the
+/// stream needs.
+pub(crate) const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// How long an event is kept that is no part of a history.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::{Relay, Report, UnreadableItems, publisher::Pending, read};
-use crate::{Item, Key, Query, StoreError, UNSENT_INDEX, outbox::UNSENT_SHARDS};
+use crate::{
+    Item, Key, Query, StoreError, UNSENT_INDEX,
+    outbox::{SWEEP_AFTER, UNSENT_SHARDS},
+};
 
-/// How old an unsent event is before the sweep sends it: long past what the
-/// stream needs.
-const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// How long a sweep goes on while there is something to publish. A relay has
 /// 60 s; what has begun by then ends within two calls of 3 s each.
 const SWEEP_TIME: SignedDuration = SignedDuration::from_secs(45);
