@@ -263,8 +263,7 @@ def a_catalogue(demo: Demo, ada: Person) -> list[Json]:
         ("PATCH", 1, {"operation": "increase"}, 5),
     ):
         body = {"quantity": quantity} | operation
-        key = {"Idempotency-Key": f"demo-{uuid.uuid4()}"}
-        reply = demo.ask(method, f"{path}/stock", body, "previousStock stock", headers=key, internal=True)
+        reply = demo.ask(method, f"{path}/stock", body, "previousStock stock", internal=True, headers={"Idempotency-Key": str(uuid.uuid4())})
         demo.status(reply, 200)
         demo.check(f"stock is {after}", reply.data["stock"], after)
     demo.status(demo.ask("GET", path, show="stock", headers=known), 200)
