@@ -73,7 +73,7 @@ pub struct Told {
 pub struct Received {
     /// Those that they were told have been added.
     pub certain: u64,
-    /// Those that they got no answer for, entry by entry.
+    /// Those that they have got no answer for, entry by entry.
     pub uncertain: Vec<u64>,
 }
 
@@ -91,13 +91,21 @@ impl Told {
         told.clone()
     }
 
-    /// Staff have entered units of a product.
-    pub fn received(&self, product: &str, units: u64, is_certain: bool) {
+    /// Staff are entering units of a product.
+    pub fn entering(&self, product: &str, units: u64) {
         let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         let received = received.entry(product.to_owned()).or_default();
-        match is_certain {
-            true => received.certain += units,
-            false => received.uncertain.push(units),
+        received.uncertain.push(units);
+    }
+
+    /// Staff have been told that units they were entering are there.
+    pub fn received(&self, product: &str, units: u64) {
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let received = received.entry(product.to_owned()).or_default();
+        let entry = received.uncertain.iter().position(|one| *one == units);
+        if let Some(entry) = entry {
+            received.uncertain.swap_remove(entry);
+            received.certain += units;
         }
     }
 

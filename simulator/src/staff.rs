@@ -65,6 +65,7 @@ async fn enter(
     let look = client(world, "get-product");
     let path = format!("/api/products/{product}/stock");
     let body = json!({"quantity": units, "operation": "increase"}).to_string();
+    told.entering(product, units);
     for wait in waits {
         // Somebody looks before they enter; what they see may be old.
         look.exchange(Method::GET, &format!("/api/products/{product}"), None)
@@ -77,9 +78,8 @@ async fn enter(
             "staff: +{units} of {product} is told {status}"
         ));
         if status < 300 {
-            return told.received(product, units, true);
+            return told.received(product, units);
         }
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
-    told.received(product, units, false);
 }

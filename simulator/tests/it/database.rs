@@ -18,8 +18,8 @@ fn database(limits: Limits) -> Database {
             "AttributeDefinitions": [
                 {"AttributeName": "pk", "AttributeType": "S"},
                 {"AttributeName": "sk", "AttributeType": "S"},
-                {"AttributeName": "open", "AttributeType": "S"},
-                {"AttributeName": "since", "AttributeType": "N"},
+                {"AttributeName": "holding", "AttributeType": "S"},
+                {"AttributeName": "held_since", "AttributeType": "N"},
             ],
             "KeySchema": [
                 {"AttributeName": "pk", "KeyType": "HASH"},
@@ -28,8 +28,8 @@ fn database(limits: Limits) -> Database {
             "GlobalSecondaryIndexes": [{
                 "IndexName": "open",
                 "KeySchema": [
-                    {"AttributeName": "open", "KeyType": "HASH"},
-                    {"AttributeName": "since", "KeyType": "RANGE"},
+                    {"AttributeName": "holding", "KeyType": "HASH"},
+                    {"AttributeName": "held_since", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }],
@@ -46,8 +46,8 @@ fn item(pk: &str, version: u32, is_open: bool) -> Value {
         "pk": {"S": pk}, "sk": {"S": "s"}, "version": {"N": version.to_string()},
     });
     if is_open {
-        item["open"] = json!({"S": "0"});
-        item["since"] = json!({"N": "5"});
+        item["holding"] = json!({"S": "0"});
+        item["held_since"] = json!({"N": "5"});
     }
     json!({"TableName": "things", "Item": item})
 }
@@ -79,7 +79,7 @@ async fn an_index_that_is_behind_has_what_left_it_and_lacks_what_entered() {
     let database = database(Limits::DYNAMODB);
     let query = json!({
         "TableName": "things", "IndexName": "open",
-        "KeyConditionExpression": "open = :open AND since < :until",
+        "KeyConditionExpression": "holding = :open AND held_since < :until",
         "ExpressionAttributeValues": {":open": {"S": "0"}, ":until": {"N": "9"}},
     });
     database.answer("PutItem", &item("left", 1, true));
@@ -103,7 +103,7 @@ async fn the_partition_of_an_index_can_be_full_as_well() {
     };
     let database = database(limits);
     let query = json!({
-        "TableName": "things", "IndexName": "open", "KeyConditionExpression": "open = :open",
+        "TableName": "things", "IndexName": "open", "KeyConditionExpression": "holding = :open",
         "ExpressionAttributeValues": {":open": {"S": "0"}},
     });
     for number in 0..3 {
