@@ -16,7 +16,7 @@ pub const PRODUCT_READ_UNITS_MAX: f64 = 0.5;
 pub const PAGE_READ_UNITS_MAX: f64 = 11.0;
 /// Write units of an order of one line, from placing it to its mail. For what
 /// they are, see docs/decisions/0009-what-an-order-writes.md.
-pub const ORDER_WRITE_UNITS_MAX: f64 = 83.0;
+pub const ORDER_WRITE_UNITS_MAX: f64 = 85.0;
 
 /// The figures of a run: `docs/cost.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -149,7 +149,7 @@ mod tests {
         let mut expensive = run();
         expensive.product_read_units = 1.0;
         expensive.product_page_read_units = 11.5;
-        expensive.order_write_units = 83.5;
+        expensive.order_write_units = 85.5;
         assert_eq!(violations(&run(), &expensive, &[]).len(), 3);
     }
 
