@@ -74,10 +74,10 @@ impl Rates {
             u32::try_from(rate).unwrap_or_default()
         };
         Self {
-            refused: rate(50),
+            refused: rate(80),
             reply_lost: rate(80),
-            hangs: rate(10),
-            crashes: rate(20),
+            hangs: rate(20),
+            crashes: rate(50),
             duplicates: rate(200),
             delays: rate(200),
             provider: rate(200),

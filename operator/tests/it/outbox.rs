@@ -9,9 +9,9 @@ use crate::fixture::Fixture;
 async fn unsent_events_are_shown_with_their_age_and_sent_on_demand() {
     let fixture = Fixture::start().await;
     let id = fixture.place("pm_card_visa").await;
-    fixture.clock.advance(SignedDuration::from_mins(5));
+    fixture.clock.advance(SignedDuration::from_mins(3));
     let text = fixture.run(Command::Outbox { send: false }).await.unwrap();
-    let line = "orders         1 unsent, the oldest for 5 min";
+    let line = "orders         1 unsent, the oldest for 3 min";
     assert!(text.contains(line), "{text}");
     assert!(
         text.contains(&format!("order.placed                 {id}")),

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::{
         CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
@@ -227,6 +227,8 @@ impl Transaction {
             match attempt_once(&self.table, &token, &labels, writes.clone()).await? {
                 Attempted::Committed => return Ok(()),
                 Attempted::InProgress | Attempted::Conflict(_) => {}
+                // The SDK has repeated it already.
+                Attempted::Throttled(error) => return Err(error.into()),
             }
             if attempt < ATTEMPTS_MAX {
                 self.table.back_off(attempt).await;
@@ -247,9 +249,12 @@ impl Transaction {
         }
         let (labels, writes): (Vec<_>, Vec<_>) = self.writes.into_iter().unzip();
         let token = self.table.random().uuid().to_string();
+        let every = (0..writes.len()).collect();
         match attempt_once(&self.table, &token, &labels, writes).await? {
             Attempted::Committed => Ok(Outcome::Committed),
             Attempted::Conflict(positions) => Ok(Outcome::Conflict(positions)),
+            // One of its items is wanted more often than a partition allows.
+            Attempted::Throttled(_) => Ok(Outcome::Conflict(every)),
             // The SDK repeated a call whose first attempt has not ended.
             Attempted::InProgress => Err(contended(1).into()),
         }
@@ -258,10 +263,18 @@ impl Transaction {
 
 const OPERATION: &str = "TransactWriteItems";
 
+/// The codes of a call that was refused because there were too many.
+const THROTTLED: [&str; 3] = [
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+];
+
 enum Attempted {
     Committed,
     InProgress,
     Conflict(Vec<usize>),
+    Throttled(StoreError),
 }
 
 fn contended(attempts: u32) -> StoreError {
@@ -304,6 +317,9 @@ async fn attempt_once(
             Ok(Attempted::Conflict(positions))
         }
         TransactWriteItemsError::TransactionInProgressException(_) => Ok(Attempted::InProgress),
+        error if error.code().is_some_and(|code| THROTTLED.contains(&code)) => {
+            Ok(Attempted::Throttled(StoreError::call(OPERATION, error)))
+        }
         error => Err(StoreError::call(OPERATION, error).into()),
     }
 }

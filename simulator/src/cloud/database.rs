@@ -14,6 +14,8 @@ use local::template::Table;
 use runtime::Clock;
 use serde_json::{Value, json};
 
+use crate::check::event_id;
+
 use super::{
     Reply,
     conflicts::{InFlight, written_items},
@@ -274,7 +276,8 @@ impl Database {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.extend(changes);
         drop(changed);
-        let event = |image: Option<&Value>| image?.get("event").cloned();
+        // The same event may lose its private members, and be announced as a reminder.
+        let event = |image: Option<&Value>| Some(event_id(image?.get("event")?["S"].as_str()?));
         let (old, new) = (event(before.as_deref()), event(after.as_ref()));
         if old.is_some() && old != new {
             let mut overwritten = self

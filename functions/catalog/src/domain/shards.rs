@@ -25,7 +25,7 @@ const OPENED_MAX: u32 = 64;
 pub const SHARDS_MAX: u32 = 96;
 /// Units that stay with the product when shards are opened, because some of
 /// what was read is sold before the transaction: an eighth, up to this.
-const LEFT_MAX: u32 = 16;
+const LEFT_MAX: u32 = 4;
 /// Units held or sold in a second by all shards together, below which one item
 /// can do the work again.
 const QUIET_CHANGES_PER_SECOND: u64 = 2;
