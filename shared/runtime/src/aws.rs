@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::config::BehaviorVersion;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{
     SdkConfig,
@@ -58,7 +59,8 @@ macro_rules! clients {
     ($($(#[$doc:meta])* $name:ident: $sdk:ident, $variable:literal;)+) => {$(
         $(#[$doc])*
         pub fn $name(&self) -> $sdk::Client {
-            let mut config = $sdk::config::Builder::from(&self.config);
+            let mut config =
+                $sdk::config::Builder::from(&self.config).retry_partition(own_retries());
             if let Some(url) = self.endpoint($variable) {
                 config = config.endpoint_url(url);
             }
@@ -125,6 +127,7 @@ impl Aws {
     /// client waits longer.
     pub fn lambda(&self) -> aws_sdk_lambda::Client {
         let mut config = aws_sdk_lambda::config::Builder::from(&self.config)
+            .retry_partition(own_retries())
             .timeout_config(timeouts(INVOKE_ATTEMPT_TIMEOUT, INVOKE_OPERATION_TIMEOUT));
         if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_LAMBDA") {
             config = config.endpoint_url(url);
@@ -147,6 +150,13 @@ impl TimeSource for SigningTime {
     fn now(&self) -> SystemTime {
         self.0.now().into()
     }
+}
+
+/// Retries that a client may still make. The SDK lets all clients of a process share
+/// them; where functions share a process, one in trouble would stop the retries of all.
+fn own_retries() -> RetryPartition {
+    let tokens = TokenBucket::default();
+    RetryPartition::custom("own").token_bucket(tokens).build()
 }
 
 fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
