@@ -43,7 +43,7 @@ async fn conflicts_on_a_product_open_shards_and_the_goods_are_sold_from_them() {
     let order = catalog.hold(&[(lamp, 2)]).await;
     assert_eq!(conflicts.refused(), 2);
     let product = catalog.peek(lamp).await;
-    assert_eq!((product.shards, product.stock), (64, 16));
+    assert_eq!((product.shards, product.stock), (64, 4));
     assert_eq!(numbers(&catalog, lamp).await, (1_998, 2));
     let taken = catalog.reservation(order).await.shards;
     assert_eq!(taken.len(), 1);
@@ -179,7 +179,7 @@ async fn goods_that_are_put_in_while_shards_are_open_get_shards_of_their_own() {
     conflicts.refuse("PRODUCT#", 2);
     catalog.hold(&[(lamp, 1)]).await;
     let product = catalog.peek(lamp).await;
-    assert_eq!((product.shards, product.stock), (69, 16));
+    assert_eq!((product.shards, product.stock), (70, 4));
     assert_eq!(numbers(&catalog, lamp).await, (1_999, 101));
 }
 
