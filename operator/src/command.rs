@@ -6,7 +6,7 @@ use kernel::{OrderId, Timestamp};
 use runtime::Error;
 use serde::Serialize;
 
-use crate::{Shop, check, dead_letters, order, outbox, reconcile};
+use crate::{Shop, check, contradictions, dead_letters, order, outbox, reconcile};
 
 pub const HELP: &str = "\
 Looks at a shop and sets right what is stuck.
@@ -19,6 +19,8 @@ Looks at a shop and sets right what is stuck.
   dead-letters list [QUEUE]         messages that consumers gave up
   dead-letters redrive QUEUE|all [MESSAGE]
                                     send them, or one, back to their consumer
+  contradictions                    events that contradict what is recorded
+  contradictions resolve KEY        take one off the list, once it is settled
   outbox [--send]                   events not published yet; --send has the relays sweep
   check [--position FILE]           read whole tables for what contradicts itself; with a
                                     file, a check that ended early goes on from there
@@ -50,6 +52,10 @@ pub enum Command {
         /// All queues without one.
         queue: Option<String>,
         message: Option<String>,
+    },
+    Contradictions,
+    Resolve {
+        key: String,
     },
     Outbox {
         send: bool,
@@ -182,6 +188,10 @@ fn command(words: &[String], send: bool, position: Option<PathBuf>) -> Result<Co
         ["dead-letters", "redrive", ..] => {
             return Err("name a queue, or `all`".to_owned());
         }
+        ["contradictions"] => Command::Contradictions,
+        ["contradictions", "resolve", key] => Command::Resolve {
+            key: key.to_owned(),
+        },
         ["outbox"] => Command::Outbox { send },
         ["check"] => Command::Check { position },
         [] => return Err("no command".to_owned()),
@@ -206,6 +216,8 @@ pub async fn run(shop: &Shop, command: &Command, json: bool) -> Result<Outcome, 
             let redriven = dead_letters::redrive(shop, queue.as_deref(), message.as_deref());
             written(&redriven.await?, json)
         }
+        Command::Contradictions => written(&contradictions::list(shop).await?, json),
+        Command::Resolve { key } => written(&contradictions::resolve(shop, key).await?, json),
         Command::Outbox { send } => written(&outbox::show(shop, *send).await?, json),
         Command::Check { position } => {
             let outcome = check::check(shop, position.as_deref()).await?;

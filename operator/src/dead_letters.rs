@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
+    QueueAttributeName,
 };
 use kernel::Timestamp;
 use runtime::Error;
@@ -20,6 +21,9 @@ const LISTED_MAX: usize = 200;
 pub const REDRIVEN_MAX: usize = 1_000;
 /// Messages that one call returns (a limit of SQS).
 const RECEIVED_MAX: i32 = 10;
+/// How long a call waits while fewer messages have come than there are: one that does
+/// not wait asks some of the servers of SQS only, and may find none.
+const WAIT_SECONDS: i32 = 1;
 /// How long a listed message is invisible to others, if this process dies before
 /// it gives it back.
 const LOOK_SECONDS: i32 = 20;
@@ -36,6 +40,8 @@ pub struct DeadLetter {
     pub event_type: Option<String>,
     pub order_id: Option<String>,
     pub sent_at: Option<Timestamp>,
+    /// With those who look at it here; whether with its consumer's attempts, SQS does
+    /// not say.
     pub received: u32,
     /// What SNS says of a message that it could not deliver; a consumer's reason is in
     /// its log.
@@ -48,7 +54,7 @@ pub struct DeadLetter {
 pub struct DeadLetters {
     pub listed: Vec<DeadLetter>,
     /// How many there are, about, by consumer.
-    pub counts: BTreeMap<String, u64>,
+    pub counts: BTreeMap<String, usize>,
     #[serde(skip)]
     now: Timestamp,
 }
@@ -66,8 +72,9 @@ pub async fn list(shop: &Shop, consumer: Option<&str>) -> Result<DeadLetters, Er
     let mut listed = Vec::new();
     let mut counts = BTreeMap::new();
     for (name, queue) in wanted(shop, consumer)? {
-        counts.insert(name.clone(), count(shop, queue).await?);
-        listed.extend(look(shop, &name, queue).await?);
+        let count = count(shop, queue).await?;
+        listed.extend(look(shop, &name, queue, count).await?);
+        counts.insert(name, count);
     }
     Ok(DeadLetters {
         listed,
@@ -77,7 +84,8 @@ pub async fn list(shop: &Shop, consumer: Option<&str>) -> Result<DeadLetters, Er
 }
 
 /// Sends dead letters back to their consumers: all, or one by its id. A message is
-/// sent before it is deleted, so at worst the consumer gets it twice.
+/// sent before it is deleted, so at worst the consumer gets it twice. It is sent as a
+/// new one, so the consumer has all its attempts again.
 pub async fn redrive(
     shop: &Shop,
     consumer: Option<&str>,
@@ -100,36 +108,51 @@ fn wanted<'s>(shop: &'s Shop, consumer: Option<&str>) -> Result<Vec<(String, &'s
     })
 }
 
-async fn count(shop: &Shop, queue: &Queue) -> Result<u64, Error> {
-    let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
+/// How many there are, about, with those that somebody is looking at.
+async fn count(shop: &Shop, queue: &Queue) -> Result<usize, Error> {
+    let names = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    ];
     let request = shop
         .sqs
         .get_queue_attributes()
         .queue_url(&queue.dead_letter_url)
-        .attribute_names(name.clone());
+        .set_attribute_names(Some(names.to_vec()));
     let attributes = request.send().await?.attributes.unwrap_or_default();
-    let count = attributes.get(&name).and_then(|count| count.parse().ok());
-    Ok(count.unwrap_or_default())
+    let counts = names.iter().filter_map(|name| attributes.get(name));
+    Ok(counts.filter_map(|count| count.parse::<usize>().ok()).sum())
 }
 
-async fn receive(shop: &Shop, queue: &Queue, seconds: i32) -> Result<Vec<Message>, Error> {
+async fn receive(
+    shop: &Shop,
+    queue: &Queue,
+    seconds: i32,
+    wait: bool,
+) -> Result<Vec<Message>, Error> {
     let request = shop
         .sqs
         .receive_message()
         .queue_url(&queue.dead_letter_url)
         .max_number_of_messages(RECEIVED_MAX)
         .visibility_timeout(seconds)
-        .wait_time_seconds(0)
+        .wait_time_seconds(if wait { WAIT_SECONDS } else { 0 })
         .message_system_attribute_names(MessageSystemAttributeName::All)
         .message_attribute_names("All");
     Ok(request.send().await?.messages.unwrap_or_default())
 }
 
-async fn look(shop: &Shop, name: &str, queue: &Queue) -> Result<Vec<DeadLetter>, Error> {
+async fn look(
+    shop: &Shop,
+    name: &str,
+    queue: &Queue,
+    count: usize,
+) -> Result<Vec<DeadLetter>, Error> {
     let (mut letters, mut failure) = (Vec::new(), None);
     let mut receipts = Vec::new();
     while letters.len() < LISTED_MAX {
-        match receive(shop, queue, LOOK_SECONDS).await {
+        let wait = letters.len() < count;
+        match receive(shop, queue, LOOK_SECONDS, wait).await {
             Ok(messages) if messages.is_empty() => break,
             Ok(messages) => {
                 letters.extend(messages.iter().map(|message| letter(name, message)));
@@ -175,10 +198,10 @@ async fn redrive_queue(
     message_id: Option<&str>,
 ) -> Result<usize, Error> {
     // Those that arrive meanwhile are left for the next run.
-    let most = usize::try_from(count(shop, queue).await?)?.min(REDRIVEN_MAX);
+    let most = count(shop, queue).await?.min(REDRIVEN_MAX);
     let (mut moved, mut passed) = (0, Vec::new());
     while moved + passed.len() < most {
-        let messages = receive(shop, queue, REDRIVE_SECONDS).await?;
+        let messages = receive(shop, queue, REDRIVE_SECONDS, true).await?;
         if messages.is_empty() {
             break;
         }

@@ -5,9 +5,10 @@
 //! - [`shop`] opens them. Orders are cancelled and events announced again by the
 //!   code of the services, not by a second version of it.
 //! - [`order`] shows, resumes and cancels one order; [`dead_letters`] lists messages
-//!   that were given up and sends them back; [`outbox`] shows what is not published;
-//!   [`check`] reads whole tables for what contradicts itself; [`reconcile`] brings a
-//!   restored catalogue up to date.
+//!   that were given up and sends them back; [`contradictions`] lists events that
+//!   contradict what is recorded; [`outbox`] shows what is not published; [`check`]
+//!   reads whole tables for what contradicts itself; [`reconcile`] brings a restored
+//!   catalogue up to date.
 //! - [`command`] reads the command line.
 //!
 //! Every call is bounded, nothing personal is printed, and every change is safe to
@@ -15,6 +16,7 @@
 
 pub mod check;
 pub mod command;
+pub mod contradictions;
 pub mod dead_letters;
 pub mod facts;
 pub mod order;

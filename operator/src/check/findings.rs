@@ -3,12 +3,13 @@
 use std::fmt;
 
 use catalog::domain::Reservation;
-use kernel::{OrderId, SignedDuration, Timestamp};
+use kernel::{OrderId, ProductId, SignedDuration, Timestamp};
 use payments::domain::Payment;
 use serde::{Deserialize, Serialize};
 
-use super::{FINDINGS_MAX, Position, pages::Row, position::Sums};
+use super::{FINDINGS_MAX, Held, Position, pages::Row, position::Sums};
 use crate::{
+    contradictions::Listed,
     facts::{Contradiction, Wait},
     outbox::Unsent,
     text,
@@ -72,12 +73,45 @@ impl Finding {
     }
 
     pub(super) fn negative(row: &Row, name: &str) -> Self {
-        let id = row.pk.trim_start_matches("PRODUCT#");
+        let mut parts = row.pk.split('#').skip(1);
+        let id = parts.next().unwrap_or_default();
+        let shard = parts.next().map(|number| format!(" of its shard {number}"));
         let number = row.number(name).unwrap_or_default();
         Self::new(
             "negative_stock",
             format!("product {id}"),
-            format!("{name} is {number}"),
+            format!("{name}{} is {number}", shard.unwrap_or_default()),
+        )
+    }
+
+    pub(super) fn held_differs(id: ProductId, counted: Held, reserved: Held) -> Self {
+        let of_unverified = |held: Held| format!("{} ({} unverified)", held.all, held.unverified);
+        let on_hand = match counted.all - reserved.all {
+            0 => String::new(),
+            more @ 1.. => format!(": what is on hand is {more} too high"),
+            less => format!(": what is on hand is {} too low", -less),
+        };
+        Self::new(
+            "held_differs",
+            format!("product {id}"),
+            format!(
+                "it counts {} as held, its reservations hold {}{on_hand}",
+                of_unverified(counted),
+                of_unverified(reserved)
+            ),
+        )
+    }
+
+    pub(super) fn listed(entry: &Listed, now: Timestamp) -> Self {
+        let (event, service) = (&entry.event_type, entry.service);
+        let since = text::age(now, entry.recorded_at);
+        Self::new(
+            "contradiction_open",
+            format!("order {}", entry.order_id),
+            format!(
+                "{event} contradicts {service}, listed for {since}: {}\n  {}",
+                entry.reason, entry.key
+            ),
         )
     }
 
@@ -108,10 +142,14 @@ impl Finding {
 
     /// Without the error, which may quote what is personal.
     pub(super) fn unreadable(service: &str, row: &Row) -> Self {
+        Self::unreadable_key(service, &format!("{} {}", row.pk, row.sk))
+    }
+
+    pub(super) fn unreadable_key(service: &str, key: &str) -> Self {
         Self::new(
             "unreadable",
             format!("table of {service}"),
-            format!("{} {} cannot be read by this version", row.pk, row.sk),
+            format!("{key} cannot be read by this version"),
         )
     }
 }
@@ -159,13 +197,24 @@ impl fmt::Display for Outcome {
         writeln!(
             f,
             "goods: {} available, {} held, {} sold\n\
+             on hand: {}, of which {} are counted as held\n\
              money of orders over half an hour old: {} confirmed, {} captured",
             units.available,
             units.held,
             units.sold,
+            units.on_hand,
+            units.on_hand - units.available,
             sums(&position.confirmed),
             sums(&position.captured)
         )?;
+        if position.not_compared > 0 {
+            writeln!(
+                f,
+                "products that changed whenever they were compared with their reservations: {}; \
+                 check again when they sell less",
+                position.not_compared
+            )?;
+        }
         for finding in &position.findings {
             writeln!(
                 f,

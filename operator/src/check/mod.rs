@@ -8,6 +8,7 @@
 //! and after each the position is saved, so a check that ends early goes on from there.
 
 mod findings;
+mod held;
 pub(crate) mod pages;
 mod position;
 
@@ -20,9 +21,10 @@ use payments::store::StoredPayment;
 use runtime::Error;
 use serde::de::DeserializeOwned;
 
-use crate::{Shop, facts::Facts, order, outbox};
+use crate::{Shop, contradictions, facts::Facts, order, outbox};
 
 pub use findings::{Finding, Outcome};
+pub use held::Held;
 use pages::Row;
 pub use position::{Pass, Position};
 
@@ -63,6 +65,16 @@ pub async fn step(shop: &Shop, position: &mut Position) -> Result<(), Error> {
         Pass::Orders => "orders",
         Pass::Payments => "payments",
         Pass::Catalog => "catalog",
+        Pass::Held => {
+            held::compare(shop, position).await?;
+            position.advance(None);
+            return Ok(());
+        }
+        Pass::Contradictions => {
+            check_contradictions(shop, position).await?;
+            position.advance(None);
+            return Ok(());
+        }
         Pass::Outbox => {
             check_outbox(shop, position).await?;
             position.advance(None);
@@ -233,12 +245,10 @@ async fn check_catalog(shop: &Shop, rows: Vec<Row>, position: &mut Position) -> 
     for row in rows {
         if row.is("PRODUCT#", "PRODUCT") {
             position.products += 1;
-            position.units.available += row.number("stock").unwrap_or_default();
-            for name in ["stock", "held_unverified"] {
-                if row.number(name).is_some_and(|number| number < 0) {
-                    position.find(Finding::negative(&row, name));
-                }
-            }
+            position.count_place(&row);
+        }
+        if row.is("STOCK#", "STOCK") {
+            position.count_place(&row);
         }
         if row.is("RESERVATION#", "RESERVATION") {
             match row.read() {
@@ -257,6 +267,7 @@ async fn check_catalog(shop: &Shop, rows: Vec<Row>, position: &mut Position) -> 
     let now = shop.host.now();
     for reservation in reservations {
         position.reservations += 1;
+        position.count_reservation(&reservation);
         let units: i64 = reservation
             .lines
             .iter()
@@ -299,6 +310,18 @@ async fn check_outbox(shop: &Shop, position: &mut Position) -> Result<(), Error>
         {
             position.find(Finding::unsent(service, &unsent, now.duration_since(since)));
         }
+    }
+    Ok(())
+}
+
+async fn check_contradictions(shop: &Shop, position: &mut Position) -> Result<(), Error> {
+    let found = contradictions::list(shop).await?;
+    let now = shop.host.now();
+    for entry in &found.listed {
+        position.find(Finding::listed(entry, now));
+    }
+    for entry in &found.unreadable {
+        position.find(Finding::unreadable_key(entry.service, &entry.key));
     }
     Ok(())
 }

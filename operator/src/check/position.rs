@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, io::ErrorKind, path::Path};
 
-use kernel::{Money, OrderId, Timestamp};
+use kernel::{Money, OrderId, ProductId, Timestamp};
 use runtime::Error;
 use serde::{Deserialize, Serialize};
 
-use super::{FINDINGS_MAX, Finding, GRACE, pages::After};
+use super::{FINDINGS_MAX, Finding, GRACE, Held, pages::After};
 use crate::facts::KEPT;
 
 /// The tables in the order in which they are read.
@@ -16,7 +16,10 @@ pub enum Pass {
     Orders,
     Payments,
     Catalog,
+    /// The products whose numbers differed from their reservations, once more.
+    Held,
     Outbox,
+    Contradictions,
     Done,
 }
 
@@ -32,6 +35,13 @@ pub struct Position {
     pub products: u64,
     pub reservations: u64,
     pub units: Units,
+    /// By how much the numbers of products exceed their reservations, on the pages
+    /// so far, where they differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<ProductId, Held>,
+    /// Products that changed whenever they were compared with their reservations.
+    #[serde(default)]
+    pub not_compared: u64,
     /// The totals of confirmed orders.
     pub confirmed: Sums,
     /// What was captured for them.
@@ -45,6 +55,9 @@ pub struct Units {
     pub available: i64,
     pub held: i64,
     pub sold: i64,
+    /// Available, or held by the products' own numbers.
+    #[serde(default)]
+    pub on_hand: i64,
 }
 
 /// Amounts in minor units, by currency.
@@ -70,6 +83,8 @@ impl Position {
             products: 0,
             reservations: 0,
             units: Units::default(),
+            held: BTreeMap::new(),
+            not_compared: 0,
             confirmed: Sums::default(),
             captured: Sums::default(),
             findings: Vec::new(),
@@ -115,8 +130,10 @@ impl Position {
                     }
                     Pass::Catalog
                 }
-                Pass::Catalog => Pass::Outbox,
-                Pass::Outbox | Pass::Done => Pass::Done,
+                Pass::Catalog => Pass::Held,
+                Pass::Held => Pass::Outbox,
+                Pass::Outbox => Pass::Contradictions,
+                Pass::Contradictions | Pass::Done => Pass::Done,
             };
         }
         self.after = after;

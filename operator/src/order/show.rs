@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Recorded, events, facts};
 use crate::{
     Shop,
+    contradictions::{self, Listed},
     dead_letters::{self, DeadLetter},
     facts::{Contradiction, Facts, Wait},
     text,
@@ -33,6 +34,8 @@ pub struct Report {
     pub history: Vec<HistoryPart>,
     pub dead_letters: Vec<DeadLetter>,
     pub contradictions: Vec<ContradictionPart>,
+    /// Events that contradict what a service has recorded, until a person has settled them.
+    pub contradicting_events: Vec<Listed>,
     pub waits: Option<Wait>,
     #[serde(skip)]
     now: Timestamp,
@@ -107,6 +110,7 @@ pub async fn show(shop: &Shop, id: OrderId) -> Result<Report, Error> {
     }
     let events = events(shop, id, &facts).await?;
     let letters = dead_letters::list(shop, None).await?.listed;
+    let listed = contradictions::list(shop).await?.listed.into_iter();
     let own = id.to_string();
     let contradictions = facts.contradictions(shop.host.now()).into_iter();
     Ok(Report {
@@ -123,6 +127,7 @@ pub async fn show(shop: &Shop, id: OrderId) -> Result<Report, Error> {
                 sentence: code.sentence(),
             })
             .collect(),
+        contradicting_events: listed.filter(|entry| entry.order_id == id).collect(),
         waits: facts.wait(),
         now: shop.host.now(),
         order: facts.order.map(|order| OrderPart {
@@ -251,6 +256,12 @@ impl fmt::Display for Report {
             )?;
             for contradiction in &self.contradictions {
                 writeln!(f, "  {}", contradiction.sentence)?;
+            }
+        }
+        if !self.contradicting_events.is_empty() {
+            writeln!(f, "\nevents that contradict it (to be settled by a person)")?;
+            for entry in &self.contradicting_events {
+                entry.write(f, self.now)?;
             }
         }
         match &self.waits {

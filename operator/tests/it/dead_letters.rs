@@ -1,5 +1,6 @@
 //! `dead-letters list` and `redrive`.
 
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use operator::Command;
 use serde_json::json;
 
@@ -81,4 +82,75 @@ async fn an_unknown_queue_is_refused_with_the_names_of_all() {
         .await
         .unwrap_err();
     assert!(error.starts_with("there is no queue orders; there are advance-orders, "));
+}
+
+/// Receives whatever is in a consumer's queue, and makes it visible again.
+async fn try_once(fixture: &Fixture, consumer: &str) -> Option<Message> {
+    let url = &fixture.shop.queue(consumer).unwrap().url;
+    let receive = fixture.sqs.receive_message().queue_url(url);
+    let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
+    let received = receive.visibility_timeout(0).send().await.unwrap();
+    received.messages?.into_iter().next()
+}
+
+fn attempts(message: &Message) -> &str {
+    let attributes = message.attributes.as_ref().unwrap();
+    &attributes[&MessageSystemAttributeName::ApproximateReceiveCount]
+}
+
+/// With the redrive policy of the template: a consumer gives up after sixty attempts,
+/// and has as many again for what is sent back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_sixty_times_is_sent_back_with_all_its_attempts_and_handled() {
+    let fixture = Fixture::start().await;
+    let id = fixture.place("pm_card_visa").await;
+    fixture.publish().await;
+    for _ in 0..2 {
+        for attempt in 1..=60 {
+            let message = try_once(&fixture, "process-payments").await;
+            let message = message.unwrap_or_else(|| panic!("gone before attempt {attempt}"));
+            assert_eq!(attempts(&message), attempt.to_string());
+        }
+        assert!(try_once(&fixture, "process-payments").await.is_none());
+        let listed = fixture.json(Command::ListDeadLetters(None)).await;
+        let letters = listed["listed"].as_array().unwrap();
+        assert_eq!(letters.len(), 1, "{listed}");
+        assert_eq!(letters[0]["orderId"], id.to_string());
+        let letter = letters[0]["messageId"].as_str().unwrap();
+        let moved = redrive(Some("process-payments"), Some(letter));
+        let text = fixture.run(moved).await.unwrap();
+        assert_eq!(text, "process-payments: 1 sent back\n");
+    }
+    fixture.settle().await;
+    assert_eq!(fixture.status(id).await, "confirmed");
+    let none = fixture.run(Command::ListDeadLetters(None)).await.unwrap();
+    assert_eq!(none, "no dead letters\n");
+}
+
+/// A listing that died, or one of a colleague, hides messages for seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_is_looking_at_is_waited_for() {
+    let fixture = Fixture::start().await;
+    bury(&fixture, "advance-orders", "one").await;
+    let queue = fixture.shop.queue("advance-orders").unwrap();
+    let receive = fixture
+        .sqs
+        .receive_message()
+        .queue_url(&queue.dead_letter_url);
+    let seen = receive.visibility_timeout(20).send().await.unwrap();
+    let receipt = seen.messages.unwrap()[0].receipt_handle.clone();
+    let give_back = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let change = fixture
+            .sqs
+            .change_message_visibility()
+            .visibility_timeout(0);
+        let change = change.queue_url(&queue.dead_letter_url);
+        change.set_receipt_handle(receipt).send().await.unwrap();
+    };
+    let (text, ()) = tokio::join!(
+        fixture.run(redrive(Some("advance-orders"), None)),
+        give_back
+    );
+    assert_eq!(text.unwrap(), "advance-orders: 1 sent back\n");
 }

@@ -10,8 +10,10 @@
 
 mod cancel;
 mod check;
+mod contradictions;
 mod dead_letters;
 mod fixture;
+mod held;
 mod outbox;
 mod reconcile;
 mod resume;

@@ -3,7 +3,8 @@
 //!
 //! No repetition helps such an event, and a dead-letter queue would say neither what
 //! is wrong nor with which order. It is written down once, counted and logged, and
-//! its message is then done. Whoever has settled the matter deletes the item.
+//! its message is then done. Whoever has settled the matter takes it
+//! off the list (`emporium contradictions resolve`).
 
 use contracts::Envelope;
 use jiff::Timestamp;

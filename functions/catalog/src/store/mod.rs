@@ -36,8 +36,7 @@ use runtime::Environment;
 
 pub use categories::CreateCategoryError;
 pub use products::CreateProductError;
-pub(crate) use reservations::EXPIRY_SHARDS;
-pub use reservations::{ApplyTransitionError, Settled};
+pub use reservations::{ApplyTransitionError, EXPIRY_SHARDS, Settled};
 pub use search::{Position, SearchPage};
 pub use stock::{AdjustError, Adjusted};
 

@@ -21,7 +21,7 @@ use crate::domain::{
 /// when it is made and one when it ends, and a partition takes 1,000 a second:
 /// these are enough for 8,000 reservations a second. The first four are those
 /// of the release before.
-pub(crate) const EXPIRY_SHARDS: u8 = 16;
+pub const EXPIRY_SHARDS: u8 = 16;
 /// Attempts to find where the goods of a reservation belong: between two of
 /// them another of its shards has to be folded.
 const PLACES_ATTEMPTS_MAX: u32 = 4;
