@@ -12,7 +12,7 @@ METRICS = TEMPLATE.parent / "docs" / "metrics.md"
 # Metrics of alarms over several queues or functions that the dashboard shows.
 SHOWN_METRICS = {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage", "IteratorAge"}
 # Alarms on the shop as a whole, by their metric.
-SHOP_METRICS = {"5xx", "Latency", "Throttles", "StuckOrders", "Contradictions", "BreakerOpen", "Reputation.BounceRate", "Reputation.ComplaintRate"}
+SHOP_METRICS = {"5xx", "Latency", "Throttles", "StuckOrders", "Contradictions", "FailingFor", "BreakerOpen", "Reputation.BounceRate", "Reputation.ComplaintRate"}
 
 
 def alarms(template):

@@ -22,7 +22,7 @@ use contracts::{
     events::{OrderAuthorized, OrderCancelled, OrderLine, OrderPaymentFailed},
 };
 use dynamo::{CommitError, Outcome};
-use kernel::{Actor, Cause, OrderId, Timestamp};
+use kernel::{Actor, Cause, OrderId, SignedDuration, Timestamp};
 use orders::{
     domain::{Order, Status},
     store::StoredOrder,
@@ -33,6 +33,9 @@ use serde::Serialize;
 use crate::{Shop, check::pages};
 
 const GONE: &str = "its goods are not available any more with the name and price of the order";
+/// How long after its order has changed a reservation may change, at most: a queue
+/// keeps an event for four days.
+const SETTLES_WITHIN: SignedDuration = SignedDuration::from_hours(4 * 24);
 const ACTOR: Actor = Actor::Function("operator");
 
 /// What was, or would be, changed.
@@ -97,7 +100,7 @@ pub async fn catalog(shop: &Shop, since: Timestamp, apply: bool) -> Result<Recon
         let (rows, last) = pages::read(table, after.as_ref()).await?;
         for row in rows.into_iter().filter(|row| row.is("ORDER#", "ORDER")) {
             let order = row.read::<StoredOrder>()?.order;
-            if order.updated_at >= since {
+            if order.updated_at >= since.saturating_sub(SETTLES_WITHIN)? {
                 result.orders += 1;
                 reconcile(shop, &order, &mut result).await?;
             }

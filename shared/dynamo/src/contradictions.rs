@@ -57,6 +57,8 @@ impl Table {
         };
         let absent = Expression::when("attribute_not_exists(pk)");
         match self.put(&entry, absent).await {
+            // A reminder says nothing new.
+            Err(CommitError::ConditionFailed(_)) if event.reminder => return Ok(()),
             // Counted also when it is there: whoever wrote it may have died before counting.
             Ok(()) | Err(CommitError::ConditionFailed(_)) => {}
             Err(CommitError::Store(error)) => return Err(error),

@@ -58,8 +58,9 @@ pub enum CommitError {
 pub enum Outcome {
     /// It happened.
     Committed,
-    /// It did not happen, because others were writing these of its items: the
-    /// positions of their writes, in the order in which they were added.
+    /// It did not happen, unless an attempt landed whose reply was lost. Others were
+    /// writing these of its items: the positions of their writes, in the order in which
+    /// they were added; none if it was throttled.
     Conflict(Vec<usize>),
 }
 
@@ -249,12 +250,11 @@ impl Transaction {
         }
         let (labels, writes): (Vec<_>, Vec<_>) = self.writes.into_iter().unzip();
         let token = self.table.random().uuid().to_string();
-        let every = (0..writes.len()).collect();
         match attempt_once(&self.table, &token, &labels, writes).await? {
             Attempted::Committed => Ok(Outcome::Committed),
             Attempted::Conflict(positions) => Ok(Outcome::Conflict(positions)),
-            // One of its items is wanted more often than a partition allows.
-            Attempted::Throttled(_) => Ok(Outcome::Conflict(every)),
+            // Which of its items is to blame, if one is, the reply does not say.
+            Attempted::Throttled(_) => Ok(Outcome::Conflict(Vec::new())),
             // The SDK repeated a call whose first attempt has not ended.
             Attempted::InProgress => Err(contended(1).into()),
         }
@@ -307,14 +307,13 @@ async fn attempt_once(
             if let Some(failed) = failed_conditions(labels, &reasons) {
                 return Err(failed.into());
             }
-            let positions = reasons.iter().enumerate();
-            let positions = positions.filter(|(_, reason)| is_transient(reason));
-            let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
-            if positions.is_empty() {
+            if !reasons.iter().any(is_transient) {
                 let text = format!("cancelled: {reasons:?}");
                 return Err(StoreError::call(OPERATION, text).into());
             }
-            Ok(Attempted::Conflict(positions))
+            let positions = reasons.iter().enumerate();
+            let positions = positions.filter(|(_, one)| one.code() == Some("TransactionConflict"));
+            Ok(Attempted::Conflict(positions.map(|(at, _)| at).collect()))
         }
         TransactWriteItemsError::TransactionInProgressException(_) => Ok(Attempted::InProgress),
         error if error.code().is_some_and(|code| THROTTLED.contains(&code)) => {

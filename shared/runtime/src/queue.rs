@@ -18,6 +18,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use self::retries::{FailedMessage, Prospect, Retries};
 use crate::{
     BoxFuture, Clock, Environment, Error, Function, Grant, Handler, Stopwatch, Trigger, log,
+    metrics::FAILING_FOR,
 };
 
 /// What a message leaves of its invocation: time to hide the messages that
@@ -82,7 +83,9 @@ impl Consumer {
         let messages = event.records.iter();
         let messages = messages.map(|message| self.consume_message(request_id, message, time));
         let failed: Vec<FailedMessage> = join_all(messages).await.into_iter().flatten().collect();
-        if !failed.is_empty() {
+        let now = self.clock.now();
+        if let Some(oldest) = failed.iter().map(|message| message.age_seconds(now)).max() {
+            FAILING_FOR.set(&[], f64::from(oldest));
             self.retries.hide(self.name, &failed).await;
         }
         let mut reply = SqsBatchResponse::default();

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use contracts::Envelope;
 use dynamo::StoreError;
-use futures_util::{StreamExt, future::try_join_all, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use kernel::{Actor, Cause, OrderId};
 use runtime::{Function, Grant, Stopwatch, grant, schedule};
 use serde::Serialize;
@@ -41,6 +41,9 @@ const OVERDUE_MAX: usize = 500;
 const TIME_MAX: Duration = Duration::from_secs(45);
 /// Writes of a transaction (a limit of DynamoDB).
 const WRITES_MAX: usize = 100;
+/// Partitions that are read at a time. Most runs find nothing, and each connection
+/// that is opened for one costs more than the read.
+const READS_AT_ONCE: usize = 4;
 /// Transactions at a time. More would meet on the items of a product that many
 /// wanted.
 const CONCURRENT_MAX: usize = 4;
@@ -131,8 +134,12 @@ async fn expire_reservations(app: &App) -> Result<Report, ExpireReservationsErro
 /// The reservations that are over, those of one product next to each other.
 async fn find_overdue(app: &App) -> Result<Vec<Overdue>, StoreError> {
     let now = app.host.now();
-    let partitions = (0..EXPIRY_SHARDS).map(|shard| app.catalog.overdue(shard, now, OVERDUE_MAX));
-    let order_ids = try_join_all(partitions).await?.concat();
+    let partitions: Vec<_> = stream::iter(0..EXPIRY_SHARDS)
+        .map(|shard| app.catalog.overdue(shard, now, OVERDUE_MAX))
+        .buffered(READS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let order_ids = partitions.concat();
     let reservations = app.catalog.reservations(order_ids).await?;
     let overdue = reservations.into_iter().filter_map(|current| {
         let transition = current.expire(now)?;

@@ -122,13 +122,14 @@ impl PlaceOrderError {
             Self::InsufficientStock { .. }
             | Self::UnverifiedLimit { .. }
             | Self::InvalidTotal(_)
-            | Self::Contended
             | Self::ReservationExpired => true,
             Self::Limited(_)
             | Self::Invalid(_)
             | Self::Claim(_)
             | Self::ClaimLost
             | Self::OutOfTime
+            // Unless an attempt landed whose reply was lost.
+            | Self::Contended
             | Self::Catalog(_)
             | Self::Store(_)
             | Self::Reply(_) => false,

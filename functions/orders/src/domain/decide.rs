@@ -20,7 +20,7 @@ pub enum Decision {
     Apply(Transition),
     /// The event has had its effect, or another event will have it.
     Ignore(&'static str),
-    /// Payments has lost track of the order: announce its last event again.
+    /// Payments or catalog has lost track of the order: announce its last event again.
     Remind,
     /// The order has ended, and its goods are back in stock: nothing is awaited.
     Close,
@@ -141,6 +141,9 @@ pub fn decide(order: &Order, event: &ExternalEvent) -> Decision {
             }
             E::PaymentDelayed(_) => Remind,
             E::StockReleased(_) if order.awaits_release() => Close,
+            // Sold while the order was cancelled: catalog gives the goods back once it
+            // knows of the end, and nothing else asks whether it does.
+            E::StockCommitted(_) if !order.awaits_release() => Remind,
             // The order's end reaches payments, which voids what it has authorised, and
             // catalog, which releases what it has sold.
             E::PaymentAuthorized(_)

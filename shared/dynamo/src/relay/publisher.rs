@@ -224,8 +224,13 @@ impl Publisher {
             .value(":redacted", redacted),
             None => Expression::update("SET sent_at = :now REMOVE unsent, unsent_since"),
         };
+        // Not what has been announced again since.
         let sent = sent
-            .only_when("attribute_exists(pk)")
+            .only_when(
+                "attribute_exists(pk) \
+                 AND (attribute_not_exists(unsent_since) OR unsent_since = :since)",
+            )
+            .value(":since", one.since)
             .value(":now", self.clock.now().as_millisecond());
         self.table
             .update::<IgnoredAny>(one.key.clone(), sent)

@@ -111,6 +111,7 @@ pub const METRICS: &[Metric] = &[
     DEPENDENCY_ERRORS.0,
     BREAKER_OPEN.0,
     CONTRADICTIONS.0,
+    FAILING_FOR.0,
 ];
 
 /// Counted by whoever puts an event on the operator's list.
@@ -119,6 +120,15 @@ pub const CONTRADICTIONS: Counter = Counter(Metric {
     unit: Some(Unit::Count),
     labels: &[],
     help: "Events that contradict what a service has recorded, on the operator's list",
+});
+
+/// SQS leaves a message that has been received three times out of the age of its oldest,
+/// so an outage does not show there.
+pub(crate) const FAILING_FOR: Gauge = Gauge(Metric {
+    name: "FailingFor",
+    unit: Some(Unit::Seconds),
+    labels: &[],
+    help: "Age of the oldest message of a batch that failed and will be tried again",
 });
 
 pub(crate) const REQUEST_LATENCY: Histogram = Histogram(Metric {

@@ -11,6 +11,8 @@ use std::{sync::OnceLock, time::Duration};
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::{Client, types::ChangeMessageVisibilityBatchRequestEntry};
 
+use kernel::Timestamp;
+
 use crate::{Environment, Error, aws::Aws, log, metrics::Dependency};
 
 /// The longest wait before the second try; it doubles with each next one. Most
@@ -41,18 +43,28 @@ pub(super) struct FailedMessage {
     receipt: String,
     /// How often it has been received.
     receives: u32,
+    /// When it was sent, in milliseconds since the Unix epoch.
+    sent_ms: Option<i64>,
     prospect: Prospect,
 }
 
 impl FailedMessage {
     pub(super) fn new(message: &SqsMessage, prospect: Prospect) -> Self {
         let receives = message.attributes.get("ApproximateReceiveCount");
+        let sent_ms = message.attributes.get("SentTimestamp");
         Self {
             id: message.message_id.clone().unwrap_or_default(),
             receipt: message.receipt_handle.clone().unwrap_or_default(),
             receives: receives.and_then(|text| text.parse().ok()).unwrap_or(1),
+            sent_ms: sent_ms.and_then(|text| text.parse().ok()),
             prospect,
         }
+    }
+
+    /// How many seconds ago it was sent.
+    pub(super) fn age_seconds(&self, now: Timestamp) -> u32 {
+        let age_ms = self.sent_ms.map_or(0, |sent| now.as_millisecond() - sent);
+        u32::try_from(age_ms / 1_000).unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use contracts::{Envelope, Stamp, events::UserErased};
 use kernel::{Actor, Cause};
 use runtime::{Context, Environment, Error, Function, Handler, Host, LambdaEvent, Random, queue};
 use serde_json::{Value, json, value::to_raw_value};
-use testkit::{Clock, StubReply, StubServer, new_id, system_time};
+use testkit::{Clock, RecordedMetrics, StubReply, StubServer, new_id, system_time};
 
 /// The longest wait after so many receives, in seconds; at least half of it passes.
 const WAIT_MAX_S: [(u32, u64); 4] = [(1, 2), (4, 16), (10, 900), (50, 900)];
@@ -164,4 +164,31 @@ async fn messages_fail_also_while_the_queue_cannot_hide_them() {
         let failed = tokio::time::timeout(Duration::from_secs(2), replied).await;
         assert_eq!(failed.unwrap(), ["fails"]);
     }
+}
+
+/// SQS itself does not count a message that has been received three times as waiting.
+#[tokio::test]
+async fn a_batch_reports_for_how_long_its_messages_have_been_failing() {
+    let sqs = StubServer::start(|_, _| StubReply::Reply(200, "{}".into())).await;
+    let handler = start(&sqs, 0).await;
+    let metrics = RecordedMetrics::begin();
+    let sent = |outcome, seconds: i64| {
+        let mut message = message(outcome, 9);
+        let sent_ms = system_time().as_millisecond() - seconds * 1_000;
+        message["attributes"]["SentTimestamp"] = json!(sent_ms.to_string());
+        message
+    };
+    let messages = [
+        sent("fails", 700),
+        sent("fails", 30),
+        sent("succeeds", 9_000),
+    ];
+    deliver(&handler, &messages, Duration::from_secs(10)).await;
+    let failing_for = metrics.take()["FailingFor[]"];
+    assert!((690.0..=700.0).contains(&failing_for), "{failing_for} s");
+    deliver(&handler, &messages[2..], Duration::from_secs(10)).await;
+    assert!(
+        !metrics.take().contains_key("FailingFor[]"),
+        "nothing failed"
+    );
 }

@@ -175,7 +175,7 @@ fn every_state_has_the_tabulated_decision_for_every_event() {
     #[rustfmt::skip]
     const FAILED: [&str; 12] = [
         "-", "-", C, "-", "-",
-        "-", "-", "-", "-", "-", "-", "remind",
+        "remind", "-", "-", "-", "-", "-", "remind",
     ];
     #[rustfmt::skip]
     const FAILED_AFTER_SALE: [&str; 12] = [
