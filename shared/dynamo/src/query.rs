@@ -41,8 +41,12 @@ impl Query {
         Self::new(Some(name), condition)
     }
 
-    /// The items of a partition whose sort keys begin with `prefix`.
+    /// The items of a partition whose sort keys begin with `prefix`. DynamoDB refuses an
+    /// empty text as part of a key condition, so without a prefix there is none.
     pub fn partition(pk: &str, prefix: &str) -> Self {
+        if prefix.is_empty() {
+            return Self::table("pk = :pk").value(":pk", pk);
+        }
         Self::table("pk = :pk AND begins_with(sk, :prefix)")
             .value(":pk", pk)
             .value(":prefix", prefix)
