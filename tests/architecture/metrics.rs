@@ -23,6 +23,7 @@ fn row(metric: &Metric) -> String {
     let unit = match metric.unit {
         None => "currency",
         Some(Unit::Milliseconds) => "ms",
+        Some(Unit::Seconds) => "s",
         Some(_) => "count",
     };
     format!("| `{}` | {} | {unit} |", metric.name, labels.join(" "))

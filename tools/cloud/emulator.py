@@ -19,7 +19,7 @@ from ministack.core import iam_actions, iam_evaluator
 
 #: Actions that the emulator checks although AWS has no such action, with the one
 #: that AWS checks (Service Authorization Reference, Amazon SNS).
-KNOWN_AS = {"sns:PublishBatch": "sns:Publish"}
+KNOWN_AS = {"sns:PublishBatch": "sns:Publish", "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",}
 
 
 #: The configuration set of the mail that this thread is asked to send.
