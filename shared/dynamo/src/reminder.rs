@@ -10,9 +10,12 @@
 
 use contracts::Envelope;
 use jiff::{SignedDuration, Timestamp};
-use serde::de::IgnoredAny;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
-use crate::{CommitError, Expression, Keep, Key, OutboxItem, StoreError, Table};
+use crate::{CommitError, Expression, Keep, Key, OutboxItem, Query, StoreError, Table};
 
 /// The age at which something that is not at its end is looked at for the first
 /// time; then at twice that age, and so on. Seconds are normal, and queues alone
@@ -24,6 +27,8 @@ const LOOK_PERIOD: SignedDuration = SignedDuration::from_mins(2);
 /// Events that are read to find one in its partition: more than the states of
 /// anything allow.
 const EVENTS_MAX: usize = 100;
+/// Keys of one shard that are read to find those that are due: a few calls.
+const OPEN_READ_MAX: usize = 20_000;
 
 /// Whether something of this age is to be looked at in this minute: at an age of 5,
 /// 10, 20, 40 … minutes. It follows from the age alone, so that nothing has to be
@@ -40,6 +45,36 @@ pub fn is_due(age: SignedDuration) -> bool {
 }
 
 impl Table {
+    /// Reads what a shard of the index `open` (`open_shard`, `open_since`) has that is
+    /// to be looked at in this minute, oldest first and `limit` at most, strongly consistent.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn due<T: DeserializeOwned>(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        #[derive(Deserialize)]
+        struct OpenItem {
+            pk: String,
+            sk: String,
+            open_since: i64,
+        }
+        let before = now.saturating_sub(FIRST_LOOK).unwrap_or(Timestamp::MIN);
+        let query = Query::index("open", "open_shard = :shard AND open_since <= :before")
+            .value(":shard", shard.to_string())
+            .value(":before", before.as_millisecond());
+        let items: Vec<OpenItem> = self.read_all(query, OPEN_READ_MAX).await?;
+        let age = |item: &OpenItem| now.as_millisecond() - item.open_since;
+        let due = items
+            .into_iter()
+            .filter(|item| is_due(SignedDuration::from_millis(age(item))));
+        let keys = due.take(limit).map(|item| Key::new(item.pk, item.sk));
+        self.get_many(keys.collect(), true).await
+    }
+
     /// Announces an event again, as a reminder. Does nothing if there is no such
     /// event, or if it is still to be published. Returns whether it did anything.
     ///

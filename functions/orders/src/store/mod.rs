@@ -19,9 +19,8 @@ use dynamo::{
     CommitError, Expression, Index, IndexKey, Item, Keep, Key, OutboxItem, Query, Quota, RateLimit,
     StoreError, Table, TableSchema,
     idempotency::{Claim, ClaimError, Claimed, abandon, claim, release},
-    reminder::{FIRST_LOOK, is_due},
 };
-use kernel::{IdempotencyKey, Limit, OrderId, SignedDuration, Timestamp, UserId};
+use kernel::{IdempotencyKey, Limit, OrderId, Timestamp, UserId};
 use runtime::Environment;
 use serde::{
     Deserialize, Serialize,
@@ -62,9 +61,6 @@ pub(crate) const OPEN_SHARDS: u8 = 4;
 /// Calls that count one partition of open orders: some 30,000 orders. Beyond
 /// that, the exact number of stuck orders does not matter.
 const COUNT_CALLS_MAX: usize = 5;
-/// Keys of one partition of open orders that are read to find those that are due:
-/// two calls.
-const OPEN_READ_MAX: usize = 20_000;
 /// Stands in for personal data that was removed.
 const REDACTED: &str = "-";
 const SNAPSHOT: &str = "ORDER";
@@ -251,23 +247,7 @@ impl OrderStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<StoredOrder>, StoreError> {
-        #[derive(Deserialize)]
-        struct OpenItem {
-            pk: String,
-            sk: String,
-            open_since: i64,
-        }
-        let before = now.saturating_sub(FIRST_LOOK).unwrap_or(Timestamp::MIN);
-        let query = Query::index(OPEN, "open_shard = :shard AND open_since <= :before")
-            .value(":shard", shard.to_string())
-            .value(":before", before.as_millisecond());
-        let items: Vec<OpenItem> = self.table.read_all(query, OPEN_READ_MAX).await?;
-        let now_ms = now.as_millisecond();
-        let due = items
-            .into_iter()
-            .filter(|item| is_due(SignedDuration::from_millis(now_ms - item.open_since)));
-        let keys = due.take(limit).map(|item| Key::new(item.pk, item.sk));
-        self.table.get_many(keys.collect(), true).await
+        self.table.due(shard, now, limit).await
     }
 
     pub async fn count_open_since(&self, before: Timestamp) -> Result<u32, StoreError> {

@@ -1,17 +1,11 @@
 //! Payments that are not at their end, and events that contradict theirs.
 
 use contracts::{Envelope, EventData, events::PaymentDelayed};
-use dynamo::{
-    CommitError, Expression, Keep, Key, OutboxItem, Query, StoreError,
-    reminder::{FIRST_LOOK, is_due},
-};
-use kernel::{OrderId, PaymentId, SignedDuration, Timestamp};
-use serde::{Deserialize, de::IgnoredAny};
+use dynamo::{CommitError, Expression, Keep, Key, OutboxItem, StoreError};
+use kernel::{OrderId, PaymentId, Timestamp};
+use serde::de::IgnoredAny;
 
-use super::{EVENTS, OPEN, OPEN_SHARDS, PaymentStore, StoredPayment, key, partition};
-
-/// Keys of one partition that are read to find those that are due: a few calls.
-const OPEN_READ_MAX: usize = 20_000;
+use super::{EVENTS, OPEN_SHARDS, PaymentStore, StoredPayment, key, partition};
 
 pub(super) fn open_shard(id: PaymentId) -> String {
     (id.as_uuid().as_bytes()[15] % OPEN_SHARDS).to_string()
@@ -26,23 +20,7 @@ impl PaymentStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<StoredPayment>, StoreError> {
-        #[derive(Deserialize)]
-        struct OpenItem {
-            pk: String,
-            sk: String,
-            open_since: i64,
-        }
-        let before = now.saturating_sub(FIRST_LOOK).unwrap_or(Timestamp::MIN);
-        let query = Query::index(OPEN, "open_shard = :shard AND open_since <= :before")
-            .value(":shard", shard.to_string())
-            .value(":before", before.as_millisecond());
-        let items: Vec<OpenItem> = self.table.read_all(query, OPEN_READ_MAX).await?;
-        let now_ms = now.as_millisecond();
-        let due = items
-            .into_iter()
-            .filter(|item| is_due(SignedDuration::from_millis(now_ms - item.open_since)));
-        let keys = due.take(limit).map(|item| Key::new(item.pk, item.sk));
-        self.table.get_many(keys.collect(), true).await
+        self.table.due(shard, now, limit).await
     }
 
     /// Takes a payment that is at its end out of the index: the previous release
