@@ -14,7 +14,7 @@ use std::sync::Arc;
 use contracts::{Envelope, events::StockAdjusted};
 use dynamo::{
     Attempts, CommitError, StoreError,
-    idempotency::{Claim, ClaimError, Claimed},
+    idempotency::{Claim, Effect},
 };
 use kernel::{Cause, ProductId};
 use runtime::{
@@ -23,10 +23,10 @@ use runtime::{
         Access, ApiError, Endpoint, Id, MaybeIdempotent, Reply, RequestCause, RequestInfo, State,
         StoredReply,
     },
-    log,
 };
 use serde::Serialize;
 
+use super::keyed::Keyed;
 use crate::{
     App,
     domain::{Adjustment, AdjustmentError, Operation, gathering},
@@ -59,14 +59,23 @@ pub(super) enum AdjustStockError {
     NotFound,
     #[error(transparent)]
     Invalid(#[from] AdjustmentError),
-    #[error(transparent)]
-    Claim(#[from] ClaimError),
     #[error("the claim no longer holds")]
     ClaimLost,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the reply cannot be made")]
     Reply(ApiError),
+}
+
+impl AdjustStockError {
+    /// What the attempt may have done.
+    pub(super) const fn effect(&self) -> Effect {
+        match self {
+            Self::NotFound | Self::Invalid(_) => Effect::None,
+            Self::ClaimLost => Effect::ClaimLost,
+            Self::Store(_) | Self::Reply(_) => Effect::Unknown,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -127,50 +136,16 @@ async fn adjust_stock(
     if !wanted.operation.is_idempotent() {
         request.require_key()?;
     }
-    let Some(key) = &request.key else {
-        return Ok(change_stock(app, &wanted, None).await?);
-    };
     // What a key stands for: an operation of a caller on a product.
-    let scope = format!("{}#adjust-stock#{id}#{:?}", cause.actor, wanted.operation);
-    let claim = || async {
-        let (subject, now) = (app.host.new_id(), app.host.now());
-        let fingerprint = &request.fingerprint;
-        let claim = app.catalog.claim(&scope, key, fingerprint, subject, now);
-        claim.await.map_err(AdjustStockError::from)
+    let route = format!("adjust-stock#{id}#{:?}", wanted.operation);
+    let keyed = Keyed::new(app, cause, &route, request);
+    let claim = match keyed.begin().await? {
+        Ok(claim) => claim,
+        Err(reply) => return Ok(reply),
     };
-    let mut claimed = match claim().await? {
-        Claimed::Completed(reply) => return Ok(StoredReply::replayed(reply)),
-        Claimed::Granted(claim) => claim,
-    };
-    let error = match change_stock(app, &wanted, Some(&claimed)).await {
-        Ok(reply) => return Ok(reply),
-        // Another request took the claim over, or this one made the change and
-        // the store's reply was lost. The key's record shows which.
-        Err(AdjustStockError::ClaimLost) => match claim().await? {
-            Claimed::Completed(reply) => return Ok(StoredReply::replayed(reply)),
-            Claimed::Granted(claim) => {
-                claimed = claim;
-                AdjustStockError::ClaimLost
-            }
-        },
-        Err(error) => error,
-    };
-    give_up(app, claimed, &error).await;
-    Err(error.into())
-}
-
-/// Lets a retry with the key go ahead: at once, since a change that is still
-/// under way fails without the claim.
-async fn give_up(app: &App, claim: Claim, error: &AdjustStockError) {
-    let result = match error {
-        AdjustStockError::NotFound | AdjustStockError::Invalid(_) => {
-            app.catalog.release(claim).await
-        }
-        _ => app.catalog.abandon(claim, app.host.now()).await,
-    };
-    if let Err(error) = result {
-        let error = log::error_chain(&error);
-        tracing::warn!(error, "idempotency claim not released; it will expire");
+    match change_stock(app, &wanted, claim.as_ref()).await {
+        Ok(reply) => Ok(reply),
+        Err(error) => keyed.fail(claim, error.into()).await,
     }
 }
 

@@ -1,6 +1,5 @@
 //! Where the service's errors become replies.
 
-use dynamo::idempotency::ClaimError;
 use kernel::input::{FieldError, FieldErrors};
 use runtime::http::ApiError;
 
@@ -81,11 +80,7 @@ impl From<AdjustStockError> for ApiError {
                 )
                 .with_errors(vec![error])
             }
-            AdjustStockError::Claim(ClaimError::Reused) => Self::idempotency_key_reused(),
-            AdjustStockError::Claim(ClaimError::InProgress) | AdjustStockError::ClaimLost => {
-                Self::idempotency_in_progress()
-            }
-            AdjustStockError::Claim(ClaimError::Store(error)) => error.into(),
+            AdjustStockError::ClaimLost => Self::idempotency_in_progress(),
             AdjustStockError::Reply(error) => error,
             AdjustStockError::Invalid(error @ AdjustmentError::TooHigh) => Self::validation(
                 FieldErrors::at("/quantity", format!("is too high: {error}")),

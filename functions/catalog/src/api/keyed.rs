@@ -4,6 +4,7 @@ use dynamo::idempotency::{Claim, ClaimError, Claimed, Effect, Intention};
 use kernel::Cause;
 use runtime::http::{ApiError, MaybeIdempotent, StoredReply};
 
+use super::adjust_stock::AdjustStockError;
 use crate::{
     App,
     store::{CreateCategoryError, CreateProductError},
@@ -77,6 +78,14 @@ impl From<CreateProductError> for Failed {
 
 impl From<CreateCategoryError> for Failed {
     fn from(error: CreateCategoryError) -> Self {
+        let effect = error.effect();
+        let error = error.into();
+        Self { effect, error }
+    }
+}
+
+impl From<AdjustStockError> for Failed {
+    fn from(error: AdjustStockError) -> Self {
         let effect = error.effect();
         let error = error.into();
         Self { effect, error }

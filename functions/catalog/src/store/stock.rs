@@ -2,13 +2,11 @@
 
 use contracts::{Envelope, events::OrderLine};
 use dynamo::{
-    CommitError, Expression, Key, OutboxItem, StoreError, Transaction,
-    idempotency::{self, Claim, ClaimError, Claimed},
+    CommitError, Expression, Key, OutboxItem, StoreError, Transaction, idempotency::Claim,
 };
 use jiff::Timestamp;
-use kernel::{IdempotencyKey, ProductId};
-use serde::{Serialize, de::DeserializeOwned};
-use uuid::Uuid;
+use kernel::ProductId;
+use serde::Serialize;
 
 use super::{CatalogStore, announce, event_key, product_key, shards::shard_key};
 use crate::domain::{Operation, Place, Product, STOCK_MAX, ShareCondition, Transition};
@@ -42,28 +40,6 @@ pub struct Adjusted<'a> {
 }
 
 impl CatalogStore {
-    /// Claims the idempotency key of an adjustment; see [`idempotency::claim`].
-    pub async fn claim<R: DeserializeOwned>(
-        &self,
-        scope: &str,
-        key: &IdempotencyKey,
-        fingerprint: &str,
-        subject: Uuid,
-        now: Timestamp,
-    ) -> Result<Claimed<R>, ClaimError> {
-        idempotency::claim(&self.table, scope, key, fingerprint, subject, now).await
-    }
-
-    /// Frees the key of a claim under which nothing was done.
-    pub async fn release(&self, claim: Claim) -> Result<(), StoreError> {
-        idempotency::release(&self.table, claim).await
-    }
-
-    /// Gives up a claim under which something may have been done.
-    pub async fn abandon(&self, claim: Claim, now: Timestamp) -> Result<(), StoreError> {
-        idempotency::abandon(&self.table, claim, now).await
-    }
-
     /// Changes the stock of a product, announces it, and stores the reply under
     /// the idempotency key, if there is one.
     pub async fn adjust_stock<R: Serialize>(
