@@ -26,7 +26,7 @@ use runtime::{
 };
 use serde::Serialize;
 
-use super::keyed::Keyed;
+use super::keyed::{Failed, Keyed};
 use crate::{
     App,
     domain::{Adjustment, AdjustmentError, Operation, gathering},
@@ -67,14 +67,15 @@ pub(super) enum AdjustStockError {
     Reply(ApiError),
 }
 
-impl AdjustStockError {
-    /// What the attempt may have done.
-    pub(super) const fn effect(&self) -> Effect {
-        match self {
-            Self::NotFound | Self::Invalid(_) => Effect::None,
-            Self::ClaimLost => Effect::ClaimLost,
-            Self::Store(_) | Self::Reply(_) => Effect::Unknown,
-        }
+impl From<AdjustStockError> for Failed {
+    fn from(error: AdjustStockError) -> Self {
+        let effect = match &error {
+            AdjustStockError::NotFound | AdjustStockError::Invalid(_) => Effect::None,
+            AdjustStockError::ClaimLost => Effect::ClaimLost,
+            AdjustStockError::Store(_) | AdjustStockError::Reply(_) => Effect::Unknown,
+        };
+        let error = error.into();
+        Self { effect, error }
     }
 }
 

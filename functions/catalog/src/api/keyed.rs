@@ -4,7 +4,6 @@ use dynamo::idempotency::{Claim, ClaimError, Claimed, Effect, Intention};
 use kernel::Cause;
 use runtime::http::{ApiError, MaybeIdempotent, StoredReply};
 
-use super::adjust_stock::AdjustStockError;
 use crate::{
     App,
     store::{CreateCategoryError, CreateProductError},
@@ -64,8 +63,8 @@ impl<'a> Keyed<'a> {
 
 /// An attempt that failed, and what it may have done all the same.
 pub(super) struct Failed {
-    effect: Effect,
-    error: ApiError,
+    pub(super) effect: Effect,
+    pub(super) error: ApiError,
 }
 
 impl From<CreateProductError> for Failed {
@@ -78,14 +77,6 @@ impl From<CreateProductError> for Failed {
 
 impl From<CreateCategoryError> for Failed {
     fn from(error: CreateCategoryError) -> Self {
-        let effect = error.effect();
-        let error = error.into();
-        Self { effect, error }
-    }
-}
-
-impl From<AdjustStockError> for Failed {
-    fn from(error: AdjustStockError) -> Self {
         let effect = error.effect();
         let error = error.into();
         Self { effect, error }
